@@ -1,0 +1,48 @@
+# Every goal sets up .venv by itself. PYTHON may name another interpreter: make test PYTHON=python3.12
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+# A second run beside the first on two cores needs one thread each.
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+RUNS := runs
+
+.PHONY: demo test test-all check format bench bench-verdict bench-scale screenshots clean
+
+$(READY): pyproject.toml constraints.txt dev/setup.sh
+	PYTHON=$(PYTHON) sh dev/setup.sh
+	@touch $@
+
+demo: $(READY)  ## fit the table that comes with Fathom
+	$(BIN)/fathom fit examples/data/DEMO_TABLE --target DEMO_TARGET --effort quick
+
+test: $(READY)  ## the test suite, documentation included
+	$(TEST) -m "not slow"
+
+test-all: $(READY)  ## the slow tests too
+	$(TEST)
+
+check: $(READY)  ## style, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python dev/house.py
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/python dev/house.py --write
+
+bench: $(READY)  ## eight real tables
+	$(BIN)/python bench/tables.py
+
+bench-verdict: $(READY)  ## 160 planted tables whose true verdict is known
+	$(BIN)/python bench/verdict.py
+
+bench-scale: $(READY)  ## 1e4, 1e5 and 1e6 rows
+	$(BIN)/python bench/scale.py
+
+screenshots: $(READY)
+	$(BIN)/python docs/screenshots.py
+
+clean:
+	rm -rf .venv $(RUNS) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,43 @@
+"""Turn a table into a deep network that can be trusted.
+
+>>> import fathom
+>>> model = fathom.fit("homes.csv", target="price")  # doctest: +SKIP
+>>> model.predict("new_homes.csv")                    # doctest: +SKIP
+>>> model.save("homes-bundle")                        # doctest: +SKIP
+
+Names are imported when they are first used, so that ``import fathom`` is quick and loads neither torch nor scikit-learn.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from fathom.data.modalities import MODALITIES
+    from fathom.data.reading import read
+    from fathom.data.table import Table
+    from fathom.errors import FathomError
+    from fathom.fitting import fit
+    from fathom.model import Model, load
+    from fathom.tracing import trace
+
+_HOMES = {
+    "FathomError": "fathom.errors",
+    "MODALITIES": "fathom.data.modalities",
+    "Model": "fathom.model",
+    "Table": "fathom.data.table",
+    "fit": "fathom.fitting",
+    "load": "fathom.model",
+    "read": "fathom.data.reading",
+    "trace": "fathom.tracing",
+}
+
+__all__ = ["MODALITIES", "FathomError", "Model", "Table", "fit", "load", "read", "trace"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fathom' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)

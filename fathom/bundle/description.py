@@ -1,0 +1,96 @@
+"""What `model.json` says: the columns with what they learned, what answers, and how sure it is."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import fathom
+from fathom.bundle import manifest
+from fathom.data.encoding import Column, of_role
+from fathom.data.modalities import by_name
+from fathom.data.modalities.contract import Modality
+from fathom.errors import BundleError, FathomError
+
+INTERVAL_LEVEL = 0.9  # the share of answers that a predicted interval is meant to hold
+
+
+@dataclass(frozen=True)
+class Description:
+    """Everything about a model but its weights.
+
+    ``kind`` says whether a network or baselines answer, ``name`` what the user calls it; ``plan`` rebuilds the network; ``baselines`` holds each target's
+    baseline with its settings; ``half_widths`` is, for a target that is a number, how far its interval reaches to either side, in its own units.
+    """
+
+    kind: Literal["network", "baseline"]
+    name: str
+    columns: tuple[Column, ...]
+    plan: Mapping[str, Any] | None = None
+    baselines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    half_widths: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> tuple[Column, ...]:
+        """The columns that are predicted, in the user's order."""
+        return of_role(self.columns, "target")
+
+    def to_bytes(self) -> bytes:
+        """Write `model.json`."""
+        columns = [
+            {
+                "name": column.name,
+                "role": column.role,
+                "modality": column.modality,
+                "confidence": column.confidence,
+                "reason": column.reason,
+                "missing": column.missing,
+                "distinct": column.distinct,
+                "examples": list(column.examples),
+                "state": asdict(column.state) if column.state is not None else None,
+            }
+            for column in self.columns
+        ]
+        return manifest.dump(
+            {
+                "fathom": fathom.__version__,
+                "kind": self.kind,
+                "name": self.name,
+                "columns": columns,
+                "plan": self.plan,
+                "baselines": self.baselines,
+                "half_widths": self.half_widths,
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, content: bytes, modalities: Sequence[Modality]) -> "Description":
+        """Read `model.json`. Raises BundleError when it is not what `to_bytes` writes."""
+        try:
+            values = json.loads(content)
+            columns = tuple(_column(entry, modalities) for entry in values["columns"])
+            return cls(
+                values["kind"], values["name"], columns, values["plan"], values["baselines"], values["half_widths"]
+            )
+        except FathomError as error:
+            raise BundleError(f"model.json names something that this Fathom does not have. {error}") from None
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise BundleError(
+                f"model.json is not what this Fathom writes ({type(error).__name__}: {error}). Use the Fathom that wrote it, or fit again."
+            ) from None
+
+
+def _column(entry: Mapping[str, Any], modalities: Sequence[Modality]) -> Column:
+    kind = by_name(entry["modality"], modalities) if entry["modality"] else None
+    state = kind.State(**entry["state"]) if kind and entry["state"] is not None else None
+    return Column(
+        entry["name"],
+        entry["role"],
+        kind if state is not None else None,
+        entry["confidence"],
+        entry["reason"],
+        state,
+        entry["missing"],
+        entry["distinct"],
+        tuple(entry["examples"]),
+    )

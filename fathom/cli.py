@@ -1,0 +1,228 @@
+"""One sub-command per verb: fit, predict, report, trace. Only this file prints and exits."""
+
+import json
+import shlex
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import fathom
+from fathom.errors import FathomError, OptionError, OutputError, suggestion
+
+app = typer.Typer(
+    help="Fathom turns a table into a deep network that can be trusted, and says whether you need one.\n\n"
+    "Start with:  fathom fit homes.csv --target price",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+INTERRUPTED = 130  # what a shell expects after Ctrl-C
+MISTAKE = 2
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"fathom {fathom.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+def pairs(values: list[str], option: str) -> dict[str, str]:
+    """Turn ``["age=number,zip=category"]`` into a dictionary.
+
+    Raises OptionError for a piece that is not ``name=value``.
+
+    >>> pairs(["age=number,zip=category"], "--columns")
+    {'age': 'number', 'zip': 'category'}
+    """
+    found = {}
+    for piece in (piece for value in values for piece in value.split(",") if piece.strip()):
+        name, sign, value = piece.rpartition("=")
+        if not sign or not name.strip() or not value.strip():
+            raise OptionError(f"{option} has {piece.strip()!r}, where NAME=VALUE is expected, for example {option} age=number,zip=category.")
+        found[name.strip()] = value.strip()
+    return found
+
+
+@app.command(epilog="Example:  fathom fit homes.csv --target price --columns zip=category --effort quick")
+def fit(
+    files: Annotated[list[str], typer.Argument(help="The table: CSV, TSV, Parquet, Arrow or JSON lines, one file or more, or a glob.")],
+    target: Annotated[list[str], typer.Option("--target", "-t", help="The column to predict; repeat it for several.")],
+    test: Annotated[list[str] | None, typer.Option(help="Your own test rows: a file with the same columns.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A new folder for report, result and bundle.  [default: runs/TABLE-N]")] = None,
+    columns: Annotated[list[str] | None, typer.Option(help="What a column is: age=number,zip=category,note=skip.")] = None,
+    group: Annotated[str | None, typer.Option(help="Keep rows with equal values of this column in one part.")] = None,
+    time: Annotated[str | None, typer.Option(help="Judge on the latest rows by this column.")] = None,
+    metric: Annotated[str | None, typer.Option(help="What decides: log_loss, accuracy, roc_auc, f1, rmse, mae, r2, …")] = None,
+    effort: Annotated[str, typer.Option(help="quick, standard or thorough.")] = "standard",
+    minutes: Annotated[float | None, typer.Option(help="The most minutes the whole run may take.")] = None,
+    trunk: Annotated[str, typer.Option(help="The network: tabm, mlp or transformer.")] = "tabm",
+    encoder: Annotated[list[str] | None, typer.Option(help="How a kind of column is read: number=periodic.")] = None,
+    optimizer: Annotated[str, typer.Option(help="adamw or sgd.")] = "adamw",
+    learning_rate: Annotated[float | None, typer.Option(help="The highest learning rate.  [default: by trunk]")] = None,
+    epochs: Annotated[int | None, typer.Option(help="The most passes over the training rows.  [default: by effort]")] = None,
+    batch_rows: Annotated[int | None, typer.Option(help="Rows a step.  [default: by table size]")] = None,
+    class_weights: Annotated[bool, typer.Option("--class-weights", help="Make rare classes count as much as frequent ones.")] = False,
+    keep: Annotated[str | None, typer.Option(help="Ship the 'network' or the 'baseline' whatever the verdict.")] = None,
+    bad_rows: Annotated[str, typer.Option(help="What happens to rows that cannot be used: error or skip.")] = "error",
+    seed: Annotated[int, typer.Option(help="Where chance starts: same seed, same result.")] = 0,
+    threads: Annotated[int | None, typer.Option(help="Cores that arithmetic may take.  [default: all]")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict and the folder only.")] = False,
+) -> None:
+    """Train a network, judge it against simpler models, and write a report and a bundle."""
+    from fathom import terminal
+    from fathom.fitting import fit as run
+    from fathom.running import next_folder
+
+    source: Any = files[0] if len(files) == 1 else files
+    folder = out or next_folder(_stem(files[0]))
+    settings = {
+        "columns": pairs(columns or [], "--columns"),
+        "encoder": pairs(encoder or [], "--encoder"),
+        **{"group": group, "time": time, "metric": metric, "effort": effort, "minutes": minutes, "trunk": trunk},
+        **{"optimizer": optimizer, "learning_rate": learning_rate, "epochs": epochs, "batch_rows": batch_rows},
+        **{"class_weights": class_weights, "keep": keep, "bad_rows": bad_rows, "seed": seed, "threads": threads},
+    }
+    with terminal.progress(quiet) as progress:
+        model = run(source, target, test=test, out=folder, progress=progress, command=_command(), **settings)
+    assert model.result is not None
+    to = terminal.console()
+    if quiet:
+        to.print(model.result["verdict"]["sentence"], markup=False, soft_wrap=True)
+        to.print(str(folder), markup=False, soft_wrap=True)
+    else:
+        terminal.show_result(model.result, to, str(folder))
+
+
+@app.command(epilog="Example:  fathom predict runs/homes-1/bundle new.csv -o answers.csv;  - reads standard input and writes standard output")
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="The bundle, or the run folder around it.")],
+    rows: Annotated[list[str], typer.Argument(help="The rows to answer: files of any kind that fit reads, or - for standard input.")],
+    out: Annotated[str, typer.Option("--out", "-o", help="CSV, TSV, Parquet, Arrow or JSON lines by its ending; - is standard output.")] = "-",
+    threads: Annotated[int, typer.Option(help="Cores that arithmetic may take; 0 is all.")] = 0,
+) -> None:
+    """Answer rows with a bundle. Needs neither torch nor scikit-learn."""
+    from fathom.data.reading import read
+    from fathom.data.writing import write
+    from fathom.model import load
+    from fathom.looking import score_known
+
+    model = load(bundle, threads=threads)
+    table = read(rows[0] if len(rows) == 1 else rows)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        answers = model.predict(table)
+    for warning in caught:
+        print(f"Note: {warning.message}", file=sys.stderr)
+    write(answers, out)
+    for line in score_known(model, table, _run_of(bundle)):
+        print(line, file=sys.stderr)
+
+
+@app.command(epilog="Example:  fathom report runs/homes-1")
+def report(
+    run: Annotated[Path, typer.Argument(help="The run folder that fit wrote.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where the page goes.  [default: RUN/report.html]")] = None,
+) -> None:
+    """Build the page of a run again from its result.json."""
+    from fathom.data.writing import write_text
+    from fathom.report import render
+    from fathom.sealing import looks_of
+
+    result = _result(run)
+    own = looks_of(run)
+    earlier = [entry for entry in result["split"]["looks"] if entry["when"] < own[0]["when"]] if own else result["split"]["looks"]
+    result["split"]["looks"] = [*earlier, *own]
+    print(write_text(render(result), out or run / "report.html"))
+
+
+@app.command(epilog="Example:  fathom trace homes.csv --target price --row 7")
+def trace(
+    files: Annotated[list[str], typer.Argument(help="The table.")],
+    target: Annotated[list[str], typer.Option("--target", "-t", help="The column to predict.")],
+    row: Annotated[int, typer.Option(help="Which row to follow, counted from 1 without the header.")] = 1,
+    trunk: Annotated[str, typer.Option(help="The network: tabm, mlp or transformer.")] = "tabm",
+    columns: Annotated[list[str] | None, typer.Option(help="What a column is: age=number,zip=category,note=skip.")] = None,
+    bad_rows: Annotated[str, typer.Option(help="What happens to rows that cannot be used: error or skip.")] = "error",
+) -> None:
+    """Print one row's way through every station, with real shapes and values."""
+    from fathom import terminal
+    from fathom.tracing import trace as follow
+
+    source: Any = files[0] if len(files) == 1 else files
+    stations = follow(source, target, row=row, trunk=trunk, columns=pairs(columns or [], "--columns"), bad_rows=bad_rows)
+    terminal.show_stations(stations, terminal.console())
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 all is well, 2 something you can mend, 130 interrupted."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    _suggest_command()
+    try:
+        app()
+    except FathomError as error:
+        print(f"fathom: {error}", file=sys.stderr)
+        return MISTAKE
+    except KeyboardInterrupt:
+        print("\nfathom: stopped. Nothing was left half-written; the same command starts again with the same split of the rows.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stderr.close()
+        return 0
+    except MemoryError:
+        print("fathom: memory ran out. Fit fewer rows or columns, or use a machine with more memory.", file=sys.stderr)
+        return MISTAKE
+    return 0
+
+
+def _suggest_command() -> None:
+    """Turn an unknown verb into a lesson; typer would only say that there is none."""
+    known = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+    words = [word for word in sys.argv[1:2] if not word.startswith("-")]
+    if words and words[0] not in known:
+        print(f"fathom: there is no command {words[0]!r}.{suggestion(words[0], known)} There are: {', '.join(known)}.", file=sys.stderr)
+        sys.exit(MISTAKE)
+
+
+def _command() -> str:
+    return shlex.join(["fathom", *sys.argv[1:]])
+
+
+def _stem(name: str) -> str:
+    stem = Path(name).name.split(".")[0]
+    return stem if stem.strip("*?[]") else "table"
+
+
+def _run_of(bundle: Path) -> Path:
+    return bundle if (bundle / "result.json").is_file() else bundle.parent
+
+
+def _result(run: Path) -> dict[str, Any]:
+    path = run / "result.json"
+    try:
+        result: dict[str, Any] = json.loads(path.read_bytes())
+        if result["format"] != 1:
+            raise OutputError(f"{path} has format {result['format']!r}, and this Fathom reads format 1. Use the Fathom that wrote it, or fit again.")
+    except FileNotFoundError:
+        raise OutputError(f"There is no {path}. Name a folder that fathom fit wrote, for example runs/homes-1.", file=str(path)) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputError(f"{path} cannot be read as the result of a fit ({type(error).__name__}). Fit again.", file=str(path)) from None
+    return result
+
+
+if __name__ == "__main__":
+    main()

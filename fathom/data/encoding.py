@@ -1,0 +1,109 @@
+"""Columns with what they have learned turn a table into the arrays that networks and baselines read, and answers back into values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fathom.data.modalities.contract import Features, Modality
+from fathom.data.table import Table
+from fathom.shapes import FLAT, Arrays, Part
+
+ColumnRole = Literal["input", "target", "group", "time", "left_out"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: what it is for, what it was taken for and why, and what was learned from its training rows.
+
+    ``kind`` is the modality's module, ``None`` for a column that is left out; ``missing`` is the share of training rows that hold nothing.
+    """
+
+    name: str
+    role: ColumnRole
+    kind: Modality | None
+    confidence: float
+    reason: str
+    state: Any = None
+    missing: float = 0.0
+    distinct: int = 0
+    examples: tuple[str, ...] = ()
+
+    @property
+    def modality(self) -> str:
+        """The modality's name, or an empty string."""
+        return self.kind.NAME if self.kind else ""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The arrays that the column writes."""
+        return self.kind.parts(self.state, self.name) if self.kind else ()
+
+
+def of_role(columns: Sequence[Column], *roles: ColumnRole) -> tuple[Column, ...]:
+    """Return the columns that have one of these roles and a modality to read them."""
+    return tuple(column for column in columns if column.role in roles and column.kind is not None)
+
+
+def inputs_of(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Return the columns that a network reads; a time column is one of them."""
+    return of_role(columns, "input", "time")
+
+
+def input_parts(columns: Sequence[Column]) -> tuple[Part, ...]:
+    """Return the parts of all inputs in the order in which their arrays stand: shape by shape, column by column."""
+    every = [part for column in inputs_of(columns) for part in column.parts]
+    return tuple(part for shape in FLAT for part in every if part.shape == shape)
+
+
+def encode_inputs(columns: Sequence[Column], table: Table) -> Arrays:
+    """Turn the input columns into ``{"scalar": (row, part) float32, "code": (row, part) int32}``; a shape without parts is absent."""
+    arrays: Arrays = {}
+    for shape, kind in zip(FLAT, (np.float32, np.int32), strict=True):
+        width = sum(part.shape == shape for part in input_parts(columns))
+        if not width:
+            continue
+        whole = np.empty((table.rows, width), kind)
+        start = 0
+        for column in inputs_of(columns):
+            if column.kind is None or shape != column.kind.SHAPE:
+                continue
+            values = column.kind.encode(column.state, table.column(column.name))
+            whole[:, start : start + values.shape[1]] = values
+            start += values.shape[1]
+        arrays[shape] = whole
+    return arrays
+
+
+def encode_targets(columns: Sequence[Column], table: Table) -> Arrays:
+    """Turn the target columns into ``{target: (row,)}``: standardised float32 scalars or int32 codes."""
+    return {
+        column.name: column.kind.encode(column.state, table.column(column.name))[:, 0]
+        for column in of_role(columns, "target")
+        if column.kind
+    }
+
+
+def target_classes(column: Column) -> int:
+    """Return how many classes a target has; 0 for a number."""
+    return column.parts[0].codes
+
+
+def hand_made_features(columns: Sequence[Column], table: Table) -> Features:
+    """Lay the features that baselines read side by side."""
+    made = [
+        column.kind.features(column.state, table.column(column.name)) for column in inputs_of(columns) if column.kind
+    ]
+    return Features(
+        np.concatenate([features.matrix for features in made], axis=1),
+        tuple(name for features in made for name in features.names),
+        tuple(size for features in made for size in features.sizes),
+    )
+
+
+def unreadable_cells(column: Column, table: Table) -> npt.NDArray[np.bool_]:
+    """Mark the cells of an input or target that are neither missing nor readable as the column's modality."""
+    assert column.kind is not None
+    return column.kind.unreadable(column.state, table.column(column.name))

@@ -1,0 +1,85 @@
+"""Finds the line on which each record of a text table begins, and the rows that are blank lines.
+
+No second parser: the line breaks inside cells are counted in the cells that Arrow returned, so that lines are right whenever
+the cells are.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fathom.data.characters import text_blocks
+from fathom.data.columns import is_empty
+from fathom.data.files import Content
+
+Lines = npt.NDArray[np.int64]
+
+
+def record_lines(cells: pa.Table, odd: Sequence[tuple[int, int]], lines_in_file: int) -> tuple[Lines, Lines]:
+    """Return the first line (from 1) of each record, and the positions of the even records.
+
+    ``cells`` are the even records, blank lines and header included; ``odd`` gives position and inner line breaks of the
+    others. Only when records and lines of the file differ in number are line breaks looked for in the cells.
+    """
+    records = cells.num_rows + len(odd)
+    odd_positions = np.array([position for position, _ in odd], dtype=np.int64)
+    even = np.delete(np.arange(records, dtype=np.int64), odd_positions)
+    lines = np.arange(1, records + 1, dtype=np.int64)
+    if lines_in_file != records:
+        breaks = np.zeros(records, dtype=np.int64)
+        breaks[odd_positions] = [inner for _, inner in odd]
+        for column in cells.columns:
+            breaks[even] += _breaks(column)
+        lines[1:] += np.cumsum(breaks)[:-1]
+    return lines, even
+
+
+def blank_rows(content: Content, codec: str, cells: pa.Table, lines: Lines, *, single: bool) -> npt.NDArray[np.bool_]:
+    """Mark the rows ``(row,)`` that are blank lines rather than rows of empty cells.
+
+    In a table of one column, a blank line between rows is an empty cell; only blank lines before the first
+    and after the last row are none.
+    """
+    blank = np.zeros(cells.num_rows, dtype=np.bool_)
+    candidates = np.flatnonzero(is_empty(cells.column(0)))
+    for column in cells.columns[1:]:
+        if not len(candidates):
+            return blank
+        candidates = candidates[is_empty(column.take(pa.array(candidates)))]
+    if not len(candidates):
+        return blank
+    blank[candidates] = np.isin(lines[candidates], blank_lines(content, codec))
+    if single and not blank.all():
+        filled = np.flatnonzero(~blank)
+        blank[filled[0] : filled[-1]] = False
+    return blank
+
+
+def _breaks(column: pa.ChunkedArray) -> Lines:
+    """Count the line breaks in each cell: LF, CR, or both together as one."""
+    feeds = pc.count_substring(column, "\n").to_numpy().astype(np.int64)
+    returns = pc.count_substring(column, "\r").to_numpy()
+    if not returns.any():
+        return np.asarray(feeds)
+    return np.asarray(feeds + returns - pc.count_substring(column, "\r\n").to_numpy())
+
+
+def blank_lines(content: Content, codec: str) -> Lines:
+    """Return the numbers (from 1) of the lines that hold nothing, those inside quotes included."""
+    found: list[Lines] = []
+    line, at_start, after_return = 0, True, False
+    for block in text_blocks(content, codec):
+        text = block[1:] if after_return and block.startswith(b"\n") else block
+        after_return = block.endswith(b"\r") if block else after_return
+        if b"\r" in text:
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        places = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == 10)
+        if len(places):
+            before = np.concatenate([[-1 if at_start else -2], places[:-1]])
+            found.append(line + 1 + np.flatnonzero(places - before == 1))
+        line += len(places)
+        at_start = text.endswith(b"\n") if text else at_start
+    return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)

@@ -1,0 +1,106 @@
+"""What a modality is: the functions that turn one kind of column into arrays and back.
+
+A modality is a Python module (NumPy and Arrow only, never torch) with the names of :class:`Modality`. Its functions take a
+column's *values*, an Arrow array: strings exactly as they stood in a text file, or typed values from Parquet and
+frames. They are vectorised: no Python loop over rows.
+
+The contract suite (``tests/contracts/test_modalities.py``) runs over every member; run it over your own with
+``fathom.data.modalities.checking.problems(module)``.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fathom.shapes import Arrays, Part, Shape
+
+Role = Literal["input", "target"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """How likely a column is of this modality, 0 to 1, and the reason that the user is shown."""
+
+    confidence: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Features:
+    """Hand-made features for the baselines: ``matrix (row, feature)`` float64.
+
+    ``sizes[j]`` is 0 for a numeric feature, which may be NaN where the value is not known; otherwise feature ``j`` is a
+    category, a whole number in ``0 <= code < sizes[j]``, never NaN.
+    """
+
+    matrix: npt.NDArray[np.float64]
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+
+
+class Modality(Protocol):
+    """The contract. ``State`` is a frozen dataclass whose fields are JSON-able (numbers, strings, tuples of them)."""
+
+    NAME: str
+    SHAPE: Shape
+    SUMMARY: str
+    SOURCE: str
+    PREDICTABLE: bool
+    State: type[Any]
+
+    def claim(self, values: pa.Array) -> Claim:
+        """Say how likely these values are of this modality. Looks at what it needs, never raises."""
+        ...
+
+    def learn(self, values: pa.Array, role: Role = "input") -> Any:
+        """Learn the ``State`` from **training rows only**.
+
+        Raises TableError when the values cannot be read this way; ``row`` numbers are the caller's to add.
+        """
+        ...
+
+    def parts(self, state: Any, column: str) -> tuple[Part, ...]:
+        """Describe the arrays that ``encode`` writes, in order."""
+        ...
+
+    def encode(self, state: Any, values: pa.Array) -> npt.NDArray[Any]:
+        """Turn values into ``(row, part)``. Total: missing, unseen and hostile values have a defined code, never NaN."""
+        ...
+
+    def decode(self, state: Any, answer: npt.NDArray[Any]) -> pa.Array:
+        """Turn a head's answer back into values: ``(row,)`` scalars, or ``(row, class)`` probabilities."""
+        ...
+
+    def unreadable(self, state: Any, values: pa.Array) -> npt.NDArray[np.bool_]:
+        """Mark the cells ``(row,)`` that are neither missing nor readable as this modality (unseen is readable)."""
+        ...
+
+    def missing(self, values: pa.Array) -> npt.NDArray[np.bool_]:
+        """Mark the cells ``(row,)`` that hold nothing: null, empty, or a usual word for missing."""
+        ...
+
+    def features(self, state: Any, values: pa.Array) -> Features:
+        """Make the features that baselines read."""
+        ...
+
+    def corrupt(self, values: pa.Array, severity: int, seed: int) -> pa.Array:
+        """Do to values what the world does to them; ``severity`` 1 (a little) to 5 (badly), same length."""
+        ...
+
+    def blank(self, state: Any, rows: int) -> pa.Array:
+        """Return ``rows`` values that mean "not known"."""
+        ...
+
+    def show(self, state: Any, value: Any) -> str:
+        """Write one value as a report or a form shows it."""
+        ...
+
+    def sample(self, count: int, seed: int) -> pa.Array:
+        """Make believable values, so that one contract suite runs over every kind."""
+        ...
+
+
+__all__ = ["Arrays", "Claim", "Features", "Modality", "Part", "Role"]

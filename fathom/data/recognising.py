@@ -1,0 +1,261 @@
+"""Each column is taken for what it most likely is, with a reason that the user sees; columns that teach nothing are left out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fathom.data.encoding import Column
+from fathom.data.modalities import by_name
+from fathom.data.modalities.contract import Claim, Modality
+from fathom.data.table import Rows, SkippedRow, Table
+from fathom.errors import OptionError, TableError
+
+LEAST_CONFIDENCE = 0.3  # below, nobody's claim is believed
+MOST_CLASSES_OF_WHOLE_NUMBERS = 10  # a target of at most so many different whole numbers is read as classes
+SKIP = "skip"  # what the user writes for a column to be left out
+
+
+def check_names(table: Table, targets: Sequence[str], overrides: Mapping[str, str], others: Sequence[str]) -> None:
+    """Raise TableError or OptionError for columns that do not exist or are named twice."""
+    if not targets:
+        raise OptionError("Name the column to predict: --target NAME.")
+    for name in [*targets, *overrides, *others]:
+        table.column(name)  # raises with the nearest name
+    for name in targets:
+        if targets.count(name) > 1:
+            raise OptionError(f"The target {name!r} is named twice. Name each target once.")
+        if overrides.get(name) == SKIP:
+            raise OptionError(f"Column {name!r} cannot be both predicted and skipped. Leave it out of --columns.")
+    for name in others:
+        if name in targets:
+            raise OptionError(f"Column {name!r} is the target and cannot part the rows too. Name another column.")
+
+
+def recognise_target(table: Table, name: str, overrides: Mapping[str, str], modalities: Sequence[Modality]) -> Column:
+    """Take a target for a kind that can be predicted. All rows are looked at: which classes there are is part of the question.
+
+    Raises TableError when the target is constant, cannot be predicted, or has a class with a single row.
+    """
+    values = table.column(name)
+    if name in overrides:
+        kind, claim = by_name(overrides[name], modalities), Claim(1.0, "you said so")
+    else:
+        kind, claim = _best(values, modalities)
+        distinct = _distinct(values)
+        category = next((modality for modality in modalities if modality.NAME == "category"), kind)
+        if kind.NAME == "number" and _whole(kind, values) and distinct <= MOST_CLASSES_OF_WHOLE_NUMBERS:
+            kind = category
+            claim = Claim(
+                0.6,
+                f"only {distinct} different whole numbers, so each is a class; --columns {name}=number predicts a number",
+            )
+        elif not kind.PREDICTABLE or claim.confidence < LEAST_CONFIDENCE:
+            raise TableError(
+                f"Column {name!r} looks like {_article(kind.NAME)} ({claim.reason}), which cannot be predicted. "
+                f"Choose another target, or say what it is with --columns {name}=number or {name}=category.",
+                column=name,
+            )
+    if not kind.PREDICTABLE:
+        able = ", ".join(modality.NAME for modality in modalities if modality.PREDICTABLE)
+        raise OptionError(
+            f"Column {name!r} cannot be predicted as {_article(kind.NAME)}. Kinds that can be: {able}.", column=name
+        )
+    _check_target_cells(table, name, kind)
+    state = kind.learn(values, "target")
+    column = Column(
+        name,
+        "target",
+        kind,
+        claim.confidence,
+        claim.reason,
+        state,
+        distinct=_distinct(values),
+        examples=_examples(values),
+    )
+    _check_classes(table, column)
+    return column
+
+
+def recognise_inputs(
+    table: Table,
+    train: Rows,
+    names: Sequence[str],
+    roles: Mapping[str, str],
+    overrides: Mapping[str, str],
+    modalities: Sequence[Modality],
+) -> tuple[Column, ...]:
+    """Take every other column for what it most likely is, learning from the training rows only.
+
+    ``roles`` says which column parts the rows by ``group`` or ``time``. Raises TableError for a column whose cells are neither one thing nor another.
+    """
+    learned_from = table.take(train)
+    return tuple(
+        _recognise_input(
+            table, learned_from.column(name), name, roles.get(name, "input"), overrides.get(name), modalities
+        )
+        for name in names
+    )
+
+
+def _recognise_input(
+    table: Table, values: pa.Array, name: str, role: str, override: str | None, modalities: Sequence[Modality]
+) -> Column:
+    distinct = _distinct(values)
+    found = {"distinct": distinct, "examples": _examples(values)}
+    if role == "group":
+        return Column(
+            name, "group", None, 1.0, "parts the rows; a group's name teaches nothing about other groups", **found
+        )
+    if override == SKIP:
+        return Column(name, "left_out", None, 1.0, "you said so", **found)
+    if pa.types.is_nested(values.type) or pa.types.is_binary(values.type):
+        return Column(name, "left_out", None, 1.0, f"cells of type {values.type} cannot be read yet", **found)
+    kind, claim = (by_name(override, modalities), Claim(1.0, "you said so")) if override else _best(values, modalities)
+    nothing = kind.missing(values)
+    missing = float(nothing.mean()) if len(nothing) else 1.0
+    if missing == 1.0:
+        return Column(name, "left_out", None, 1.0, "empty: no training row has a value", missing=1.0, **found)
+    if distinct - bool(missing) <= 1 and not missing:
+        return Column(name, "left_out", None, 1.0, f"constant: {found['examples'][0]!r} on every training row", **found)
+    if claim.confidence < LEAST_CONFIDENCE:
+        reason = (
+            f"text: {distinct:,} different values on {len(values):,} training rows, and text columns cannot be read yet"
+        )
+        return Column(name, "left_out", None, 1 - claim.confidence, reason, missing=missing, **found)
+    if kind.NAME == "id" and distinct - bool(missing) >= (~nothing).sum():
+        return Column(name, "left_out", kind, claim.confidence, f"id: {claim.reason}", missing=missing, **found)
+    state = kind.learn(values, "input")
+    column = Column(
+        name, "time" if role == "time" else "input", kind, claim.confidence, claim.reason, state, missing, **found
+    )
+    if not override or kind.NAME == "number":
+        _check_readable(table, column, override)
+    return column
+
+
+def without_unusable(
+    table: Table, targets: Sequence[str], bad_rows: str, overrides: Mapping[str, str], modalities: Sequence[Modality]
+) -> Table:
+    """Return the table without the rows whose target is missing, or raise TableError naming the first, as ``bad_rows`` says."""
+    kinds = {
+        name: by_name(overrides[name], modalities) if name in overrides else _best(table.column(name), modalities)[0]
+        for name in targets
+    }
+    for name, kind in kinds.items():
+        marks = kind.missing(table.column(name))
+        if not marks.any():
+            continue
+        first = int(np.flatnonzero(marks)[0])
+        if bad_rows == "error":
+            path, line = table.place(first)
+            raise TableError(
+                f"{table.where(first)}: the target {name!r} is missing, as on {marks.sum():,} of {table.rows:,} rows. A row without it cannot "
+                "be learned from: fill it in, or leave such rows out with --bad-rows skip.",
+                file=path,
+                line=line,
+                column=name,
+            )
+        table = skip_rows(table, marks, f"the target {name!r} is missing")
+    return table
+
+
+def skip_rows(table: Table, marks: npt.NDArray[np.bool_], reason: str) -> Table:
+    """Return the table without the marked rows, which it lists as skipped."""
+    places = [table.place(int(row)) for row in np.flatnonzero(marks)]
+    skipped = tuple(SkippedRow(path or table.name, line, reason) for path, line in places)
+    return replace(table.take(np.flatnonzero(~marks)), skipped=table.skipped + skipped)
+
+
+def _best(values: pa.Array, modalities: Sequence[Modality]) -> tuple[Modality, Claim]:
+    claims = [(modality, modality.claim(values)) for modality in modalities]
+    return max(claims, key=lambda pair: pair[1].confidence)  # the first of equals: the order of the tuple decides
+
+
+def _distinct(values: pa.Array) -> int:
+    if pa.types.is_nested(values.type):
+        return len(values)
+    return int(pc.count_distinct(values, mode="all").as_py())
+
+
+def _examples(values: pa.Array) -> tuple[str, ...]:
+    if pa.types.is_nested(values.type) or pa.types.is_binary(values.type):
+        return ()
+    known = pc.unique(values.slice(0, 1_000).drop_null())
+    return tuple(str(value)[:80] for value in known.slice(0, 4).to_pylist() if str(value).strip())[:3]
+
+
+def _whole(number: Modality, values: pa.Array) -> bool:
+    return bool(number.learn(values, "target").whole)
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[0] in 'aeio' else 'a'} {name} column"
+
+
+def _check_target_cells(table: Table, name: str, kind: Modality) -> None:
+    values = table.column(name)
+    distinct = pc.unique(values)
+    if len(distinct) == 1:
+        raise TableError(
+            f"The target {name!r} is {str(distinct[0].as_py())!r} on all {table.rows:,} rows: there is nothing to predict. Choose a column whose values differ.",
+            column=name,
+        )
+    marks = kind.unreadable(kind.learn(values, "target"), values)
+    if marks.any():
+        row = int(np.flatnonzero(marks)[0])
+        path, line = table.place(row)
+        raise TableError(
+            f"{table.where(row)}: the target {name!r} is {values[row].as_py()!r}, which is not a {kind.NAME}. Correct the cell, "
+            f"or predict a category with --columns {name}=category.",
+            file=path,
+            line=line,
+            column=name,
+        )
+
+
+def _check_classes(table: Table, column: Column) -> None:
+    if column.kind is None or column.kind.SHAPE != "code":
+        return
+    codes = column.kind.encode(column.state, table.column(column.name))[:, 0]
+    counts = np.bincount(codes[codes >= 0], minlength=column.parts[0].codes)
+    for code in np.flatnonzero(counts == 1):
+        row = int(np.flatnonzero(codes == code)[0])
+        path, line = table.place(row)
+        raise TableError(
+            f"{table.where(row)}: the class {str(table.column(column.name)[row].as_py())!r} of the target {column.name!r} has this single row, and a class needs "
+            "rows both to learn from and to be judged on. Add rows of it, join it with another class, or remove the row.",
+            file=path,
+            line=line,
+            column=column.name,
+        )
+
+
+def _check_readable(table: Table, column: Column, override: str | None) -> None:
+    """Raise TableError at the first cell of any row that the column's kind cannot read; validity is not learned from."""
+    assert column.kind is not None
+    values = table.column(column.name)
+    marks = column.kind.unreadable(column.state, values)
+    if not marks.any():
+        return
+    row = int(np.flatnonzero(marks)[0])
+    path, line = table.place(row)
+    others = f" ({marks.sum():,} such cells)" if marks.sum() > 1 else ""
+    advice = (
+        "or leave the column out"
+        if override
+        else f"or read the column as words with --columns {column.name}=category, or leave it out"
+    )
+    raise TableError(
+        f"{table.where(row)}: column {column.name!r} holds {str(values[row].as_py())[:60]!r}{others} among {column.kind.NAME}s. "
+        f"Correct the cell, {advice} with --columns {column.name}=skip.",
+        file=path,
+        line=line,
+        column=column.name,
+    )
+
+
+__all__ = ["check_names", "recognise_inputs", "recognise_target", "skip_rows", "without_unusable"]

@@ -1,0 +1,149 @@
+"""Named columns of equal length over Arrow memory; a table knows where each row came from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fathom.errors import TableError, suggestion
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file that a run of rows came from.
+
+    ``lines`` holds each row's line (from 1, the header included); ``None`` where row ``i`` stands on line
+    ``first_line + i``, as in every CSV file without line breaks inside quotes.
+    ``unit`` is ``line`` for text files and ``row`` for files without lines.
+    """
+
+    path: str
+    rows: int
+    first_line: int = 1
+    lines: Rows | None = None
+    unit: str = "line"
+
+    def place(self, row: int) -> tuple[str, int]:
+        """Return the path and the line of the source's own row ``row`` (from 0)."""
+        return self.path, int(self.lines[row]) if self.lines is not None else self.first_line + row
+
+
+@dataclass(frozen=True)
+class SkippedRow:
+    """A row that could not be used and was left out, where it stood, and why."""
+
+    path: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length and the places their rows came from.
+
+    ``arrow`` holds the cells: text columns as strings exactly as they stood in the file, typed columns (Parquet, frames)
+    with their own type. ``origin`` maps each row to its position among the rows of ``sources`` laid end to end.
+    ``decisions`` are sentences that say how the file was understood; ``skipped`` lists the rows left out.
+
+    >>> table = Table.of({"age": ["41", "38"], "job": ["nurse", "cook"]})
+    >>> table.rows, table.names
+    (2, ('age', 'job'))
+    >>> table.where(1)
+    'row 2'
+    """
+
+    arrow: pa.Table
+    sources: tuple[Source, ...] = ()
+    origin: Rows | None = None
+    decisions: tuple[str, ...] = ()
+    skipped: tuple[SkippedRow, ...] = ()
+    name: str = "table"
+    _cache: dict[str, pa.Array] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, columns: dict[str, Any], name: str = "table") -> "Table":
+        """Make a table from a dictionary of equally long lists or arrays."""
+        return cls(pa.table(columns), name=name)
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return int(self.arrow.num_rows)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The column names, in file order."""
+        return tuple(self.arrow.column_names)
+
+    def column(self, name: str) -> pa.Array:
+        """Return one column's values as a single Arrow array.
+
+        Raises TableError when the table has no such column.
+        """
+        if name not in self._cache:
+            if name not in self.names:
+                raise TableError(
+                    f"There is no column {name!r} in {self.name}.{suggestion(name, self.names)} "
+                    f"The columns are: {', '.join(map(repr, self.names[:20]))}"
+                    f"{' …' if len(self.names) > 20 else '.'}",
+                    column=name,
+                )
+            chunked = self.arrow.column(name)
+            self._cache[name] = chunked.chunk(0) if chunked.num_chunks == 1 else chunked.combine_chunks()
+        return self._cache[name]
+
+    def place(self, row: int) -> tuple[str | None, int]:
+        """Return the file and the line (or, without a file, the row counted from 1) of a row counted from 0."""
+        position = int(self.origin[row]) if self.origin is not None else row
+        for source in self.sources:
+            if position < source.rows:
+                return source.place(position)
+            position -= source.rows
+        return None, position + 1
+
+    def where(self, row: int) -> str:
+        """Say in words where a row (counted from 0) came from: ``homes.csv, line 8``."""
+        path, line = self.place(row)
+        if path is None:
+            return f"row {line}"
+        unit = next(source.unit for source in self.sources if source.path == path)
+        return f"{path}, {unit} {line}"
+
+    def take(self, rows: Rows | Sequence[int]) -> "Table":
+        """Return the table of these rows (counted from 0), which still know where they came from."""
+        rows = np.asarray(rows, dtype=np.int64)
+        origin = self.origin[rows] if self.origin is not None else rows
+        return replace(self, arrow=self.arrow.take(pa.array(rows)), origin=origin, _cache={})
+
+    def select(self, names: Sequence[str]) -> "Table":
+        """Return the table of these columns, in this order."""
+        for name in names:
+            if name not in self.names:
+                self.column(name)  # raises with the nearest name
+        return replace(self, arrow=self.arrow.select(list(names)), _cache={})
+
+    def with_column(self, name: str, values: pa.Array) -> "Table":
+        """Return the table with one column put in place of the one of that name."""
+        index = self.names.index(name)
+        return replace(self, arrow=self.arrow.set_column(index, name, values), _cache={})
+
+    def to_pylist(self) -> list[dict[str, Any]]:
+        """Return the rows as a list of dictionaries."""
+        rows: list[dict[str, Any]] = self.arrow.to_pylist()
+        return rows
+
+    def to_pandas(self) -> Any:
+        """Return a pandas frame (needs pandas)."""
+        return self.arrow.to_pandas()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Hand the table to any library that speaks Arrow's C stream: polars, pandas, DuckDB."""
+        return self.arrow.__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        return self.rows

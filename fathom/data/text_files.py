@@ -1,0 +1,248 @@
+"""Reads a text table (CSV, TSV and their kin) into strings, exactly as they stand, and knows each row's line."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import csv
+
+from fathom.data.characters import Characters, count_breaks, examine, open_text, text_blocks
+from fathom.data.columns import check_names, first_line, one_chunk, shortened, trimmed
+from fathom.data.dialect import DELIMITERS, NO_DELIMITER, Dialect, find_dialect, sample, tight_pattern
+from fathom.data.files import Content
+from fathom.data.lines import blank_rows, record_lines
+from fathom.data.quoting import check_quotes
+from fathom.data.table import SkippedRow, Source, Table
+from fathom.errors import TableError
+
+BadRows = Literal["error", "skip"]
+
+COLUMNS = 100_000  # more is a wrong delimiter, or a table that lies on its side
+_SAMPLE = 1 << 20  # bytes looked at to tell the dialect; more when the first records are longer
+_LARGEST_SAMPLE = 1 << 26
+_PARSED = 4 << 20  # bytes parsed at a time; a longer record makes the reader start again with larger blocks
+_LARGEST_PARSED = 1 << 30
+
+
+@dataclass(frozen=True)
+class OddRecord:
+    """A record that does not have as many cells as the table has columns: a bad row, a blank line, a short header.
+
+    ``position`` counts all records from 0, header and blank lines included; ``breaks`` are the line breaks inside the
+    record, ``text`` is its beginning.
+    """
+
+    position: int
+    cells: int
+    breaks: int
+    text: str
+
+    @property
+    def blank(self) -> bool:
+        """Whether the line holds only spaces."""
+        return self.cells == 1 and not self.text.strip()
+
+
+def read_text(
+    content: Content,
+    *,
+    bad_rows: BadRows = "error",
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+) -> Table:
+    """Read one text table; every column is of strings, an empty cell is ``''``.
+
+    Raises TableError when the bytes are no such table: wrong encoding, quotes that never close, ragged rows (unless
+    ``bad_rows`` is ``skip``), no rows, names that come twice, more than 100,000 columns.
+    """
+    characters = examine(content, encoding)
+    dialect = _dialect(content, characters.codec, delimiter, header)
+    quoted = characters.quotes > 0 or dialect.quote == "'"
+    quoting = check_quotes(content, characters.codec, dialect) if quoted else ()
+    cells, odd = _parse(content, characters.codec, dialect, quoted)
+    lines, even = record_lines(cells, [(record.position, record.breaks) for record in odd], characters.lines)
+    skipped = _bad_rows(content, dialect, odd, lines, bad_rows)
+    blank = blank_rows(content, characters.codec, cells, lines[even], single=dialect.width == 1)
+    kept = ~blank & (even != _or_none(dialect.header)) & (even != _or_none(dialect.hint))
+    if not kept.any():
+        raise _no_rows(content, dialect, skipped)
+    columns = _cut(cells, kept).columns
+    del cells  # so that each column's chunks are freed as soon as they are joined
+    for index, name in enumerate(dialect.names):
+        joined = one_chunk(columns[index], name, content.label)
+        columns[index] = trimmed(joined) if dialect.spaced else joined
+    blanks = int(blank.sum()) + sum(record.blank for record in odd)
+    return Table(
+        pa.table(columns, names=list(dialect.names)),
+        sources=(_source(content.label, lines[even][kept]),),
+        decisions=_decisions(content, characters, dialect, quoting, blanks, len(skipped)),
+        skipped=skipped,
+        name=content.name,
+    )
+
+
+def _dialect(content: Content, codec: str, delimiter: str | None, header: bool | None) -> Dialect:
+    """Tell the dialect from the beginning of the file, of which more is read until it holds a few records."""
+    size = _SAMPLE
+    while True:
+        text, whole = _beginning(content, codec, size)
+        dialect = find_dialect(text, whole=whole, delimiter=delimiter, header=header)
+        enough = len(sample(text, dialect.delimiter, dialect.quote, whole, limit=3)) == 3
+        if whole or enough or size >= _LARGEST_SAMPLE:
+            break
+        size *= 8
+    if delimiter is not None and dialect.width == 1:
+        other = find_dialect(text, whole=whole, header=header)
+        if other.delimiter not in {delimiter, NO_DELIMITER}:
+            raise TableError(
+                f"{content.label}: the given delimiter {delimiter!r} splits no line, while every line is split by "
+                f"{DELIMITERS[other.delimiter]}s. Leave the delimiter out to have it found.",
+                file=content.label,
+            )
+    if len(dialect.names) > COLUMNS:
+        raise TableError(
+            f"{content.label} has {len(dialect.names):,} columns, and at most {COLUMNS:,} are read. "
+            "If the rows of this table are its columns, turn it round; else check the delimiter.",
+            file=content.label,
+        )
+    line = 1 + dialect.header if dialect.header is not None else None
+    check_names(list(dialect.names), content.label, line)
+    return dialect
+
+
+def _beginning(content: Content, codec: str, size: int) -> tuple[str, bool]:
+    """Return about the first ``size`` bytes as text, and whether they are all there is."""
+    gathered: list[bytes] = []
+    for block in text_blocks(content, codec):
+        gathered.append(block)
+        if sum(map(len, gathered)) > size:
+            return b"".join(gathered)[:size].decode("utf-8", "ignore"), False
+    return b"".join(gathered).decode("utf-8"), True
+
+
+def _parse(content: Content, codec: str, dialect: Dialect, quoted: bool) -> tuple[pa.Table, list[OddRecord]]:
+    """Split the file into the cells of its even records (header included), and set the odd ones aside.
+
+    Arrow knows a record's position only on one thread, so that files with odd records are parsed twice.
+    """
+    block, threads = _PARSED, True
+    while True:
+        odd: list[OddRecord] = []
+        try:
+            cells = _parse_once(_open(content, codec, dialect, quoted), dialect, quoted, block, threads, odd)
+        except pa.ArrowInvalid as error:
+            if "straddling" in str(error) and block < _LARGEST_PARSED:
+                block *= 16
+                continue
+            raise TableError(
+                f"{content.label} cannot be split into cells: {first_line(error)}. "
+                "If it is no text table, export it as CSV; if it is, give its delimiter.",
+                file=content.label,
+            ) from None
+        if not odd or not threads:
+            return cells, odd
+        threads = False
+
+
+def _parse_once(
+    stream: pa.NativeFile, dialect: Dialect, quoted: bool, block: int, threads: bool, odd: list[OddRecord]
+) -> pa.Table:
+    def set_aside(row: Any) -> str:
+        position = row.number - 1 if row.number is not None else -1
+        odd.append(OddRecord(position, row.actual_columns, count_breaks(row.text.encode()), row.text[:100]))
+        return "skip"
+
+    names = [str(index) for index in range(dialect.width)]
+    return csv.read_csv(
+        stream,
+        csv.ReadOptions(use_threads=threads, block_size=block, column_names=names),
+        csv.ParseOptions(
+            delimiter=dialect.delimiter,
+            quote_char=dialect.quote,
+            newlines_in_values=quoted,
+            ignore_empty_lines=False,
+            invalid_row_handler=set_aside,
+        ),
+        # The bytes are known to be UTF-8. Strings everywhere: the modalities decide what '007' is.
+        csv.ConvertOptions(check_utf8=False, column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+    )
+
+
+def _open(content: Content, codec: str, dialect: Dialect, quoted: bool) -> pa.NativeFile:
+    if not (dialect.spaced and quoted):
+        return open_text(content, codec)
+    text = b"".join(text_blocks(content, codec)).decode("utf-8")
+    return pa.BufferReader(tight_pattern(dialect.delimiter, dialect.quote).sub("", text).encode("utf-8"))
+
+
+def _bad_rows(
+    content: Content, dialect: Dialect, odd: list[OddRecord], lines: npt.NDArray[np.int64], bad_rows: BadRows
+) -> tuple[SkippedRow, ...]:
+    """Return the bad rows to be left out, or raise for the first of them."""
+    bad = [record for record in odd if not record.blank and record.position not in {dialect.header, dialect.hint}]
+    if bad and bad_rows == "error":
+        first, line = bad[0], int(lines[bad[0].position])
+        found = f"{first.cells:,} {'cell was' if first.cells == 1 else 'cells were'} found where {dialect.width:,}"
+        others = f" {len(bad) - 1:,} more {'row is' if len(bad) == 2 else 'rows are'} like it." if len(bad) > 1 else ""
+        raise TableError(
+            f"{content.label}, line {line}: {found} {'was' if dialect.width == 1 else 'were'} expected: "
+            f"{_shown(first.text)}.{others} Correct the file, or leave such rows out with --bad-rows skip "
+            '(in Python: bad_rows="skip").',
+            file=content.label,
+            line=line,
+        )
+    return tuple(
+        SkippedRow(content.label, int(lines[record.position]), f"{record.cells:,} cells instead of {dialect.width:,}")
+        for record in bad
+    )
+
+
+def _no_rows(content: Content, dialect: Dialect, skipped: tuple[SkippedRow, ...]) -> TableError:
+    if skipped:
+        text = (
+            f"{content.label} has no usable row: all {len(skipped):,} have another number of cells than the "
+            f"{dialect.width:,} expected (line {skipped[0].line}: {skipped[0].reason}). Check the delimiter and the header."
+        )
+    else:
+        text = (
+            f"{content.label} holds only a header ({shortened(list(dialect.names))}) and no rows. "
+            "If this line is a row, say that there is no header (header=False)."
+        )
+    return TableError(text, file=content.label)
+
+
+def _decisions(
+    content: Content, characters: Characters, dialect: Dialect, quoting: tuple[str, ...], blanks: int, skipped: int
+) -> tuple[str, ...]:
+    encoding, *ends = characters.decisions
+    notes = []
+    if content.compression:
+        notes.append(f"Compression: {content.compression}.")
+    if blanks:
+        notes.append(f"{blanks:,} blank {'line was' if blanks == 1 else 'lines were'} passed over.")
+    if skipped:
+        notes.append(f"{skipped:,} bad {'row was' if skipped == 1 else 'rows were'} left out.")
+    return (encoding, *dialect.decisions, *quoting, *ends, *notes)
+
+
+def _source(label: str, lines: npt.NDArray[np.int64]) -> Source:
+    first = int(lines[0])
+    consecutive = int(lines[-1]) - first == len(lines) - 1
+    return Source(label, len(lines), first_line=first, lines=None if consecutive else lines)
+
+
+def _cut(cells: pa.Table, kept: npt.NDArray[np.bool_]) -> pa.Table:
+    """Return the rows that are kept; when they are the last ones, without a copy."""
+    first = int(kept.argmax())
+    return cells.slice(first) if kept[first:].all() else cells.filter(pa.array(kept))
+
+
+def _or_none(position: int | None) -> int:
+    return -1 if position is None else position
+
+
+def _shown(text: str) -> str:
+    return repr(text[:60] + ("…" if len(text) > 60 else ""))

@@ -1,0 +1,88 @@
+"""The one dial: quick, standard or thorough, or a number of minutes, becomes every size of a run, here and nowhere else."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Effort = Literal["quick", "standard", "thorough"]
+EFFORTS: tuple[Effort, ...] = ("quick", "standard", "thorough")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Every size of a run.
+
+    ``token_width`` and ``trunk_options`` make the network; ``batch_rows``, ``epochs``, ``patience``, ``learning_rate``, ``weight_decay`` and
+    ``averaging`` (decay of the running mean of the weights, a step) train it; ``resamples`` are drawn for every interval; ``importance_rows`` rows
+    are shuffled ``importance_repeats`` times to see what a column is worth.
+    """
+
+    token_width: int
+    trunk_options: dict[str, Any]
+    batch_rows: int
+    epochs: int
+    patience: int
+    learning_rate: float
+    weight_decay: float
+    averaging: float
+    resamples: int
+    importance_rows: int
+    importance_repeats: int
+
+
+# Rows that training may look at in all (epochs x training rows), and the fewest and most epochs, by effort.
+LOOKS = {"quick": 300_000, "standard": 800_000, "thorough": 4_000_000}
+EPOCHS = {"quick": (3, 60), "standard": (4, 120), "thorough": (10, 250)}
+TRUNKS: dict[str, dict[Effort, dict[str, Any]]] = {
+    "tabm": {
+        "quick": {"members": 8, "layers": 2, "width": 128},
+        "standard": {"members": 8, "layers": 2, "width": 192},
+        "thorough": {"members": 16, "layers": 3, "width": 256},
+    },
+    "mlp": {
+        "quick": {"layers": 2, "width": 128},
+        "standard": {"layers": 2, "width": 192},
+        "thorough": {"layers": 3, "width": 384},
+    },
+    "transformer": {
+        "quick": {"layers": 2, "width": 64},
+        "standard": {"layers": 3, "width": 96},
+        "thorough": {"layers": 4, "width": 128},
+    },
+}
+
+
+def batch_rows_for(rows: int) -> int:
+    """Return how many rows a step sees: about a hundred steps an epoch, from 32 to 1,024 rows, a power of two.
+
+    >>> batch_rows_for(1_000), batch_rows_for(34_000), batch_rows_for(1_000_000)
+    (32, 256, 1024)
+    """
+    size = 32
+    while size < 1_024 and size * 150 < rows:
+        size *= 2
+    return size
+
+
+def sizes(effort: Effort, trunk: str, train_rows: int) -> Sizes:
+    """Return the sizes for an effort, a trunk and a number of training rows.
+
+    >>> sizes("quick", "tabm", 1_000).epochs > sizes("quick", "tabm", 100_000).epochs
+    True
+    """
+    fewest, most = EPOCHS[effort]
+    epochs = max(fewest, min(most, LOOKS[effort] // max(train_rows, 1)))
+    batch_rows = batch_rows_for(train_rows)
+    steps = epochs * max(1, train_rows // batch_rows)
+    return Sizes(
+        token_width=16,
+        trunk_options=TRUNKS[trunk][effort],
+        batch_rows=batch_rows,
+        epochs=epochs,
+        patience=max(4, epochs // 4),
+        learning_rate=1e-3 if trunk == "transformer" else 4e-3,
+        weight_decay=1e-2,
+        averaging=min(0.998, 1 - 20 / (steps + 20)),  # the mean spans about a twentieth of all steps
+        resamples=1_000,
+        importance_rows=2_000 if effort == "thorough" else 1_000,
+        importance_repeats=5 if effort == "thorough" else 3,
+    )

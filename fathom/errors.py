@@ -1,0 +1,99 @@
+"""The few ways a run can fail, drawn as a tree; each error is a short lesson.
+
+::
+
+    FathomError            something the user can mend; the command line exits with 2
+    ├── TableError         a file, a column or a cell cannot be used
+    ├── OptionError        a setting is unknown, or cannot be honoured
+    ├── OutputError        a result cannot be written (disk full, folder in use)
+    ├── BundleError        a bundle is damaged, or does not fit the rows it is given
+    └── ExtraError         a library is needed that is not installed
+
+A message says what was found and where, what was expected, and what to do next.
+Mistakes of Fathom itself are plain ``AssertionError`` or ``RuntimeError``.
+"""
+
+import difflib
+from collections.abc import Iterable
+from types import ModuleType
+
+
+class FathomError(Exception):
+    """The root of every error that a user can mend.
+
+    ``file``, ``line`` (counted from 1, the header included) and ``column`` repeat, as fields, what the
+    message says in words, for programs that show errors their own way.
+
+    >>> error = TableError("Column 'age', line 7: 'x' is not a number.", column="age", line=7)
+    >>> error.column, error.line
+    ('age', 7)
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        column: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.file = file
+        self.line = line
+        self.column = column
+
+
+class TableError(FathomError):
+    """A file, a column or a cell cannot be used."""
+
+
+class OptionError(FathomError):
+    """A setting is unknown, or cannot be honoured."""
+
+
+class OutputError(FathomError):
+    """A result cannot be written."""
+
+
+class BundleError(FathomError):
+    """A bundle is damaged, or does not fit the rows it is given."""
+
+
+class ExtraError(FathomError):
+    """A library is needed that is not installed."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` with the nearest known name, or an empty string.
+
+    >>> suggestion("prise", ["price", "rooms"])
+    " Did you mean 'price'?"
+    >>> suggestion("zzz", ["price"])
+    ''
+    """
+    choices = list(known)
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+    if not near:  # the same letters in another case are near as well
+        near = [choice for choice in choices if choice.casefold() == name.casefold()][:1]
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import and return ``module``, or say which extra brings it.
+
+    Raises ExtraError when the library is not installed.
+
+    >>> require("json", "train").__name__
+    'json'
+    """
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or module.split(".")[0] != error.name.split(".")[0]:
+            raise
+        raise ExtraError(
+            f"This needs the library '{error.name}', which is not installed. "
+            f'Install it with: pip install "fathom-learn[{extra}]"'
+        ) from None

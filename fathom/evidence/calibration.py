@@ -1,0 +1,113 @@
+"""Do stated probabilities and intervals come true: how often a model is right when it says that it is 80 % sure.
+
+For classes: rows are sorted by the probability that the model states, cut into ten bins of equally many rows (a reliability
+diagram: Niculescu-Mizil and Caruana, ICML 2005, section 4), and each bin's mean probability stands against the share of rows that came true,
+with Wilson's 95 % interval. For numbers: an answer is given an interval as wide as the errors on the *validation* rows say (split
+conformal prediction: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, JASA 113, 2018, algorithm 2), and the share that
+it promises stands against the share of test rows that it covers. On the line, what is stated is what is observed.
+"""
+
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fathom.resampling import LEVEL, Floats
+
+NAME = "calibration"
+QUESTION = "Do stated probabilities and intervals come true?"
+SOURCE = "Niculescu-Mizil and Caruana, ICML 2005; Wilson, JASA 22, 1927; Lei et al., JASA 113, 2018"
+
+BINS = 10
+LEAST_ROWS = 10  # of a bin, because a share of fewer rows says nothing
+LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # what intervals promise
+
+
+def of_probabilities(truth: npt.NDArray[Any], probabilities: npt.NDArray[Any], *, bins: int = BINS) -> dict[str, Any]:
+    """Hold stated probabilities ``(row, class)`` against the truth ``(row,)`` of codes; -1 is a class never seen.
+
+    For two classes the probability of class 1, for more that of the likeliest class. Equal probabilities share a bin, so
+    there may be fewer bins than asked for, and with under 100 rows there are, each of at least 10.
+
+    Returns the data of the plot: ``kind`` and ``bins``, each ``{predicted, observed, low, high, rows}``.
+
+    >>> plot = of_probabilities(np.array([0, 1, 1, 1]), np.array([[0.2, 0.8]] * 4))
+    >>> plot["kind"], plot["bins"][0]["predicted"], plot["bins"][0]["observed"], plot["bins"][0]["rows"]
+    ('probability', 0.8, 0.75, 4)
+    """
+    if probabilities.shape[1] == 2:
+        stated, hit = probabilities[:, 1].astype(np.float64), truth == 1
+    else:
+        stated, hit = probabilities.max(axis=1).astype(np.float64), truth == probabilities.argmax(axis=1)
+    bins = max(1, min(bins, len(stated) // LEAST_ROWS))
+    order = np.sort(stated)
+    bin_of_row = np.searchsorted(order, stated, side="left") * bins // max(len(stated), 1)
+    rows = np.bincount(bin_of_row, minlength=bins)
+    used = np.flatnonzero(rows)
+    predicted = np.bincount(bin_of_row, weights=stated, minlength=bins)[used] / rows[used]
+    hits = np.bincount(bin_of_row, weights=hit, minlength=bins)[used]
+    return {"kind": "probability", "bins": _bins(predicted, hits, rows[used])}
+
+
+def learn_widths(residuals: npt.NDArray[Any], *, levels: Sequence[float] = LEVELS) -> Floats:
+    """Return the half-width of the interval for each level ``(level,)`` from the residuals ``(row,)`` of validation rows.
+
+    The width for level 0.9 is the smallest error that 90 % of ``row + 1`` errors do not exceed, so that a new row is covered with at
+    least that chance. Where there are too few rows for a level, it is the largest error seen.
+
+    >>> learn_widths(np.array([-1.0, 2.0, -3.0, 4.0]), levels=(0.5, 0.8, 0.95))
+    array([3., 4., 4.])
+    """
+    assert len(residuals), "there are no residuals to learn a width from"
+    errors = np.sort(np.abs(residuals).astype(np.float64))
+    # the small number takes back what rounding adds: 0.8 x 5 is 4, not a little more
+    ranks = np.ceil(np.asarray(levels) * (len(errors) + 1) - 1e-9).astype(np.int64)
+    widths: Floats = errors[np.clip(ranks, 1, len(errors)) - 1]
+    return widths
+
+
+def of_intervals(
+    truth: npt.NDArray[Any],
+    predicted: npt.NDArray[Any],
+    residuals: npt.NDArray[Any],
+    *,
+    levels: Sequence[float] = LEVELS,
+) -> dict[str, Any]:
+    """Hold intervals around test answers against the truth, both ``(row,)``; ``residuals`` are those of the validation rows.
+
+    Returns the data of the plot: ``kind`` and one bin per level, ``predicted`` the level and ``observed`` the share covered.
+
+    >>> truth, predicted, residuals = np.array([1.0, 2.0, 3.0, 9.0]), np.zeros(4), np.array([-1.0, 2.0, -3.0, 4.0])
+    >>> [bin["observed"] for bin in of_intervals(truth, predicted, residuals, levels=(0.4, 0.8))["bins"]]
+    [0.5, 0.75]
+    """
+    if not len(truth) or not len(residuals):
+        return {"kind": "interval", "bins": []}
+    error = np.abs(np.asarray(truth, dtype=np.float64) - predicted)
+    covered = np.array([np.count_nonzero(error <= width) for width in learn_widths(residuals, levels=levels)])
+    return {"kind": "interval", "bins": _bins(np.asarray(levels), covered, np.full(len(levels), len(error)))}
+
+
+def wilson(hits: npt.NDArray[Any], rows: npt.NDArray[Any]) -> tuple[Floats, Floats]:
+    """Return the 95 % interval of a share, low and high (Wilson, JASA 22, 1927): never outside 0 to 1, never empty.
+
+    >>> low, high = wilson(np.array([10]), np.array([10]))
+    >>> low.round(3), high.round(3)
+    (array([0.722]), array([1.]))
+    """
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    share = hits / rows
+    centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
+    half = z * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2)) / (1 + z**2 / rows)
+    return np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0)
+
+
+def _bins(predicted: Floats, hits: npt.NDArray[Any], rows: npt.NDArray[Any]) -> list[dict[str, float]]:
+    """Lay the arrays ``(bin,)`` out as one dictionary per bin."""
+    low, high = wilson(hits, rows)
+    columns = {"predicted": predicted, "observed": hits / rows, "low": low, "high": high, "rows": rows}
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*(c.tolist() for c in columns.values()), strict=True)
+    ]

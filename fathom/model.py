@@ -1,0 +1,161 @@
+"""Model: what `fit` returns and `load` brings back; table in, table out."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from fathom.bundle import manifest
+from fathom.bundle.description import Description
+from fathom.bundle.inference import Answers, Inference
+from fathom.bundle.saving import write_folder
+from fathom.data.encoding import Column, inputs_of, unreadable_cells
+from fathom.data.modalities import MODALITIES
+from fathom.data.modalities.contract import Modality
+from fathom.data.reading import read
+from fathom.data.table import Table
+from fathom.errors import OutputError, TableError, suggestion
+
+MOST_UNREADABLE = 0.5  # of a column's cells; above, the column is another one than in training
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted model: the files of its bundle, ready to answer. It never changes.
+
+    ``result`` holds everything that was found when it was fitted (``docs/result.md``); it is ``None`` after `load`, because a bundle holds what answers
+    and the run folder holds what was found.
+    """
+
+    files: Mapping[str, bytes] = field(repr=False)
+    inference: Inference = field(repr=False)
+    result: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        files: Mapping[str, bytes],
+        result: Mapping[str, Any] | None = None,
+        modalities: Sequence[Modality] = MODALITIES,
+        threads: int = 0,
+    ) -> "Model":
+        """Make a model from the files of a bundle."""
+        return cls(files, Inference.open(files, modalities, threads), result)
+
+    @property
+    def description(self) -> Description:
+        """The columns, the kind of model and its plan."""
+        return self.inference.description
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Every column of the training table."""
+        return self.description.columns
+
+    def predict(self, rows: Any) -> Table:
+        """Answer rows: a table with the targets' values, and how sure the model is of each.
+
+        A category brings ``NAME_probability`` and a ``NAME=class`` column a class; a number brings ``NAME_low`` and ``NAME_high``, which hold
+        the truth on about 90 % of rows like those of training. ``rows`` is anything that `read` takes. Columns are found by name, in any order.
+
+        Raises TableError when a column is missing or holds something else than in training.
+        """
+        return predictions(self.description, self.answer(self.checked(read(rows))))
+
+    def checked(self, table: Table) -> Table:
+        """Return the input columns of a table, or raise TableError; what is odd but harmless is warned of."""
+        inputs = inputs_of(self.columns)
+        for column in inputs:
+            if column.name not in table.names:
+                raise TableError(
+                    f"{table.name} has no column {column.name!r}, which the model reads.{suggestion(column.name, table.names)} "
+                    f"It needs: {', '.join(repr(c.name) for c in inputs)}.",
+                    column=column.name,
+                )
+        extra = [name for name in table.names if name not in {column.name for column in self.columns}]
+        if extra:
+            warnings.warn(f"Not used, because training did not have them: {', '.join(map(repr, extra[:10]))}.", stacklevel=3)
+        for column in inputs:
+            _warn_unreadable(column, table)
+        return table.select([column.name for column in inputs])
+
+    def answer(self, table: Table) -> Answers:
+        """Answer rows in encoded units, without any check of the table."""
+        return self.inference.answer(table)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the bundle into a new folder, whole or not at all. Raises OutputError when it cannot."""
+        return write_folder(self.files, folder)
+
+    def report(self, file: str | Path) -> Path:
+        """Write the report of the fit as one HTML file.
+
+        Raises OutputError when it cannot be written, or when the model was loaded and has no result to write.
+        """
+        from fathom.data.writing import write_text
+        from fathom.report import render
+
+        if self.result is None:
+            raise OutputError("A loaded model has no result to report. Use the report beside its bundle, or: fathom report RUN")
+        return write_text(render(dict(self.result)), file)
+
+
+def load(bundle: str | Path, *, modalities: Sequence[Modality] = MODALITIES, threads: int = 0) -> Model:
+    """Read a bundle, checking every file against its manifest; needs neither torch nor scikit-learn.
+
+    ``bundle`` is the folder that `fit` or `Model.save` wrote, or the run folder around it; ``threads`` 0 takes every core.
+
+    Raises BundleError when it is damaged or was written by another version.
+    """
+    return Model.of(manifest.read(bundle), modalities=modalities, threads=threads)
+
+
+def predictions(description: Description, answers: Answers) -> Table:
+    """Lay answers out as a table: each target's values and how sure they are."""
+    columns: dict[str, Any] = {}
+    for target in description.targets:
+        assert target.kind is not None
+        answer = answers[target.name]
+        values = target.kind.decode(target.state, answer)
+        columns[target.name] = values
+        if answer.ndim == 1:
+            half_width = description.half_widths[target.name]
+            numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            columns[f"{target.name}_low"] = pa.array(numbers - half_width)
+            columns[f"{target.name}_high"] = pa.array(numbers + half_width)
+        else:
+            columns[f"{target.name}_probability"] = pa.array(answer.max(axis=1, initial=0.0))
+            for code, label in enumerate(class_labels(target)):
+                columns[f"{target.name}={label}"] = pa.array(answer[:, code])
+    return Table(pa.table(columns), name="predictions")
+
+
+def class_labels(target: Column) -> list[str]:
+    """Return a category's classes in the order of their codes, as words."""
+    assert target.kind is not None
+    every = target.kind.decode(target.state, np.eye(target.parts[0].codes))
+    return [target.kind.show(target.state, value) for value in every.to_pylist()]
+
+
+def _warn_unreadable(column: Column, table: Table) -> None:
+    assert column.kind is not None
+    marks = unreadable_cells(column, table)
+    if not marks.any():
+        return
+    values = table.column(column.name)
+    known = int((~column.kind.missing(values)).sum())
+    row = int(np.flatnonzero(marks)[0])
+    cell = f"{table.where(row)}: column {column.name!r} holds {str(values[row].as_py())[:60]!r}"
+    if marks.sum() > MOST_UNREADABLE * known:
+        path, line = table.place(row)
+        raise TableError(
+            f"{cell}, and so are {marks.sum():,} of its {known:,} cells, where training had a {column.kind.NAME}. Give the column as it was in training.",
+            file=path,
+            line=line,
+            column=column.name,
+        )
+    warnings.warn(f"{cell} among {column.kind.NAME}s; {marks.sum():,} such cells were taken as missing.", stacklevel=4)

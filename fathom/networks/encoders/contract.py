@@ -1,0 +1,34 @@
+"""What an encoder is: a builder of the module that reads one shape into tokens."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+from fathom.shapes import Part, Shape
+
+
+class Features(NamedTuple):
+    """What an encoder hands to the trunk.
+
+    ``tokens (row, token, width)``; ``mask (row, token)``, true where a token is real, or ``None`` when all are; ``maps`` are
+    the feature maps of grids, finest first, for heads that draw.
+    """
+
+    tokens: Tensor
+    mask: Tensor | None = None
+    maps: tuple[Tensor, ...] = ()
+
+
+class Encoder(Protocol):
+    """The contract. An encoder of a flat shape reads the parts of all its columns at once: ``(row, part)``."""
+
+    NAME: str
+    READS: Shape
+    SUMMARY: str
+    SOURCE: str
+    Options: type[Any]
+
+    def build(self, options: Any, parts: Sequence[Part], width: int) -> nn.Module:
+        """Return the module from ``(row, part)`` to :class:`Features`, one token of ``width`` a part."""
+        ...

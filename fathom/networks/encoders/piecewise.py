@@ -1,0 +1,72 @@
+"""Scalars to tokens by piecewise-linear encoding: a number becomes how far it reaches into each of its bins.
+
+Why it exists: fed as one plain input, a number can bend the answer only slowly; cut at its own quantiles, it bends it anywhere.
+Source: Gorishniy, Rubachev and Babenko, "On Embeddings for Numerical Features in Tabular Deep Learning", NeurIPS 2022, section 3.2
+(https://arxiv.org/abs/2203.05556), in the form used by TabM (Gorishniy, Kotelnikov and Babenko, ICLR 2025, appendix on embeddings,
+https://arxiv.org/abs/2410.24210): a linear embedding plus a learned piecewise-linear one that starts at zero. Written from the papers; the
+authors' package (Apache-2.0) serves as the second opinion in our tests.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fathom.networks.encoders.contract import Features
+from fathom.shapes import Part, Shape
+
+NAME = "piecewise"
+READS: Shape = "scalar"
+SUMMARY = "how far a number reaches into each of its quantile bins"
+SOURCE = "https://arxiv.org/abs/2203.05556"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Nothing to choose: the bins are the column's knots."""
+
+
+def bins(parts: Sequence[Part]) -> tuple[Tensor, Tensor]:
+    """Return the left edge and the inverse width of every bin, each ``(part, bin)``; absent bins have inverse width 0.
+
+    >>> left, inverse = bins([Part("a", "value", "scalar", knots=(0.0, 1.0, 3.0)), Part("b", "value", "scalar", knots=(0.0, 2.0))])
+    >>> left.tolist(), inverse.tolist()
+    ([[0.0, 1.0], [0.0, 0.0]], [[1.0, 0.5], [0.5, 0.0]])
+    """
+    count = max(len(part.knots) - 1 for part in parts)
+    left, inverse = torch.zeros(len(parts), count), torch.zeros(len(parts), count)
+    for row, part in enumerate(parts):
+        knots = torch.tensor(part.knots)
+        left[row, : len(knots) - 1] = knots[:-1]
+        inverse[row, : len(knots) - 1] = 1.0 / (knots[1:] - knots[:-1])
+    return left, inverse
+
+
+class PiecewiseLinear(nn.Module):
+    """Embeds ``scalars (row, part)`` as ``tokens (row, part, width)``."""
+
+    left: Tensor
+    inverse: Tensor
+
+    def __init__(self, parts: Sequence[Part], width: int) -> None:
+        super().__init__()
+        left, inverse = bins(parts)
+        self.register_buffer("left", left, persistent=False)
+        self.register_buffer("inverse", inverse, persistent=False)
+        bound = width**-0.5
+        self.slope = nn.Parameter(torch.empty(len(parts), width).uniform_(-bound, bound))
+        self.offset = nn.Parameter(torch.empty(len(parts), width).uniform_(-bound, bound))
+        self.steps = nn.Parameter(torch.zeros(len(parts), left.shape[1], width))
+
+    def forward(self, scalars: Tensor) -> Features:
+        """Map ``(row, part)`` to one token a part."""
+        x = scalars.unsqueeze(-1)  # (row, part, 1)
+        reach = ((x - self.left) * self.inverse).clamp(0.0, 1.0)  # (row, part, bin): 1 below the number, 0 above it
+        bent = torch.bmm(reach.transpose(0, 1), self.steps).transpose(0, 1)  # (row, part, width)
+        return Features(torch.addcmul(self.offset, x, self.slope) + bent)
+
+
+def build(options: Options, parts: Sequence[Part], width: int) -> nn.Module:
+    """Return the module from ``(row, part)`` scalars to tokens of ``width``."""
+    return PiecewiseLinear(parts, width)

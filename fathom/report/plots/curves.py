@@ -1,0 +1,90 @@
+"""Plots of training: the loss and the learning rate of every epoch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fathom.report.plots.drawing import Frame, Scale, axes, dots, gutter, line, nice_ticks, picture, text, widen
+from fathom.report.quantities import number
+from fathom.report.wording import plural
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A value per epoch, and the class that draws it."""
+
+    name: str
+    epochs: tuple[float, ...]
+    values: tuple[float, ...]
+    kind: str
+
+
+def losses(curves: Sequence[Curve], *, best_epoch: float | None, label: str, width: float) -> str:
+    """Draw losses over epochs; the best epoch is marked. Losses that fall more than thirtyfold get a logarithmic scale."""
+    height = 250.0 if width < 500 else 290.0
+    frame, logarithmic = _frame(curves, width, height, right=78, top=34, bottom=46)
+    note = f"{label} (logarithmic)" if logarithmic else label
+    x_ticks = _whole(nice_ticks(frame.x.low, frame.x.high, count=4 if width < 500 else 8))
+    body = [axes(frame, x_label="epoch", y_label=note, x_ticks=x_ticks, y_ticks=frame.y.ticks(5))]
+    if best_epoch is not None and frame.x.low <= best_epoch <= frame.x.high:
+        body.append(_best(frame, best_epoch))
+    body += [line(frame.points(curve.epochs, curve.values), curve.kind) for curve in curves]
+    body += [
+        dots(frame.points([best_epoch], [curve.values[curve.epochs.index(best_epoch)]]), curve.kind, radius=4)
+        for curve in curves
+        if best_epoch is not None and best_epoch in curve.epochs
+    ]
+    body.append(_names(frame, curves))
+    said = ", ".join(f"{curve.name} from {number(curve.values[0])} to {number(curve.values[-1])}" for curve in curves)
+    epochs = plural(len(curves[0].epochs), "epoch")
+    return picture(width, height, f"{label} over {epochs}: {said}.", body)
+
+
+def rates(curve: Curve, *, width: float) -> str:
+    """Draw the learning rate over epochs, small."""
+    height = 120.0
+    frame, _ = _frame([curve], width, height, right=78, top=30, bottom=28, zero=True)
+    x_ticks = _whole(nice_ticks(frame.x.low, frame.x.high, count=4 if width < 500 else 8))
+    body = [
+        axes(frame, y_label="learning rate", x_ticks=x_ticks, y_ticks=frame.y.ticks(2)),
+        line(frame.points(curve.epochs, curve.values), curve.kind),
+    ]
+    return picture(width, height, f"Learning rate over epochs, at most {number(max(curve.values))}.", body)
+
+
+def _frame(
+    curves: Sequence[Curve], width: float, height: float, *, right: float, top: float, bottom: float, zero: bool = False
+) -> tuple[Frame, bool]:
+    values = [value for curve in curves for value in curve.values]
+    epochs = [epoch for curve in curves for epoch in curve.epochs]
+    low, high = widen([*values, 0.0] if zero else values, share=0.04)
+    logarithmic = not zero and min(values) > 0 and max(values) > 30 * min(values)
+    if logarithmic:
+        low, high = min(values) / 1.15, max(values) * 1.15
+    y = Scale(low, high, height - bottom, top, logarithmic)
+    first, last = min(epochs), max(epochs)
+    x = Scale(first, last if last > first else first + 1, max(gutter(y.ticks(5)), 56), width - right)
+    return Frame(width, height, x, y), logarithmic
+
+
+def _best(frame: Frame, best_epoch: float) -> str:
+    x = frame.x.place(best_epoch)
+    right = x > (frame.x.start + frame.x.end) / 2
+    return line([(x, frame.y.start), (x, frame.y.end)], "best") + text(
+        x + (-6 if right else 6), frame.y.end + 10, f"best: epoch {best_epoch:.0f}", anchor="end" if right else "start"
+    )
+
+
+def _names(frame: Frame, curves: Sequence[Curve]) -> str:
+    """Write each curve's name at its end, at least a line of text apart."""
+    placed = [(frame.y.place(curve.values[-1]), curve) for curve in curves]
+    ends = sorted(placed, key=lambda end: end[0])
+    drawn, above = [], frame.y.end - 14.0
+    for index, (end, curve) in enumerate(ends):
+        lowest = frame.y.start - 14.0 * (len(ends) - 1 - index)
+        above = min(max(end, above + 14.0), lowest)
+        drawn.append(text(frame.x.end + 7, above + 4, curve.name, kind=f"side {curve.kind}"))
+    return "".join(drawn)
+
+
+def _whole(ticks: Sequence[float]) -> tuple[float, ...]:
+    return tuple(tick for tick in ticks if tick == int(tick))

@@ -1,0 +1,145 @@
+"""How the report writes words: strange characters made visible, long texts clipped, lists and dates as people write them."""
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from numbers import Real
+from typing import Any
+
+from fathom.report.quantities import NOTHING, SPACE, count, finite, plain
+
+# Characters that would be invisible, that HTML or UTF-8 cannot hold, or that reorder the text around them.
+_STRANGE = [
+    *range(0x7F, 0xA0),
+    *range(0x2028, 0x202F),  # line and paragraph separators, embeddings and overrides of the writing direction
+    *range(0x2066, 0x206A),  # isolates
+    *range(0xD800, 0xE000),  # lone halves of a surrogate pair
+    *range(0xFFF9, 0xFFFC),
+    0x061C,
+    0xFEFF,
+    0xFFFE,
+    0xFFFF,
+]
+_VISIBLE = (
+    {code: f"⟨U+{code:04X}⟩" for code in _STRANGE}
+    | {code: chr(0x2400 + code) for code in range(0x20)}  # pictures of the control characters
+    | {ord("\n"): "↵", ord("\t"): "⇥"}
+)
+
+
+def clean(value: Any) -> Any:
+    """Return JSON data with every strange character in its texts and keys made visible.
+
+    >>> clean({"a\\x00": ["\\u202egpj.exe", 3]})
+    {'a␀': ['⟨U+202E⟩gpj.exe', 3]}
+    """
+    if isinstance(value, str):
+        return value if value.isascii() and value.isprintable() else value.translate(_VISIBLE)
+    if isinstance(value, dict):
+        return {clean(str(name)): clean(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(item) for item in value]
+    return value
+
+
+def clip(text: Any, limit: int) -> str:
+    """Return at most ``limit`` characters, and say how many there were.
+
+    >>> clip("abcdef", 6), clip("abcdefg", 3)
+    ('abcdef', 'abc… (7 characters)')
+    """
+    text = str(text)
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
+
+
+def fit(text: Any, places: int) -> str:
+    """Return text that is at most ``places`` narrow characters wide; wide characters (CJK, emoji) count twice.
+
+    >>> fit("number_of_bedrooms", 10), fit("寝室の数", 5)
+    ('number_of…', '寝室…')
+    """
+    text = str(text)
+    used, kept = 0, ""
+    for character in text[: places + 1]:
+        used += _width(character)
+        if used <= places - 1:
+            kept += character
+    return text if used <= places and len(text) <= places else kept.rstrip("\u200d ") + "…"
+
+
+def cell(value: Any, limit: int = 240) -> str:
+    """Write any JSON value as a table cell shows it.
+
+    >>> cell(1984), cell("nurse"), cell(None), cell(True), cell(["a", "é"]), cell({"a": 1})
+    ('1984', 'nurse', '–', 'yes', 'a, é', '{"a": 1}')
+    """
+    if value is None or value in ([], {}):
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Real):
+        return plain(float(value))
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return clip(", ".join(value), limit)
+    return clip(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), limit)
+
+
+def listing(names: Sequence[str], limit: int = 3) -> str:
+    """Write names as a sentence would.
+
+    >>> listing(["a"]), listing(["a", "b"]), listing(["a", "b", "c", "d", "e"])
+    ('a', 'a and b', 'a, b, c and 2 more')
+    """
+    shown = list(names[:limit])
+    if len(names) > limit:
+        return f"{', '.join(shown)} and {len(names) - limit:,} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
+
+
+def plural(value: Any, word: str) -> str:
+    r"""Write a count with its word.
+
+    >>> plural(1, "row"), plural(1200, "row")
+    ('1\xa0row', '1,200\xa0rows')
+    """
+    return f"{count(value)}{SPACE}{word}{'' if finite(value) == 1 else 's'}"
+
+
+def titled(words: str) -> str:
+    """Write words with a capital in front, the rest as it stands.
+
+    >>> titled("log loss"), titled("R²")
+    ('Log loss', 'R²')
+    """
+    return words[:1].upper() + words[1:]
+
+
+def sentence(text: Any) -> str:
+    """Write a clause as a sentence: a capital in front, a full stop behind.
+
+    >>> sentence("by a hash of each row"), sentence("Done!"), sentence(None)
+    ('By a hash of each row.', 'Done!', '')
+    """
+    words = str(text or "").strip()
+    return titled(words) + ("" if not words or words[-1] in ".!?…" else ".")
+
+
+def moment(text: Any) -> str:
+    """Write an ISO 8601 time as a date and an hour; anything else as it stands.
+
+    >>> moment("2025-11-21T11:34:05Z"), moment("yesterday")
+    ('21 November 2025, 11:34 UTC', 'yesterday')
+    """
+    try:
+        when = datetime.fromisoformat(str(text))
+    except ValueError:
+        return str(text)
+    when = (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+    return f"{when.day} {when:%B} {when.year}, {when:%H:%M} UTC"
+
+
+def _width(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,201 @@
+"""Everything that a fit found, as one JSON-able dictionary: `result.json`, described in docs/result.md."""
+
+import datetime
+import platform
+import resource
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+import fathom
+from fathom.candidates import Candidate, in_units, truth_in_units
+from fathom.data.encoding import Column, inputs_of, target_classes
+from fathom.data.table import Table
+from fathom.effort import Sizes
+from fathom.evidence import calibration, importance, worst_rows
+from fathom.judging import Judged, metric_of
+from fathom.model import class_labels
+from fathom.preparing import Prepared
+from fathom.scoring import METRICS, row_losses
+from fathom.sealing import Look
+from fathom.settings import Settings
+
+FORMAT = 1
+MOST_POINTS = 1_000  # of a plot
+MOST_SKIPPED = 100
+
+
+def make_result(
+    prepared: Prepared,
+    network: Candidate,
+    baselines: Sequence[Candidate],
+    judged: Judged,
+    settings: Settings,
+    size: Sizes,
+    looks: Sequence[Look],
+    seconds: Mapping[str, float],
+    command: str,
+) -> dict[str, Any]:
+    """Return the result. Nothing in it is computed from test rows but scores, plots and the worst rows."""
+    table = prepared.table
+    return {
+        "format": FORMAT,
+        "fathom": fathom.__version__,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "table": {
+            "name": table.name,
+            "files": [source.path for source in table.sources],
+            "bytes": int(table.arrow.nbytes),
+            "decisions": list(table.decisions),
+        },
+        "targets": [_target_json(column) for column in prepared.targets],
+        "rows": {"total": table.rows, **prepared.split.counts, "skipped": len(table.skipped)},
+        "skipped_rows": [asdict(row) for row in table.skipped[:MOST_SKIPPED]],
+        "split": {"how": prepared.split.how, "fingerprint": prepared.split.fingerprint, "looks": list(looks)},
+        "columns": [_column_json(column) for column in prepared.columns],
+        "models": [_model_json(candidate, prepared, judged) for candidate in (network, *baselines)],
+        "metrics": {name: {"better": metric.better, "summary": metric.summary} for name, metric in METRICS.items()},
+        "verdict": judged.verdict.as_json(),
+        "shipped": judged.shipped.name,
+        "shipped_reason": judged.shipped_reason,
+        "warnings": [*prepared.warnings, *_repeated_looks(looks)],
+        "training": dict(network.training or {}),
+        "plots": {column.name: _plots(column, prepared, judged) for column in prepared.targets},
+        "importance": _importance(prepared, judged, size, settings),
+        "worst_rows": _worst_rows(prepared, judged),
+        "settings": {**settings.to_json(), **{f"size.{name}": value for name, value in asdict(size).items()}},
+        "seed": settings.seed,
+        "seconds": dict(seconds),
+        "peak_bytes": peak_bytes(),
+        "machine": _machine(settings),
+    }
+
+
+def peak_bytes() -> int:
+    """Return the highest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def _target_json(column: Column) -> dict[str, Any]:
+    classes = target_classes(column)
+    return {
+        "name": column.name,
+        "task": "classification" if classes else "regression",
+        "classes": class_labels(column) if classes else None,
+    }
+
+
+def _column_json(column: Column) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "role": column.role,
+        "modality": column.modality,
+        "confidence": column.confidence,
+        "reason": column.reason,
+        "missing": column.missing,
+        "distinct": column.distinct,
+        "summary": f"for example {', '.join(column.examples)}" if column.examples else "",
+    }
+
+
+def _model_json(candidate: Candidate, prepared: Prepared, judged: Judged) -> dict[str, Any]:
+    first = prepared.targets[0].name
+    scores = {
+        target: {name: interval.as_json() for name, interval in metrics.items()}
+        for target, metrics in judged.scores[candidate.name].items()
+    }
+    return {
+        "name": candidate.name,
+        "kind": candidate.kind,
+        "summary": candidate.summary,
+        "fit_seconds": candidate.fit_seconds,
+        "predict_seconds_per_row": judged.seconds_per_row[candidate.name],
+        "bytes": candidate.bytes,
+        "scores": scores[first],
+        "validation": {target: _finite(value) for target, value in judged.validation[candidate.name].items()},
+        "targets": scores,
+        "notes": dict(candidate.notes),
+    }
+
+
+def _repeated_looks(looks: Sequence[Look]) -> list[str]:
+    earlier = len(looks) - 1
+    if not earlier:
+        return []
+    times = "once" if earlier == 1 else f"{earlier} times"
+    return [
+        f"These test rows had been looked at {times} before this fit. Every look makes the scores a little too good: choose by "
+        "validation scores, and keep rows aside that no fit has seen."
+    ]
+
+
+def _plots(column: Column, prepared: Prepared, judged: Judged) -> dict[str, Any]:
+    shipped = judged.shipped
+    truth, answer = judged.truth[column.name], judged.answers[shipped.name][column.name]
+    if target_classes(column):
+        classes = class_labels(column)
+        known = truth >= 0
+        counts = np.zeros((len(classes), len(classes)), np.int64)
+        np.add.at(counts, (truth[known], answer.argmax(axis=1)[known]), 1)
+        return {
+            "confusion": {"classes": classes, "counts": counts.tolist()},
+            "residuals": None,
+            "calibration": calibration.of_probabilities(truth, answer),
+        }
+    spread = np.linspace(0, len(truth) - 1, min(len(truth), MOST_POINTS)).astype(np.int64)
+    residuals = np.abs(in_units(column, shipped.answers[column.name]) - truth_in_units(column, prepared.validation))
+    return {
+        "confusion": None,
+        "residuals": {"truth": truth[spread].tolist(), "predicted": answer[spread].tolist()},
+        "calibration": calibration.of_intervals(truth, answer, residuals),
+    }
+
+
+def _importance(prepared: Prepared, judged: Judged, size: Sizes, settings: Settings) -> list[dict[str, Any]]:
+    """Return what each column is worth to the shipped model, on validation rows."""
+    first = prepared.targets[0]
+    names = [column.name for column in inputs_of(prepared.columns)]
+    chosen = np.linspace(0, prepared.validation.rows - 1, min(prepared.validation.rows, size.importance_rows)).astype(np.int64)
+    rows = prepared.validation.take(chosen)
+    truth = truth_in_units(first, rows)
+
+    def losses(table: Table) -> Any:
+        return row_losses(truth, in_units(first, judged.shipped.inference.answer(table)[first.name]))
+
+    metric = metric_of(first, settings)
+    unit = "nats" if metric.task == "classification" else "in the target's unit"
+    return importance.by_shuffling(losses, rows.select(names), names, seed=settings.seed, repeats=size.importance_repeats, unit=unit)
+
+
+def _worst_rows(prepared: Prepared, judged: Judged) -> list[dict[str, Any]]:
+    found = []
+    for column in prepared.targets:
+        found += worst_rows.find(
+            prepared.sealed,
+            column.name,
+            judged.truth[column.name],
+            judged.answers[judged.shipped.name][column.name],
+            classes=class_labels(column) if target_classes(column) else None,
+            columns=[column.name for column in inputs_of(prepared.columns)],
+        )
+    return found
+
+
+def _machine(settings: Settings) -> dict[str, Any]:
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "threads": settings.threads,
+        "processor": platform.machine(),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,197 @@
+"""How a run looks in a terminal: bars with time left, tables that fit the width, plain lines when nobody watches."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table as Grid
+
+from fathom.progress import Progress
+
+PIPED_WIDTH = 120
+MOST_COLUMNS = 30  # in the terminal; the report shows them all
+
+
+def console(stderr: bool = False) -> Console:
+    """Return the terminal; a pipe gets no colour and lines of a fixed width."""
+    made = Console(stderr=stderr, highlight=False)
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=PIPED_WIDTH, no_color=True)
+
+
+class PlainProgress:
+    """One line when a stage starts and one when it ends, for logs."""
+
+    def __init__(self, to: Console) -> None:
+        self.to = to
+        self.stage, self.started = "", 0.0
+
+    def begin(self, stage: str, total: int | None = None) -> None:
+        """Note the stage."""
+        self.stage, self.started = stage, time.perf_counter()
+
+    def advance(self, done: int, note: str = "") -> None:
+        """Keep quiet: a log wants ends."""
+
+    def end(self, note: str = "") -> None:
+        """Write the stage, what came of it and the seconds it took."""
+        took = time.perf_counter() - self.started
+        self.to.print(f"{self.stage}: {escape(note)}{' ' if note else ''}({took:.1f} s)", soft_wrap=True)
+
+
+class BarProgress:
+    """One bar a stage, with the time left."""
+
+    def __init__(self, bars: Bars) -> None:
+        self.bars = bars
+        self.stage = ""
+        self.task: Any = None
+
+    def begin(self, stage: str, total: int | None = None) -> None:
+        """Start a bar; without a total it moves to and fro."""
+        self.stage = stage
+        self.task = self.bars.add_task(stage, total=total, note="")
+
+    def advance(self, done: int, note: str = "") -> None:
+        """Move the bar."""
+        self.bars.update(self.task, completed=done, note=escape(note))
+
+    def end(self, note: str = "") -> None:
+        """Fill the bar."""
+        task = self.bars.tasks[self.task]
+        total = task.total if task.total is not None else 1
+        self.bars.update(self.task, total=total, completed=total, note=escape(note))
+        self.bars.stop_task(self.task)
+
+
+@contextmanager
+def progress(quiet: bool = False) -> Iterator[Progress | None]:
+    """Show what a long job tells of itself, on standard error."""
+    to = console(stderr=True)
+    if quiet:
+        yield None
+    elif not to.is_terminal:
+        yield PlainProgress(to)
+    else:
+        shown = (
+            TextColumn("{task.description:<26}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+        )
+        with Bars(*shown, console=to) as bars:
+            yield BarProgress(bars)
+
+
+def show_result(result: Mapping[str, Any], to: Console, folder: str) -> None:
+    """Print what a fit found: columns, models, verdict, warnings, and where to go on."""
+    for decision in result["table"]["decisions"]:
+        to.print(f"[dim]{escape(decision)}[/dim]")
+    to.print(_columns(result["columns"]))
+    if len(result["columns"]) > MOST_COLUMNS:
+        to.print(f"[dim]… and {len(result['columns']) - MOST_COLUMNS} more columns in the report[/dim]")
+    rows = result["rows"]
+    to.print(f"{rows['train']:,} rows to learn from, {rows['validation']:,} to choose by, {rows['test']:,} to judge on: {escape(result['split']['how'])}.\n")
+    for target in result["targets"]:
+        to.print(_models(result, target["name"]))
+    verdict = result["verdict"]
+    colour = {"worth it": "green", "not worth it": "yellow"}.get(verdict["answer"], "cyan")
+    to.print(f"\n[bold {colour}]{escape(verdict['sentence'])}[/bold {colour}]")
+    to.print(f"Shipped: [bold]{escape(result['shipped'])}[/bold], because {escape(result['shipped_reason'])}.")
+    for warning in result["warnings"]:
+        to.print(f"[bold red]Warning:[/bold red] {escape(warning)}")
+    if folder:
+        to.print(f"\nReport  {escape(folder)}/report.html\nBundle  {escape(folder)}/bundle", soft_wrap=True)
+        to.print(f"Next    fathom predict {escape(folder)}/bundle NEW_ROWS.csv -o predictions.csv", soft_wrap=True)
+
+
+def _columns(columns: Sequence[Mapping[str, Any]]) -> Grid:
+    grid = Grid(title="What each column was taken for", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for heading in ("column", "taken for", "missing", "because"):
+        grid.add_column(heading, overflow="fold", justify="right" if heading == "missing" else "left")
+    for column in columns[:MOST_COLUMNS]:
+        kind = {"left_out": "[dim]left out[/dim]", "group": "group", "target": f"[bold]{column['modality']} (target)[/bold]"}.get(column["role"], column["modality"])
+        missing = f"{column['missing']:.0%}" if column["missing"] >= 0.005 else ("<1%" if column["missing"] else "")
+        grid.add_row(escape(column["name"]), kind, missing, escape(column["reason"]))
+    return grid
+
+
+def _models(result: Mapping[str, Any], target: str) -> Grid:
+    first = result["models"][0]["targets"][target]
+    names = list(first)[:3]
+    grid = Grid(title=f"Models of {escape(target)} on {result['rows']['test']:,} test rows, with 95 % intervals", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    grid.add_column("model", overflow="fold")
+    for name in names:
+        grid.add_column(f"{name.replace('_', ' ')} {'↑' if result['metrics'][name]['better'] == 'higher' else '↓'}", justify="right")
+    for heading in ("training", "a row", "size"):
+        grid.add_column(heading, justify="right")
+    for model in result["models"]:
+        mark = "[bold]" if model["name"] == result["shipped"] else ""
+        cells = [f"{mark}{escape(model['name'])}"]
+        cells += [f"{mark}{interval(model['targets'][target][name])}" for name in names]
+        cells += [f"{mark}{cell}" for cell in (duration(model["fit_seconds"]), duration(model["predict_seconds_per_row"]), size(model["bytes"]))]
+        grid.add_row(*cells)
+    return grid
+
+
+def interval(score: Mapping[str, float | None]) -> str:
+    """Write a score with its interval.
+
+    >>> interval({"value": 0.87123, "low": 0.861, "high": 0.882}), interval({"value": 545.2, "low": 530.0, "high": 561.4})
+    ('0.871 (0.861–0.882)', '545 (530–561)')
+    """
+    value, low, high = (number(score.get(name)) for name in ("value", "low", "high"))
+    return f"{value} ({low}–{high})" if low != "–" else value
+
+
+def number(value: float | None) -> str:
+    """Write a number with three or four telling digits.
+
+    >>> number(0.87123), number(12.345), number(1234567.0), number(None)
+    ('0.871', '12.3', '1,234,567', '–')
+    """
+    if value is None:
+        return "–"
+    if abs(value) >= 1e9 or 0 < abs(value) < 1e-3:
+        return f"{value:.3g}"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time in a unit that fits.
+
+    >>> duration(0.0000032), duration(0.012), duration(3.21), duration(90)
+    ('3.2 µs', '12.0 ms', '3.2 s', '1.5 min')
+    """
+    for unit, factor in (("min", 60.0), ("s", 1.0), ("ms", 1e-3)):
+        if seconds >= factor:
+            return f"{seconds / factor:.1f} {unit}"
+    return f"{seconds / 1e-6:.1f} µs"
+
+
+def size(count: float) -> str:
+    """Write a number of bytes in a unit that fits.
+
+    >>> size(312), size(45_600), size(1_234_567)
+    ('312 B', '46 kB', '1.2 MB')
+    """
+    if count < 1_000:
+        return f"{count:.0f} B"
+    return f"{count / 1e3:.0f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"
+
+
+def show_stations(stations: Sequence[Any], to: Console) -> None:
+    """Print the way of a row, station by station."""
+    for station in stations:
+        to.print(f"[bold]{escape(station.name)}[/bold]  [dim]{escape(station.what)}[/dim]")
+        for line in station.lines:
+            to.print(f"    {escape(line)}")

@@ -1,0 +1,116 @@
+"""The house stands as docs/design.md draws it: who may import whom, nothing hidden, nothing dangerous."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fathom
+from fathom.baselines import BASELINES
+from fathom.data.modalities import MODALITIES
+from fathom.evidence import CHECKS
+from fathom.networks.encoders import ENCODERS
+from fathom.networks.heads import HEADS
+from fathom.networks.trunks import TRUNKS
+from fathom.training.objectives import OBJECTIVES
+
+PACKAGE = Path(fathom.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+NEVER = {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+OPEN_SETS = {
+    "data/modalities": MODALITIES,
+    "networks/encoders": ENCODERS,
+    "networks/trunks": TRUNKS,
+    "networks/heads": HEADS,
+    "training/objectives": OBJECTIVES,
+    "baselines": BASELINES,
+    "evidence": CHECKS,
+}
+# What each part may import of the package, from the ground up. A part not named may import anything below the command line.
+ALLOWED = {
+    "errors": set(),
+    "shapes": set(),
+    "progress": set(),
+    "data": {"errors", "shapes", "data"},
+    "networks": {"errors", "shapes", "networks"},
+    "training": {"errors", "shapes", "networks", "training"},
+    "baselines": {"errors", "shapes", "data", "baselines"},
+    "resampling": {"errors"},
+    "scoring": {"errors", "resampling"},
+    "report": {"errors", "report"},
+}
+
+
+def imports_of(path: Path, deep: bool = True) -> set[str]:
+    """Return the modules that a file imports; only those of its top level unless ``deep``."""
+    parsed = ast.parse(path.read_text())
+    found = set()
+    for node in ast.walk(parsed) if deep else parsed.body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_has_a_caption_and_imports_only_what_lies_below_it(path):
+    assert (ast.get_docstring(ast.parse(path.read_text())) or "").splitlines()[0].strip()
+    names = imports_of(path)
+    assert not NEVER & {name.split(".")[0] for name in names}
+    own = {name.split(".")[1] for name in names if name.startswith("fathom.")}
+    if part_of(path) in ALLOWED:
+        assert own <= ALLOWED[part_of(path)], path
+    if part_of(path) not in ("cli", "__main__"):
+        assert "cli" not in own
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_runs_no_code_that_it_is_given(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("eval", "exec", "compile", "__import__"), path
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+            assert part_of(path) == "cli", path
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            assert (node.value.id, node.attr) != ("torch", "load"), path
+
+
+@pytest.mark.parametrize(("folder", "members"), OPEN_SETS.items(), ids=OPEN_SETS)
+def test_every_member_of_an_open_set_is_listed_and_knows_no_other(folder, members):
+    listed = {Path(member.__file__).stem for member in members}
+    have_a_name = {
+        path.stem
+        for path in (PACKAGE / folder).glob("*.py")
+        if any(isinstance(n, ast.Assign) and getattr(n.targets[0], "id", "") == "NAME" for n in ast.parse(path.read_text()).body)
+    }
+    assert have_a_name == listed
+    dotted = "fathom." + folder.replace("/", ".")
+    for name in listed:
+        others = {f"{dotted}.{other}" for other in listed - {name}}
+        assert not others & imports_of(PACKAGE / folder / f"{name}.py"), name
+
+
+def loaded_after(code: str) -> set[str]:
+    """Return the top-level packages that a fresh interpreter has loaded after running ``code``."""
+    tail = "; import sys; print(' '.join(sorted({name.split('.')[0] for name in sys.modules})))"
+    done = subprocess.run([sys.executable, "-c", code + tail], capture_output=True, text=True, check=True, timeout=120)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_importing_fathom_and_asking_for_help_load_no_heavy_library():
+    heavy = {"torch", "sklearn", "pandas", "scipy", "onnx", "onnxruntime", "pyarrow", "numpy", "lightgbm"}
+    help_wanted = "import sys; sys.argv=['fathom', '--help']\ntry:\n    from fathom.cli import main; main()\nexcept SystemExit: pass\nimport sys"
+    assert not heavy & loaded_after("import fathom")
+    assert not heavy & loaded_after(help_wanted)
+
+
+@pytest.mark.parametrize("part", ["fathom.data.reading", "fathom.data.recognising", "fathom.bundle.inference", "fathom.model", "fathom.scoring"])
+def test_what_serves_never_loads_torch_or_scikit_learn(part):
+    assert not {"torch", "sklearn", "scipy", "onnx", "lightgbm", "safetensors"} & loaded_after(f"import {part}")
