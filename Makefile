@@ -13,7 +13,7 @@ $(READY): pyproject.toml constraints.txt dev/setup.sh
 	@touch $@
 
 demo: $(READY)  ## fit the table that comes with Fathom
-	$(BIN)/fathom fit examples/data/DEMO_TABLE --target DEMO_TARGET --effort quick
+	$(BIN)/fathom fit examples/data/flights.csv --target late --effort quick
 
 test: $(READY)  ## the test suite, documentation included
 	$(TEST) -m "not slow"

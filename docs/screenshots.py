@@ -28,14 +28,15 @@ FLAGS = (
 SLICE = 4_000  # the longest picture, in CSS pixels
 
 
-def photograph(page_file: Path, folder: Path, *, slice_height: int = SLICE) -> list[str]:
-    """Write ``<width>-<scheme>-<slice>.png`` files into ``folder`` and return what is wrong with the page, in words."""
+def photograph(page_file: Path, folder: Path | None, *, slice_height: int = SLICE) -> list[str]:
+    """Return what is wrong with the page, in words; write ``<width>-<scheme>-<slice>.png`` files if there is a ``folder``."""
     from playwright.sync_api import sync_playwright
 
     executable = next((found for found in map(shutil.which, BROWSERS) if found), None)
     if executable is None:
         raise SystemExit(f"No browser found on the PATH. Install one of: {', '.join(BROWSERS)}.")
-    folder.mkdir(parents=True, exist_ok=True)
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
     problems: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
@@ -48,7 +49,7 @@ def photograph(page_file: Path, folder: Path, *, slice_height: int = SLICE) -> l
     return problems
 
 
-def _visit(page: Any, page_file: Path, folder: Path, name: str, slice_height: int) -> list[str]:
+def _visit(page: Any, page_file: Path, folder: Path | None, name: str, slice_height: int) -> list[str]:
     problems: list[str] = []
     page.on("console", lambda message: problems.append(f"{name}: console {message.type}: {message.text}"))
     page.on("pageerror", lambda error: problems.append(f"{name}: script error: {error}"))
@@ -62,6 +63,8 @@ def _visit(page: Any, page_file: Path, folder: Path, name: str, slice_height: in
     inside, outside = page.evaluate("[document.documentElement.clientWidth, document.documentElement.scrollWidth]")
     if outside > inside:
         problems.append(f"{name}: the page is {outside} pixels wide in a window of {inside}: {_culprits(page)}")
+    if folder is None:
+        return problems
     height = page.evaluate("document.documentElement.scrollHeight")
     page.set_viewport_size({"width": page.viewport_size["width"], "height": min(height, slice_height)})
     for number, top in enumerate(range(0, height, slice_height)):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fathom.baselines.contract import Baseline, Truth
+from fathom.baselines.contract import Baseline, Matrix, Truth
 from fathom.bundle.description import INTERVAL_LEVEL, Description
 from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.saving import assemble
@@ -15,6 +15,7 @@ from fathom.data.encoding import Column, encode_inputs, encode_targets, hand_mad
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.effort import Sizes
+from fathom.errors import OptionError
 from fathom.preparing import Prepared
 from fathom.progress import Progress
 from fathom.settings import Settings
@@ -47,7 +48,7 @@ class Candidate:
         return self.description.kind
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """The size of what a server needs."""
         return len(self.graph) + len(self.description.to_bytes())
 
@@ -88,9 +89,9 @@ def half_widths(prepared: Prepared, answers: Answers, level: float = INTERVAL_LE
     return widths
 
 
-def class_weights(columns: Sequence[Column], truth: Arrays) -> Arrays:
+def class_weights(columns: Sequence[Column], truth: Arrays) -> dict[str, Matrix]:
     """Return what each row counts so that every class counts alike in sum: rows / (classes x rows of the class)."""
-    weights: Arrays = {}
+    weights: dict[str, Matrix] = {}
     for column in columns:
         classes = target_classes(column)
         if classes:
@@ -114,8 +115,14 @@ def fit_baselines(
 
     able = [baseline for baseline in baselines if baseline.available()]
     progress.begin("Fitting simpler models", len(able))
-    train, check = hand_made_features(prepared.columns, prepared.train), hand_made_features(prepared.columns, prepared.validation)
-    known, checked = encode_targets(prepared.columns, prepared.train), encode_targets(prepared.columns, prepared.validation)
+    train, check = (
+        hand_made_features(prepared.columns, prepared.train),
+        hand_made_features(prepared.columns, prepared.validation),
+    )
+    known, checked = (
+        encode_targets(prepared.columns, prepared.train),
+        encode_targets(prepared.columns, prepared.validation),
+    )
     weights = class_weights(prepared.targets, known) if settings.class_weights else {}
     candidates = []
     for done, baseline in enumerate(able):
@@ -136,7 +143,10 @@ def fit_baselines(
             (baseline.nodes(one, "features", f"answer_{index}"), f"answer_{index}", one.classes)
             for index, one in enumerate(fitted.values())
         ]
-        described = {name: {"name": one.baseline, "classes": one.classes, "settings": one.settings} for name, one in fitted.items()}
+        described = {
+            name: {"name": one.baseline, "classes": one.classes, "settings": one.settings}
+            for name, one in fitted.items()
+        }
         description = Description("baseline", baseline.NAME, prepared.columns, baselines=described)
 
         def as_fitted(table: Table, fitted: Mapping[str, Any] = fitted) -> Answers:
@@ -145,7 +155,9 @@ def fit_baselines(
 
         saved = baseline_weights(fitted)
 
-        def reloaded(table: Table, description: Description = description, saved: bytes = saved, baseline: Baseline = baseline) -> Answers:
+        def reloaded(
+            table: Table, description: Description = description, saved: bytes = saved, baseline: Baseline = baseline
+        ) -> Answers:
             matrix = hand_made_features(prepared.columns, table).matrix
             return {name: baseline.predict(one, matrix) for name, one in reload_baselines(description, saved).items()}
 
@@ -169,29 +181,27 @@ def fit_baselines(
 
 
 def fit_network(
-    prepared: Prepared, settings: Settings, sizes: Sizes, modalities: Sequence[Modality], seconds: float | None, progress: Progress
+    prepared: Prepared,
+    settings: Settings,
+    sizes: Sizes,
+    modalities: Sequence[Modality],
+    seconds: float | None,
+    progress: Progress,
 ) -> Candidate:
     """Build, train and export the network. Training ends after ``seconds`` at the latest."""
     import torch
 
     from fathom.bundle.exporting import network_onnx
     from fathom.bundle.loading import network_weights, reload_network
-    from fathom.networks.network import Network, NetworkPlan
+    from fathom.networks.network import Network
     from fathom.networks.trunks import trunk_named
     from fathom.training.batching import as_batch
-    from fathom.training.loop import Epoch, TrainingPlan, train
+    from fathom.training.loop import Epoch, train
     from fathom.training.objectives import predict
 
     started = time.perf_counter()
     columns = prepared.columns
-    plan = NetworkPlan(
-        input_parts(columns),
-        tuple(column.parts[0] for column in prepared.targets),
-        settings.trunk,
-        sizes.token_width,
-        sizes.trunk_options,
-        {encoder_shape(columns, name, modalities): encoder for name, encoder in settings.encoder.items()},
-    )
+    plan = network_plan(prepared, settings, sizes, modalities)
     training = training_plan(settings, sizes, seconds)
     progress.begin("Training the network", training.epochs)
 
@@ -238,8 +248,10 @@ def fit_network(
         modalities=modalities,
         threads=settings.threads,
     )
-    progress.end(f"{candidate.bytes / 1e6:.1f} MB")
-    epochs = [_epoch_json(epoch, before) for epoch, before in zip(history.epochs, (None, *history.epochs), strict=False)]
+    progress.end(f"{candidate.size / 1e6:.1f} MB")
+    epochs = [
+        _epoch_json(epoch, before) for epoch, before in zip(history.epochs, (None, *history.epochs), strict=False)
+    ]
     return replace(
         candidate,
         training={
@@ -270,11 +282,25 @@ def training_plan(settings: Settings, sizes: Sizes, seconds: float | None) -> An
     )
 
 
-def encoder_shape(columns: Sequence[Column], name: str, modalities: Sequence[Modality]) -> str:
-    """Return the shape that a modality (``number``, ``category``, …) writes, for which the user chose an encoder."""
-    from fathom.data.modalities import by_name
+def network_plan(prepared: Prepared, settings: Settings, sizes: Sizes, modalities: Sequence[Modality]) -> Any:
+    """Return the plan of the network: its inputs and targets, and the trunk and encoders of the settings.
 
-    return by_name(name, modalities).SHAPE
+    Raises OptionError for an encoder that is not there or does not read the shape of the kind it is wanted for.
+    """
+    from fathom.data.modalities import by_name
+    from fathom.networks.encoders import encoder_named
+    from fathom.networks.network import NetworkPlan
+
+    inputs = input_parts(prepared.columns)
+    encoders: dict[str, str] = {str(by_name(kind, modalities).SHAPE): name for kind, name in settings.encoder.items()}
+    for shape, name in encoders.items():
+        encoder_named(name, shape)  # type: ignore[arg-type]
+        if all(part.shape != shape for part in inputs):
+            raise OptionError(
+                f"--encoder chooses {name!r}, and the table has no column for it: none is of shape {shape!r}."
+            )
+    targets = tuple(column.parts[0] for column in prepared.targets)
+    return NetworkPlan(inputs, targets, settings.trunk, sizes.token_width, sizes.trunk_options, encoders)
 
 
 def _candidate(

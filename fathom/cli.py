@@ -33,7 +33,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
 ) -> None:
     """Take the options that stand before a command."""
 
@@ -50,32 +52,57 @@ def pairs(values: list[str], option: str) -> dict[str, str]:
     for piece in (piece for value in values for piece in value.split(",") if piece.strip()):
         name, sign, value = piece.rpartition("=")
         if not sign or not name.strip() or not value.strip():
-            raise OptionError(f"{option} has {piece.strip()!r}, where NAME=VALUE is expected, for example {option} age=number,zip=category.")
+            raise OptionError(
+                f"{option} has {piece.strip()!r}, where NAME=VALUE is expected, for example {option} age=number,zip=category."
+            )
         found[name.strip()] = value.strip()
     return found
 
 
 @app.command(epilog="Example:  fathom fit homes.csv --target price --columns zip=category --effort quick")
 def fit(
-    files: Annotated[list[str], typer.Argument(help="The table: CSV, TSV, Parquet, Arrow or JSON lines, one file or more, or a glob.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(help="The table: CSV, TSV, Parquet, Arrow or JSON lines, one file or more, or a glob."),
+    ],
     target: Annotated[list[str], typer.Option("--target", "-t", help="The column to predict; repeat it for several.")],
     test: Annotated[list[str] | None, typer.Option(help="Your own test rows: a file with the same columns.")] = None,
-    out: Annotated[Path | None, typer.Option(help="A new folder for report, result and bundle.  [default: runs/TABLE-N]")] = None,
-    columns: Annotated[list[str] | None, typer.Option(help="What a column is: age=number,zip=category,note=skip.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A new folder for report, result and bundle.  [default: runs/TABLE-N]")
+    ] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option(help="What a column is: age=number,zip=category,note=skip.")
+    ] = None,
     group: Annotated[str | None, typer.Option(help="Keep rows with equal values of this column in one part.")] = None,
     time: Annotated[str | None, typer.Option(help="Judge on the latest rows by this column.")] = None,
-    metric: Annotated[str | None, typer.Option(help="What decides: log_loss, accuracy, roc_auc, f1, rmse, mae, r2, …")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What decides: log_loss, accuracy, roc_auc, f1, rmse, mae, r2, …")
+    ] = None,
     effort: Annotated[str, typer.Option(help="quick, standard or thorough.")] = "standard",
     minutes: Annotated[float | None, typer.Option(help="The most minutes the whole run may take.")] = None,
     trunk: Annotated[str, typer.Option(help="The network: tabm, mlp or transformer.")] = "tabm",
     encoder: Annotated[list[str] | None, typer.Option(help="How a kind of column is read: number=periodic.")] = None,
     optimizer: Annotated[str, typer.Option(help="adamw or sgd.")] = "adamw",
     learning_rate: Annotated[float | None, typer.Option(help="The highest learning rate.  [default: by trunk]")] = None,
-    epochs: Annotated[int | None, typer.Option(help="The most passes over the training rows.  [default: by effort]")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="The most passes over the training rows.  [default: by effort]")
+    ] = None,
     batch_rows: Annotated[int | None, typer.Option(help="Rows a step.  [default: by table size]")] = None,
-    class_weights: Annotated[bool, typer.Option("--class-weights", help="Make rare classes count as much as frequent ones.")] = False,
+    class_weights: Annotated[
+        bool, typer.Option("--class-weights", help="Make rare classes count as much as frequent ones.")
+    ] = False,
     keep: Annotated[str | None, typer.Option(help="Ship the 'network' or the 'baseline' whatever the verdict.")] = None,
     bad_rows: Annotated[str, typer.Option(help="What happens to rows that cannot be used: error or skip.")] = "error",
+    delimiter: Annotated[
+        str | None, typer.Option(help="What parts the cells of a text file.  [default: recognised]")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="How a text file's bytes are letters.  [default: recognised]")
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option("--header/--no-header", help="Whether the first line holds names.  [default: recognised]"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Where chance starts: same seed, same result.")] = 0,
     threads: Annotated[int | None, typer.Option(help="Cores that arithmetic may take.  [default: all]")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict and the folder only.")] = False,
@@ -87,12 +114,27 @@ def fit(
 
     source: Any = files[0] if len(files) == 1 else files
     folder = out or next_folder(_stem(files[0]))
-    settings = {
+    settings: dict[str, Any] = {
         "columns": pairs(columns or [], "--columns"),
         "encoder": pairs(encoder or [], "--encoder"),
-        **{"group": group, "time": time, "metric": metric, "effort": effort, "minutes": minutes, "trunk": trunk},
-        **{"optimizer": optimizer, "learning_rate": learning_rate, "epochs": epochs, "batch_rows": batch_rows},
-        **{"class_weights": class_weights, "keep": keep, "bad_rows": bad_rows, "seed": seed, "threads": threads},
+        "group": group,
+        "time": time,
+        "metric": metric,
+        "effort": effort,
+        "minutes": minutes,
+        "trunk": trunk,
+        "optimizer": optimizer,
+        "learning_rate": learning_rate,
+        "epochs": epochs,
+        "batch_rows": batch_rows,
+        "delimiter": delimiter,
+        "encoding": encoding,
+        "header": header,
+        "class_weights": class_weights,
+        "keep": keep,
+        "bad_rows": bad_rows,
+        "seed": seed,
+        "threads": threads,
     }
     with terminal.progress(quiet) as progress:
         model = run(source, target, test=test, out=folder, progress=progress, command=_command(), **settings)
@@ -105,21 +147,38 @@ def fit(
         terminal.show_result(model.result, to, str(folder))
 
 
-@app.command(epilog="Example:  fathom predict runs/homes-1/bundle new.csv -o answers.csv;  - reads standard input and writes standard output")
+@app.command(
+    epilog="Example:  fathom predict runs/homes-1/bundle new.csv -o answers.csv;  - reads standard input and writes standard output"
+)
 def predict(
     bundle: Annotated[Path, typer.Argument(help="The bundle, or the run folder around it.")],
-    rows: Annotated[list[str], typer.Argument(help="The rows to answer: files of any kind that fit reads, or - for standard input.")],
-    out: Annotated[str, typer.Option("--out", "-o", help="CSV, TSV, Parquet, Arrow or JSON lines by its ending; - is standard output.")] = "-",
+    rows: Annotated[
+        list[str], typer.Argument(help="The rows to answer: files of any kind that fit reads, or - for standard input.")
+    ],
+    out: Annotated[
+        str,
+        typer.Option("--out", "-o", help="CSV, TSV, Parquet, Arrow or JSON lines by its ending; - is standard output."),
+    ] = "-",
+    delimiter: Annotated[
+        str | None, typer.Option(help="What parts the cells of a text file.  [default: recognised]")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="How a text file's bytes are letters.  [default: recognised]")
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option("--header/--no-header", help="Whether the first line holds names.  [default: recognised]"),
+    ] = None,
     threads: Annotated[int, typer.Option(help="Cores that arithmetic may take; 0 is all.")] = 0,
 ) -> None:
     """Answer rows with a bundle. Needs neither torch nor scikit-learn."""
     from fathom.data.reading import read
     from fathom.data.writing import write
-    from fathom.model import load
     from fathom.looking import score_known
+    from fathom.model import load
 
     model = load(bundle, threads=threads)
-    table = read(rows[0] if len(rows) == 1 else rows)
+    table = read(rows[0] if len(rows) == 1 else rows, delimiter=delimiter, encoding=encoding, header=header)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         answers = model.predict(table)
@@ -133,7 +192,9 @@ def predict(
 @app.command(epilog="Example:  fathom report runs/homes-1")
 def report(
     run: Annotated[Path, typer.Argument(help="The run folder that fit wrote.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where the page goes.  [default: RUN/report.html]")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where the page goes.  [default: RUN/report.html]")
+    ] = None,
 ) -> None:
     """Build the page of a run again from its result.json."""
     from fathom.data.writing import write_text
@@ -142,7 +203,11 @@ def report(
 
     result = _result(run)
     own = looks_of(run)
-    earlier = [entry for entry in result["split"]["looks"] if entry["when"] < own[0]["when"]] if own else result["split"]["looks"]
+    earlier = (
+        [entry for entry in result["split"]["looks"] if entry["when"] < own[0]["when"]]
+        if own
+        else result["split"]["looks"]
+    )
     result["split"]["looks"] = [*earlier, *own]
     print(write_text(render(result), out or run / "report.html"))
 
@@ -153,7 +218,9 @@ def trace(
     target: Annotated[list[str], typer.Option("--target", "-t", help="The column to predict.")],
     row: Annotated[int, typer.Option(help="Which row to follow, counted from 1 without the header.")] = 1,
     trunk: Annotated[str, typer.Option(help="The network: tabm, mlp or transformer.")] = "tabm",
-    columns: Annotated[list[str] | None, typer.Option(help="What a column is: age=number,zip=category,note=skip.")] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option(help="What a column is: age=number,zip=category,note=skip.")
+    ] = None,
     bad_rows: Annotated[str, typer.Option(help="What happens to rows that cannot be used: error or skip.")] = "error",
 ) -> None:
     """Print one row's way through every station, with real shapes and values."""
@@ -161,7 +228,9 @@ def trace(
     from fathom.tracing import trace as follow
 
     source: Any = files[0] if len(files) == 1 else files
-    stations = follow(source, target, row=row, trunk=trunk, columns=pairs(columns or [], "--columns"), bad_rows=bad_rows)
+    stations = follow(
+        source, target, row=row, trunk=trunk, columns=pairs(columns or [], "--columns"), bad_rows=bad_rows
+    )
     terminal.show_stations(stations, terminal.console())
 
 
@@ -178,7 +247,10 @@ def _run() -> int:
         print(f"fathom: {error}", file=sys.stderr)
         return MISTAKE
     except KeyboardInterrupt:
-        print("\nfathom: stopped. Nothing was left half-written; the same command starts again with the same split of the rows.", file=sys.stderr)
+        print(
+            "\nfathom: stopped. Nothing was left half-written; the same command starts again with the same split of the rows.",
+            file=sys.stderr,
+        )
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough
         sys.stderr.close()
@@ -194,7 +266,10 @@ def _suggest_command() -> None:
     known = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
     words = [word for word in sys.argv[1:2] if not word.startswith("-")]
     if words and words[0] not in known:
-        print(f"fathom: there is no command {words[0]!r}.{suggestion(words[0], known)} There are: {', '.join(known)}.", file=sys.stderr)
+        print(
+            f"fathom: there is no command {words[0]!r}.{suggestion(words[0], known)} There are: {', '.join(known)}.",
+            file=sys.stderr,
+        )
         sys.exit(MISTAKE)
 
 
@@ -216,11 +291,17 @@ def _result(run: Path) -> dict[str, Any]:
     try:
         result: dict[str, Any] = json.loads(path.read_bytes())
         if result["format"] != 1:
-            raise OutputError(f"{path} has format {result['format']!r}, and this Fathom reads format 1. Use the Fathom that wrote it, or fit again.")
+            raise OutputError(
+                f"{path} has format {result['format']!r}, and this Fathom reads format 1. Use the Fathom that wrote it, or fit again."
+            )
     except FileNotFoundError:
-        raise OutputError(f"There is no {path}. Name a folder that fathom fit wrote, for example runs/homes-1.", file=str(path)) from None
+        raise OutputError(
+            f"There is no {path}. Name a folder that fathom fit wrote, for example runs/homes-1.", file=str(path)
+        ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"{path} cannot be read as the result of a fit ({type(error).__name__}). Fit again.", file=str(path)) from None
+        raise OutputError(
+            f"{path} cannot be read as the result of a fit ({type(error).__name__}). Fit again.", file=str(path)
+        ) from None
     return result
 
 

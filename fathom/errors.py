@@ -78,6 +78,20 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
+def check_installed(modules: Iterable[str], extra: str) -> None:
+    """Say which extra brings a library that is not installed, without importing any.
+
+    Raises ExtraError.
+
+    >>> check_installed(["json"], "train")
+    """
+    import importlib.util
+
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            raise ExtraError(_lacking(module, extra))
+
+
 def require(module: str, extra: str) -> ModuleType:
     """Import and return ``module``, or say which extra brings it.
 
@@ -93,7 +107,8 @@ def require(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or module.split(".")[0] != error.name.split(".")[0]:
             raise
-        raise ExtraError(
-            f"This needs the library '{error.name}', which is not installed. "
-            f'Install it with: pip install "fathom-learn[{extra}]"'
-        ) from None
+        raise ExtraError(_lacking(error.name, extra)) from None
+
+
+def _lacking(library: str, extra: str) -> str:
+    return f"This needs the library '{library}', which is not installed. Install it with: pip install \"fathom-learn[{extra}]\""

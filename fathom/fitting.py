@@ -14,13 +14,13 @@ from fathom.baselines import BASELINES
 from fathom.baselines.contract import Baseline
 from fathom.bundle import manifest
 from fathom.bundle.saving import SAMPLES, prove_parity
-from fathom.candidates import Candidate, fit_baselines, fit_network
+from fathom.candidates import Candidate, fit_baselines, fit_network, network_plan
 from fathom.data.encoding import inputs_of
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.effort import sizes
-from fathom.errors import require
+from fathom.errors import check_installed
 from fathom.judging import check_metric, judge_candidates
 from fathom.model import Model, predictions
 from fathom.preparing import Prepared, prepare
@@ -60,8 +60,7 @@ def fit(
     >>> model.result["verdict"]["answer"] in ("worth it", "not worth it", "cannot tell yet")
     True
     """
-    for library in ("torch", "sklearn", "safetensors", "onnx", "onnxscript"):
-        require(library, "train")
+    check_installed(("torch", "sklearn", "safetensors", "onnx", "onnxscript", "jinja2"), "train")
     chosen = Settings.of(settings)
     told = progress or Silent()
     clock = Clock(chosen.minutes)
@@ -71,9 +70,10 @@ def fit(
         clock.mark("preparing")
         with _threads(chosen.threads) as threads:
             chosen = replace(chosen, threads=threads)
+            size = sizes(chosen.effort, chosen.trunk, prepared.train.rows)
+            network_plan(prepared, chosen, size, modalities)  # what cannot be built is said before anything is trained
             rivals = fit_baselines(prepared, chosen, baselines, modalities, clock.share(BASELINE_SHARE), told)
             clock.mark("simpler models")
-            size = sizes(chosen.effort, chosen.trunk, prepared.train.rows)
             network = fit_network(prepared, chosen, size, modalities, clock.until(FINISHING_SECONDS), told)
             clock.mark("network")
             judged = judge_candidates(prepared, network, rivals, chosen, size.resamples, told)
@@ -103,7 +103,10 @@ def bundle_files(prepared: Prepared, shipped: Candidate, modalities: Sequence[Mo
     prove_parity(shipped.files(), rows, shipped.trainers, modalities)
     examples = rows.take(np.arange(min(rows.rows, SAMPLES)))
     answers = predictions(shipped.description, shipped.inference.answer(examples)).to_pylist()
-    samples = [{"row": _plain_row(row), "answer": _plain_row(answer)} for row, answer in zip(examples.to_pylist(), answers, strict=True)]
+    samples = [
+        {"row": _plain_row(row), "answer": _plain_row(answer)}
+        for row, answer in zip(examples.to_pylist(), answers, strict=True)
+    ]
     return shipped.files(samples)
 
 
@@ -116,7 +119,11 @@ def _parity_rows(prepared: Prepared) -> Table:
 
 def _plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: value if isinstance(value, (int, float, str, bool)) and value == value else None if value is None else str(value)
+        name: value
+        if isinstance(value, (int, float, str, bool)) and value == value
+        else None
+        if value is None
+        else str(value)
         for name, value in row.items()
     }
 

@@ -57,7 +57,12 @@ def check_metric(targets: Sequence[Column], settings: Settings) -> None:
 
 
 def judge_candidates(
-    prepared: Prepared, network: Candidate, baselines: Sequence[Candidate], settings: Settings, resamples: int, progress: Progress
+    prepared: Prepared,
+    network: Candidate,
+    baselines: Sequence[Candidate],
+    settings: Settings,
+    resamples: int,
+    progress: Progress,
 ) -> Judged:
     """Open the test rows once, score every candidate on them, and choose what is shipped."""
     candidates = [network, *baselines]
@@ -66,15 +71,17 @@ def judge_candidates(
     known = {column.name: truth_in_units(column, prepared.validation) for column in targets}
     validation = {
         candidate.name: {
-            column.name: score(known[column.name], in_units(column, candidate.answers[column.name]), names=[metrics[column.name].name])[
-                metrics[column.name].name
-            ].value
+            column.name: score(
+                known[column.name], in_units(column, candidate.answers[column.name]), names=[metrics[column.name].name]
+            )[metrics[column.name].name].value
             for column in targets
         }
         for candidate in candidates
     }
     constant = next(candidate for candidate in baselines if candidate.name == "constant")
-    best = min(baselines, key=lambda candidate: _relative_error(validation[candidate.name], validation[constant.name], metrics))
+    best = min(
+        baselines, key=lambda candidate: _relative_error(validation[candidate.name], validation[constant.name], metrics)
+    )
 
     progress.begin("Judging on the test rows", len(candidates))
     truth = {column.name: truth_in_units(column, prepared.sealed) for column in targets}
@@ -93,7 +100,10 @@ def judge_candidates(
         answers[candidate.name] = {column.name: in_units(column, encoded[column.name]) for column in targets}
         scores[candidate.name] = {
             column.name: score(
-                truth[column.name], answers[candidate.name][column.name], names=metrics_for(metrics[column.name].task), resamples=draws
+                truth[column.name],
+                answers[candidate.name][column.name],
+                names=metrics_for(metrics[column.name].task),
+                resamples=draws,
             )
             for column in targets
         }
@@ -101,7 +111,12 @@ def judge_candidates(
     verdict = judge(
         [
             Contest(
-                name, metric, truth[name], answers[network.name][name], answers[best.name][name], answers[constant.name][name]
+                name,
+                metric,
+                truth[name],
+                answers[network.name][name],
+                answers[best.name][name],
+                answers[constant.name][name],
             )
             for name, metric in metrics.items()
         ],
@@ -146,4 +161,4 @@ def _timed(candidate: Candidate, rows: Table) -> tuple[Answers, float]:
 
 
 def _contender(candidate: Candidate, seconds: Mapping[str, float]) -> Contender:
-    return Contender(candidate.name, candidate.fit_seconds, seconds[candidate.name], float(candidate.bytes))
+    return Contender(candidate.name, candidate.fit_seconds, seconds[candidate.name], float(candidate.size))

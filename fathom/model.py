@@ -78,7 +78,9 @@ class Model:
                 )
         extra = [name for name in table.names if name not in {column.name for column in self.columns}]
         if extra:
-            warnings.warn(f"Not used, because training did not have them: {', '.join(map(repr, extra[:10]))}.", stacklevel=3)
+            warnings.warn(
+                f"Not used, because training did not have them: {', '.join(map(repr, extra[:10]))}.", stacklevel=3
+            )
         for column in inputs:
             _warn_unreadable(column, table)
         return table.select([column.name for column in inputs])
@@ -100,7 +102,9 @@ class Model:
         from fathom.report import render
 
         if self.result is None:
-            raise OutputError("A loaded model has no result to report. Use the report beside its bundle, or: fathom report RUN")
+            raise OutputError(
+                "A loaded model has no result to report. Use the report beside its bundle, or: fathom report RUN"
+            )
         return write_text(render(dict(self.result)), file)
 
 

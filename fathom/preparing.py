@@ -12,7 +12,7 @@ from fathom.data.encoding import Column, inputs_of
 from fathom.data.modalities.contract import Modality
 from fathom.data.reading import read
 from fathom.data.recognising import check_names, recognise_inputs, recognise_target, without_unusable
-from fathom.data.splitting import TEST, TRAIN, VALIDATION, Split, seen_before, split
+from fathom.data.splitting import TEST, TRAIN, VALIDATION, Split, check_enough_rows, seen_before, split
 from fathom.data.table import Table
 from fathom.errors import TableError, suggestion
 from fathom.progress import Progress
@@ -41,19 +41,25 @@ class Prepared:
 
 
 def prepare(
-    source: Any, target: str | Sequence[str], test: Any, settings: Settings, modalities: Sequence[Modality], progress: Progress
+    source: Any,
+    target: str | Sequence[str],
+    test: Any,
+    settings: Settings,
+    modalities: Sequence[Modality],
+    progress: Progress,
 ) -> Prepared:
     """Read, understand and part a table. Raises TableError or OptionError for anything that cannot be used."""
     targets = [target] if isinstance(target, str) else list(target)
     parting = [name for name in (settings.group, settings.time) if name is not None]
 
     progress.begin("Reading")
-    table = read(source, bad_rows=settings.bad_rows)
+    table = _read(source, settings)
     check_names(table, targets, settings.columns, parting)
     table = without_unusable(table, targets, settings.bad_rows, settings.columns, modalities)
+    check_enough_rows(table.rows, table.name)
     test_rows = 0
     if test is not None:
-        own_test = read(test, bad_rows=settings.bad_rows)
+        own_test = _read(test, settings)
         own_test = _aligned(own_test, table)
         own_test = without_unusable(own_test, targets, settings.bad_rows, settings.columns, modalities)
         test_rows = own_test.rows
@@ -76,7 +82,9 @@ def prepare(
     columns = tuple((inputs | predicted)[name] for name in [*table.names])
     if not inputs_of(columns):
         why = "; ".join(f"{column.name!r} is {column.reason}" for column in columns if column.role == "left_out")
-        raise TableError(f"No column is left to predict from. {why or 'The table holds nothing but the target'}. Add a column that may tell something.")
+        raise TableError(
+            f"No column is left to predict from. {why or 'The table holds nothing but the target'}. Add a column that may tell something."
+        )
     progress.end(f"{len(inputs_of(columns))} to predict from")
 
     ordered = sorted(columns, key=lambda column: targets.index(column.name) if column.role == "target" else -1)
@@ -88,6 +96,16 @@ def prepare(
         table.take(parts.rows(VALIDATION)),
         table.take(parts.rows(TEST)),
         _warnings(table, parts, test_rows),
+    )
+
+
+def _read(source: Any, settings: Settings) -> Table:
+    return read(
+        source,
+        bad_rows=settings.bad_rows,
+        delimiter=settings.delimiter,
+        encoding=settings.encoding,
+        header=settings.header,
     )
 
 
@@ -136,15 +154,22 @@ def _moments(table: Table, settings: Settings, modalities: Sequence[Modality]) -
                 file=path, line=line, column=name,
             )  # fmt: skip
         return moments
-    raise TableError(f"The time column {name!r} holds neither dates nor numbers, for example {values[0].as_py()!r}. Name another with --time.", column=name)
+    raise TableError(
+        f"The time column {name!r} holds neither dates nor numbers, for example {values[0].as_py()!r}. Name another with --time.",
+        column=name,
+    )
 
 
 def _warnings(table: Table, parts: Split, test_rows: int) -> tuple[str, ...]:
     warnings = []
     if table.skipped:
-        warnings.append(f"{len(table.skipped):,} rows could not be used and were left out; the first: {table.skipped[0].path}, line {table.skipped[0].line} ({table.skipped[0].reason}).")
+        warnings.append(
+            f"{len(table.skipped):,} rows could not be used and were left out; the first: {table.skipped[0].path}, line {table.skipped[0].line} ({table.skipped[0].reason})."
+        )
     if test_rows and (copies := seen_before(table, parts)):
-        warnings.append(f"{copies:,} of the {test_rows:,} test rows stand, cell for cell, among the training rows too: their scores are better than they should be.")
+        warnings.append(
+            f"{copies:,} of the {test_rows:,} test rows stand, cell for cell, among the training rows too: their scores are better than they should be."
+        )
     counts = parts.counts
     if counts["test"] < 100:
         warnings.append(f"Only {counts['test']} test rows: every score below is uncertain, as its interval says.")

@@ -1,8 +1,8 @@
 """The test rows drawn again a thousand times, once for all models, so that every score has an interval.
 
 The bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 6 and 13): draw as many rows as
-there are, with replacement, and score again. Because every model is scored on the *same* resamples, the difference of two
-models has an interval too, and it is far narrower than the two intervals side by side: the comparison is paired.
+there are, with replacement, and score again. Because every model is scored on the *same* resamples, the difference of
+two models has an interval too, and it is far narrower than the two intervals side by side: the comparison is paired.
 """
 
 import math
@@ -17,19 +17,19 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-RESAMPLES = 1_000  # enough for 95 % percentile limits (Efron and Tibshirani, 1993, page 275)
+RESAMPLES = 1_000  # enough for 95 % percentile limits (Efron and Tibshirani, 1993, section 19.3)
 LEVEL = 0.95
 UNITS = 50_000  # at most so many rows, or blocks of rows, are drawn from: memory and time stay flat beyond
 DENSE = 64  # keys up to which rows in groups are counted through a table (unit, key): 26 MB at most
-CELLS = 250_000  # resamples are worked through in chunks of about so many counts: 2 MB of float64, which stay in the cache
+CELLS = 250_000  # resamples are worked through in chunks of about so many counts: 2 MB, which stay in the cache
 
 
 @dataclass(frozen=True)
 class Interval:
     """A score and where it would lie, 95 times of 100, had other test rows been drawn.
 
-    ``value`` is NaN where the score is not defined, and then ``reason`` says why. ``low`` and ``high`` are NaN where there
-    was nothing to resample. ``draws (resample + 1,)`` holds the score itself and then that of every resample.
+    ``value`` is NaN where the score is not defined, and then ``reason`` says why. ``low`` and ``high`` are NaN where
+    there was nothing to resample. ``draws (resample + 1,)`` holds the score itself and then that of every resample.
     """
 
     value: float
@@ -53,7 +53,8 @@ class Interval:
 
 @dataclass(frozen=True)
 class Resamples:
-    """How often each unit was drawn in each resample: ``counts (resample + 1, unit)``; resample 0 is the rows themselves.
+    """How often each unit was drawn in each resample: ``counts (resample + 1, unit)``; resample 0 is the rows
+    themselves.
 
     A unit is a row, or a group of rows that are drawn together; ``unit (row,)`` tells each row's, ``None`` where every
     row is its own. Counts are bytes, so 50,000 rows and 1,000 resamples take 50 MB.
@@ -133,7 +134,8 @@ class Resamples:
     def cumulative(self, order: Integers, count: int | None = None) -> Iterator[tuple[slice, npt.NDArray[np.int32]]]:
         """Walk through rows in this order and tell how many were drawn so far.
 
-        Yields chunks: which resamples, and ``(resample, row + 1)`` whose first column is 0. ``count`` limits the resamples.
+        Yields chunks: which resamples, and ``(resample, row + 1)`` whose first column is 0. ``count`` limits the
+        resamples.
         """
         stop = len(self.counts) if count is None else min(count + 1, len(self.counts))
         for part in self._parts(len(order) + 1, stop):
@@ -151,8 +153,8 @@ class Resamples:
 
         The percentiles are moved outwards a little where units are few, because the bootstrap's spread is too small by
         the factor that parts the normal from Student's t distribution (Hesterberg, What Teachers Should Know About the
-        Bootstrap, The American Statistician 69, 2015, section 3: the "expanded percentile interval"). Resamples in which the
-        score is not defined do not count; when they are more than half there is no interval.
+        Bootstrap, The American Statistician 69, 2015: the "expanded percentile interval"). Resamples in
+        which the score is not defined do not count; when they are more than half there is no interval.
         """
         value = float(draws[0]) if np.isfinite(draws[0]) else math.nan
         if math.isnan(value):

@@ -115,7 +115,7 @@ def _model_json(candidate: Candidate, prepared: Prepared, judged: Judged) -> dic
         "summary": candidate.summary,
         "fit_seconds": candidate.fit_seconds,
         "predict_seconds_per_row": judged.seconds_per_row[candidate.name],
-        "bytes": candidate.bytes,
+        "bytes": candidate.size,
         "scores": scores[first],
         "validation": {target: _finite(value) for target, value in judged.validation[candidate.name].items()},
         "targets": scores,
@@ -160,7 +160,9 @@ def _importance(prepared: Prepared, judged: Judged, size: Sizes, settings: Setti
     """Return what each column is worth to the shipped model, on validation rows."""
     first = prepared.targets[0]
     names = [column.name for column in inputs_of(prepared.columns)]
-    chosen = np.linspace(0, prepared.validation.rows - 1, min(prepared.validation.rows, size.importance_rows)).astype(np.int64)
+    chosen = np.linspace(0, prepared.validation.rows - 1, min(prepared.validation.rows, size.importance_rows)).astype(
+        np.int64
+    )
     rows = prepared.validation.take(chosen)
     truth = truth_in_units(first, rows)
 
@@ -169,7 +171,9 @@ def _importance(prepared: Prepared, judged: Judged, size: Sizes, settings: Setti
 
     metric = metric_of(first, settings)
     unit = "nats" if metric.task == "classification" else "in the target's unit"
-    return importance.by_shuffling(losses, rows.select(names), names, seed=settings.seed, repeats=size.importance_repeats, unit=unit)
+    return importance.by_shuffling(
+        losses, rows.select(names), names, seed=settings.seed, repeats=size.importance_repeats, unit=unit
+    )
 
 
 def _worst_rows(prepared: Prepared, judged: Judged) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from fathom.bundle.saving import cannot_write
+from fathom.data.writing import cannot_write
 from fathom.errors import OutputError
 
 OWNER = "owner"
@@ -50,7 +50,8 @@ class RunFolder:
         path = Path(out)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise OutputError(
-                f"{path} is there already, and a run never writes over another. Name a new folder with --out, or remove it.", file=str(path)
+                f"{path} is there already, and a run never writes over another. Name a new folder with --out, or remove it.",
+                file=str(path),
             )
         staging = _staging(path)
         _take(path, staging)
@@ -84,7 +85,8 @@ def _take(path: Path, staging: Path) -> None:
             owner = _owner(staging)
             if owner is not None:
                 raise OutputError(
-                    f"{path} is being written by another fit (process {owner}). Wait for it, or name another folder with --out.", file=str(path)
+                    f"{path} is being written by another fit (process {owner}). Wait for it, or name another folder with --out.",
+                    file=str(path),
                 ) from None
             shutil.rmtree(staging)
             staging.mkdir()

@@ -1,9 +1,11 @@
 """Metrics, each with an interval: how good an answer is on rows never seen.
 
-A model's answers have the shape of a head's: class probabilities ``(row, class)`` or numbers ``(row,)`` in the target's own
-unit. The truth is integer codes ``(row,)``, or numbers ``(row,)``. NumPy only, so that a served bundle can be scored too.
+A model's answers have the shape of a head's: class probabilities ``(row, class)`` or numbers ``(row,)`` in the target's
+own unit. The truth is integer codes ``(row,)``, or numbers ``(row,)``. NumPy only, so that a served bundle can be
+scored too.
 
-A truth of ``-1`` is a class that no training row had. No model can name it, so it counts as wrong, its probability as 0.
+A truth of ``-1`` is a class that no training row had. No model can name it, so it counts as wrong, its probability as
+0.
 """
 
 from collections.abc import Sequence
@@ -70,13 +72,13 @@ METRICS: dict[str, Metric] = {
         Metric("balanced_accuracy", "balanced accuracy", "classification", "higher",
                "Share of a class's rows that are found, averaged over classes: a rare class counts as much.", _SHARE),
         Metric("precision", "precision", "classification", "higher",
-               "Of the rows called class 1, the share that are (over 2 classes: averaged over classes).", _SHARE),
+               "Of the rows called class 1, the share that are (more than 2 classes: averaged over classes).", _SHARE),
         Metric("recall", "recall", "classification", "higher",
-               "Of the rows of class 1, the share that are found (over 2 classes: averaged over classes).", _SHARE),
+               "Of the rows of class 1, the share that are found (more than 2 classes: averaged over classes).", _SHARE),
         Metric("f1", "F1", "classification", "higher",
-               "Harmonic mean of precision and recall (over 2 classes: averaged over classes).", _SHARE),
+               "Harmonic mean of precision and recall (more than 2 classes: averaged over classes).", _SHARE),
         Metric("roc_auc", "area under the ROC curve", "classification", "higher",
-               "Chance that a row of a class is ranked above a row of another (over 2 classes: averaged).", _SHARE),
+               "Chance that a row of a class is ranked above a row of another (more than 2 classes: averaged).", _SHARE),
         Metric("rmse", "RMSE", "regression", "lower",
                "Root of the mean squared error: a typical error in which large ones weigh more.", _OWN),
         Metric("mae", "mean absolute error", "regression", "lower", "How far off an answer is on average.", _OWN),
@@ -103,8 +105,9 @@ def metrics_for(task: Task) -> tuple[str, ...]:
 def primary(task: Task) -> str:
     """Return the metric that decides when the user names none.
 
-    Both are minimised by telling the truth and by nothing else: log loss by the true probabilities, squared error by the
-    true mean (proper scores: Gneiting and Raftery, JASA 102, 2007, sections 2 and 4). Accuracy rewards neither.
+    Both are minimised by telling the truth and by nothing else: log loss by the true probabilities (a proper score:
+    Gneiting and Raftery, JASA 102, 2007), squared error by the true mean (Gneiting, JASA 106, 2011). Accuracy, by
+    contrast, is as good for a model that is 51 % sure as for one that is rightly 99 % sure.
 
     >>> primary("classification"), primary("regression")
     ('log_loss', 'rmse')
@@ -161,7 +164,8 @@ def score(
 def row_losses(truth: Truth, answer: Answer) -> Floats:
     """Return each row's loss ``(row,)``: nats for classes, the absolute error in the target's unit for numbers.
 
-    The probability of the true class counts as at least 1e-7, so that one certain mistake costs 16 nats and not infinity.
+    The probability of the true class counts as at least 1e-7, so that one certain mistake costs 16 nats and not
+    infinity.
 
     >>> row_losses(np.array([0, -1]), np.array([[0.5, 0.5], [0.5, 0.5]])).round(3)
     array([ 0.693, 16.118])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
-from fathom.effort import EFFORTS, Effort
+from fathom.effort import EFFORTS, TRUNKS, Effort
 from fathom.errors import OptionError, suggestion
 
 Keep = Literal["network", "baseline"]
@@ -18,7 +18,7 @@ class Settings:
     column is (``number``, ``category``, …, or ``skip``); ``metric`` judges (`fathom.scoring.METRICS`); ``effort`` and ``minutes`` say how much work is put in,
     ``minutes`` as a hard limit for the whole fit; ``trunk`` and ``encoder`` choose the network; ``class_weights`` makes rare classes count as much as
     frequent ones; ``keep`` ships the network or the best baseline whatever the verdict; ``bad_rows`` says what happens to rows that cannot be used;
-    ``threads`` is how many cores arithmetic may take.
+    ``delimiter``, ``encoding`` and ``header`` say how text files are written, where that is recognised wrongly; ``threads`` is how many cores arithmetic may take.
     """
 
     group: str | None = None
@@ -36,6 +36,9 @@ class Settings:
     class_weights: bool = False
     keep: Keep | None = None
     bad_rows: Literal["error", "skip"] = "error"
+    delimiter: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
     seed: int = 0
     threads: int | None = None
 
@@ -45,9 +48,12 @@ class Settings:
         known = [entry.name for entry in fields(cls)]
         for name in values:
             if name not in known:
-                raise OptionError(f"There is no setting {name!r}.{suggestion(name, known)} There are: {', '.join(known)}.")
+                raise OptionError(
+                    f"There is no setting {name!r}.{suggestion(name, known)} There are: {', '.join(known)}."
+                )
         settings = replace(cls(), **values)
         _one_of("effort", settings.effort, EFFORTS)
+        _one_of("trunk", settings.trunk, tuple(TRUNKS))
         _one_of("optimizer", settings.optimizer, ("adamw", "sgd"))
         _one_of("bad_rows", settings.bad_rows, ("error", "skip"))
         if settings.keep is not None:

@@ -98,7 +98,9 @@ def show_result(result: Mapping[str, Any], to: Console, folder: str) -> None:
     if len(result["columns"]) > MOST_COLUMNS:
         to.print(f"[dim]… and {len(result['columns']) - MOST_COLUMNS} more columns in the report[/dim]")
     rows = result["rows"]
-    to.print(f"{rows['train']:,} rows to learn from, {rows['validation']:,} to choose by, {rows['test']:,} to judge on: {escape(result['split']['how'])}.\n")
+    to.print(
+        f"{rows['train']:,} rows to learn from, {rows['validation']:,} to choose by, {rows['test']:,} to judge on: {escape(result['split']['how'])}.\n"
+    )
     for target in result["targets"]:
         to.print(_models(result, target["name"]))
     verdict = result["verdict"]
@@ -117,7 +119,11 @@ def _columns(columns: Sequence[Mapping[str, Any]]) -> Grid:
     for heading in ("column", "taken for", "missing", "because"):
         grid.add_column(heading, overflow="fold", justify="right" if heading == "missing" else "left")
     for column in columns[:MOST_COLUMNS]:
-        kind = {"left_out": "[dim]left out[/dim]", "group": "group", "target": f"[bold]{column['modality']} (target)[/bold]"}.get(column["role"], column["modality"])
+        kind = {
+            "left_out": "[dim]left out[/dim]",
+            "group": "group",
+            "target": f"[bold]{column['modality']} (target)[/bold]",
+        }.get(column["role"], column["modality"])
         missing = f"{column['missing']:.0%}" if column["missing"] >= 0.005 else ("<1%" if column["missing"] else "")
         grid.add_row(escape(column["name"]), kind, missing, escape(column["reason"]))
     return grid
@@ -126,17 +132,31 @@ def _columns(columns: Sequence[Mapping[str, Any]]) -> Grid:
 def _models(result: Mapping[str, Any], target: str) -> Grid:
     first = result["models"][0]["targets"][target]
     names = list(first)[:3]
-    grid = Grid(title=f"Models of {escape(target)} on {result['rows']['test']:,} test rows, with 95 % intervals", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    grid = Grid(
+        title=f"Models of {escape(target)} on {result['rows']['test']:,} test rows, with 95 % intervals",
+        title_justify="left",
+        box=None,
+        padding=(0, 2, 0, 0),
+    )
     grid.add_column("model", overflow="fold")
     for name in names:
-        grid.add_column(f"{name.replace('_', ' ')} {'↑' if result['metrics'][name]['better'] == 'higher' else '↓'}", justify="right")
+        grid.add_column(
+            f"{name.replace('_', ' ')} {'↑' if result['metrics'][name]['better'] == 'higher' else '↓'}", justify="right"
+        )
     for heading in ("training", "a row", "size"):
         grid.add_column(heading, justify="right")
     for model in result["models"]:
         mark = "[bold]" if model["name"] == result["shipped"] else ""
         cells = [f"{mark}{escape(model['name'])}"]
         cells += [f"{mark}{interval(model['targets'][target][name])}" for name in names]
-        cells += [f"{mark}{cell}" for cell in (duration(model["fit_seconds"]), duration(model["predict_seconds_per_row"]), size(model["bytes"]))]
+        cells += [
+            f"{mark}{cell}"
+            for cell in (
+                duration(model["fit_seconds"]),
+                duration(model["predict_seconds_per_row"]),
+                size(model["bytes"]),
+            )
+        ]
         grid.add_row(*cells)
     return grid
 

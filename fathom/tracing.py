@@ -7,12 +7,19 @@ from typing import Any
 import numpy as np
 
 from fathom.candidates import in_units
-from fathom.data.encoding import encode_inputs, encode_targets, hand_made_features, input_parts, inputs_of, target_classes
+from fathom.data.encoding import (
+    encode_inputs,
+    encode_targets,
+    hand_made_features,
+    input_parts,
+    inputs_of,
+    target_classes,
+)
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.splitting import PARTS
 from fathom.effort import sizes
-from fathom.errors import OptionError, require
+from fathom.errors import OptionError, check_installed
 from fathom.preparing import Prepared, prepare
 from fathom.progress import Silent
 from fathom.settings import Settings
@@ -46,7 +53,7 @@ def trace(
     >>> [station.name for station in trace(table, "y", row=7)][:3]
     ['reading', 'splitting', 'encoding → modalities/number']
     """
-    require("torch", "train")
+    check_installed(("torch",), "train")
     chosen = Settings.of(settings)
     prepared = prepare(source, target, None, chosen, modalities, Silent())
     if not 1 <= row <= prepared.table.rows:
@@ -65,7 +72,8 @@ def _reading(prepared: Prepared, row: int) -> Station:
     one = prepared.table.take([row])
     cells = one.to_pylist()[0]
     lines = [
-        f"{column.name} = {cells[column.name]!r}: {column.modality or 'left out'} ({column.reason})" for column in prepared.columns
+        f"{column.name} = {cells[column.name]!r}: {column.modality or 'left out'} ({column.reason})"
+        for column in prepared.columns
     ]
     return Station("reading", f"{prepared.table.where(row)}; every column is claimed by a modality", tuple(lines))
 
@@ -81,10 +89,18 @@ def _encoding(prepared: Prepared, row: int) -> list[Station]:
         assert column.kind is not None
         encoded = column.kind.encode(column.state, one.column(column.name))[0]
         lines = [
-            f"{part.label} = {value:.4g} (scalar, {len(part.knots)} knots)" if part.shape == "scalar" else f"{part.label} = {value} (code, 1 of {part.codes})"
+            f"{part.label} = {value:.4g} (scalar, {len(part.knots)} knots)"
+            if part.shape == "scalar"
+            else f"{part.label} = {value} (code, 1 of {part.codes})"
             for part, value in zip(column.parts, encoded, strict=True)
         ]
-        stations.append(Station(f"encoding → modalities/{column.modality.replace('/', '_')}", f"{column.name} as {'a target' if column.role == 'target' else 'an input'}", tuple(lines)))
+        stations.append(
+            Station(
+                f"encoding → modalities/{column.modality.replace('/', '_')}",
+                f"{column.name} as {'a target' if column.role == 'target' else 'an input'}",
+                tuple(lines),
+            )
+        )
     return stations
 
 
@@ -127,13 +143,31 @@ def _network(prepared: Prepared, row: int, settings: Settings) -> list[Station]:
             for shape in network.shapes:
                 tokens = network.encoders[shape](batch.inputs[shape]).tokens
                 name = type(network.encoders[shape]).__name__
-                stations.append(Station(f"network → encoders ({name})", f"{shape} columns become tokens, (row, token, width)", (f"tokens {tuple(tokens.shape)}",)))
+                stations.append(
+                    Station(
+                        f"network → encoders ({name})",
+                        f"{shape} columns become tokens, (row, token, width)",
+                        (f"tokens {tuple(tokens.shape)}",),
+                    )
+                )
             summary = network.summary(batch.inputs)
             answers = network.answer(batch.inputs)
-        stations.append(Station(f"→ trunks/{settings.trunk}", "all tokens become one summary, (row, member, width)", (f"vector {tuple(summary.vector.shape)}",)))
+        stations.append(
+            Station(
+                f"→ trunks/{settings.trunk}",
+                "all tokens become one summary, (row, member, width)",
+                (f"vector {tuple(summary.vector.shape)}",),
+            )
+        )
         for column, part in zip(prepared.targets, parts, strict=True):
             head = head_for(part.shape)
-            stations.append(Station(f"→ heads/{head.NAME}", f"the summary becomes {head.SUMMARY}; nothing is learned yet", (_answer_line(column, answers[column.name].numpy()),)))
+            stations.append(
+                Station(
+                    f"→ heads/{head.NAME}",
+                    f"the summary becomes {head.SUMMARY}; nothing is learned yet",
+                    (_answer_line(column, answers[column.name].numpy()),),
+                )
+            )
         network.train()
         optimizer = make_optimizer(network, training_plan(settings, size, None))
         before, _ = predict.loss(network, batch, torch.Generator())
@@ -143,7 +177,10 @@ def _network(prepared: Prepared, row: int, settings: Settings) -> list[Station]:
         network.eval()
         with torch.no_grad():
             after, _ = predict.loss(network, batch, torch.Generator())
-    lines = (f"loss {before.item():.4f}, gradient of length {norm.item():.4f} over {network.parameter_count:,} weights", f"loss after one step on this row alone: {after.item():.4f}")
+    lines = (
+        f"loss {before.item():.4f}, gradient of length {norm.item():.4f} over {network.parameter_count:,} weights",
+        f"loss after one step on this row alone: {after.item():.4f}",
+    )
     return [*stations, Station("training", "forward, loss, backward, step", lines)]
 
 

@@ -88,7 +88,10 @@ def test_every_member_of_an_open_set_is_listed_and_knows_no_other(folder, member
     have_a_name = {
         path.stem
         for path in (PACKAGE / folder).glob("*.py")
-        if any(isinstance(n, ast.Assign) and getattr(n.targets[0], "id", "") == "NAME" for n in ast.parse(path.read_text()).body)
+        if any(
+            isinstance(n, ast.Assign) and getattr(n.targets[0], "id", "") == "NAME"
+            for n in ast.parse(path.read_text()).body
+        )
     }
     assert have_a_name == listed
     dotted = "fathom." + folder.replace("/", ".")
@@ -111,6 +114,9 @@ def test_importing_fathom_and_asking_for_help_load_no_heavy_library():
     assert not heavy & loaded_after(help_wanted)
 
 
-@pytest.mark.parametrize("part", ["fathom.data.reading", "fathom.data.recognising", "fathom.bundle.inference", "fathom.model", "fathom.scoring"])
+@pytest.mark.parametrize(
+    "part",
+    ["fathom.data.reading", "fathom.data.recognising", "fathom.bundle.inference", "fathom.model", "fathom.scoring"],
+)
 def test_what_serves_never_loads_torch_or_scikit_learn(part):
     assert not {"torch", "sklearn", "scipy", "onnx", "lightgbm", "safetensors"} & loaded_after(f"import {part}")

@@ -120,14 +120,14 @@ def test_every_class_keeps_its_own_count_whether_counted_row_by_row_or_through_a
 def test_an_interval_holds_the_truth_95_times_of_100() -> None:
     inside = dict.fromkeys((12, 200), 0)
     for rows in inside:
-        for trial in range(300):
+        for trial in range(200):
             error = np.random.default_rng(trial).normal(size=rows)
             interval = score(
-                np.zeros(rows), error, names=["mse"], resamples=Resamples.draw(rows, count=300, seed=trial)
+                np.zeros(rows), error, names=["mse"], resamples=Resamples.draw(rows, count=400, seed=trial)
             )["mse"]
             inside[rows] += interval.low <= 1.0 <= interval.high
-    assert inside[200] / 300 > 0.92
-    assert inside[12] / 300 > 0.82  # squares of 12 numbers are skewed: no percentile interval does much better
+    assert inside[200] / 200 > 0.91
+    assert inside[12] / 200 > 0.8  # squares of 12 numbers are skewed: no percentile interval does much better
 
 
 def test_few_units_widen_the_interval() -> None:

@@ -17,7 +17,7 @@ def by_name(name: str, baselines: tuple[Baseline, ...] = BASELINES) -> Baseline:
     'A weighted sum of the columns: ridge regression, or logistic regression for classes.'
     """
     for baseline in baselines:
-        if baseline.NAME == name:
+        if name == baseline.NAME:
             return baseline
     names = [baseline.NAME for baseline in baselines]
     raise OptionError(

@@ -67,7 +67,9 @@ class Baseline(Protocol):
         """Say whether the library it needs is installed."""
         ...
 
-    def fit(self, train: Features, truth: Truth, validation: Features, check: Truth, *, seed: int, seconds: float | None) -> Fitted:
+    def fit(
+        self, train: Features, truth: Truth, validation: Features, check: Truth, *, seed: int, seconds: float | None
+    ) -> Fitted:
         """Fit on the training rows, tune lightly on the validation rows; stop trying new settings after ``seconds``.
 
         The feature ``sizes`` of ``train`` and ``validation`` are equal. Same inputs and seed, same result.

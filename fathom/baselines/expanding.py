@@ -4,7 +4,7 @@ Four blocks of columns stand side by side:
 
 ========== =======================================================================================================
 numeric    ``(value - middle) * scale``, cut at ±``LIMIT``; the middle, so 0, where the value is not known
-missing    1 where the value is not known, for features that lack a training value
+missing    1 where the value is not known, for features that lack some training values
 category   one-hot, the ``MOST_CATEGORIES`` most frequent of the training rows
 other      1 where the category is none of those: rare, unseen, or no category at all
 ========== =======================================================================================================
@@ -38,13 +38,14 @@ def learn(features: Features) -> dict[str, npt.NDArray[Any]]:
     sizes = np.asarray(features.sizes, dtype=np.int64)
     numeric, category = np.flatnonzero(sizes == 0), np.flatnonzero(sizes > 0)
     numbers = features.matrix[:, numeric]
+    gaps = np.isnan(numbers)
     middle_and_scale = [_middle_and_scale(column[np.isfinite(column)]) for column in numbers.T]
     kept = [_frequent(features.matrix[:, feature]) for feature in category]
     return {
         "expansion.numeric": numeric,
         "expansion.middle": np.array([middle for middle, _ in middle_and_scale], dtype=np.float64),
         "expansion.scale": np.array([scale for _, scale in middle_and_scale], dtype=np.float64),
-        "expansion.missing": numeric[np.isnan(numbers).any(axis=0)],
+        "expansion.missing": numeric[gaps.any(axis=0) & ~gaps.all(axis=0)],
         "expansion.category": category,
         "expansion.code": np.concatenate([np.empty(0), *kept]),
         # which of the category features, counted from 0, each one-hot column belongs to

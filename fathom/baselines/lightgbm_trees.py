@@ -4,6 +4,7 @@ What is learned is read out of LightGBM's own text format into arrays (:mod:`fat
 """
 
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -150,9 +151,7 @@ def _read(text: str, problem: boosting.Problem, classes: int) -> dict[str, npt.N
         base = spread_out(np.zeros((1, len(problem.present))), problem.present, classes, NEVER)[0]
         targets = problem.present[targets if len(targets) > 1 else [1]]  # one score for two classes: that of the second
     blocks = text.partition("\nend of trees")[0].split("\nTree=")[1:]
-    trees = [
-        _tree(block, int(targets[number % len(targets)]), problem.features) for number, block in enumerate(blocks)
-    ]
+    trees = [_tree(block, int(targets[number % len(targets)]), problem.features) for number, block in enumerate(blocks)]
     return tree_arrays.assemble(trees, base)
 
 
@@ -178,7 +177,7 @@ def _tree(block: str, target: int, features: npt.NDArray[Any]) -> tree_arrays.Tr
     bounds = numbers("cat_boundaries", np.int64)
     sets = [
         np.flatnonzero(np.unpackbits(words[start:end].view(np.uint8), bitorder="little")).astype(np.float64)
-        for start, end in zip(bounds[:-1], bounds[1:], strict=True)
+        for start, end in pairwise(bounds)
     ]
     return tree_arrays.Tree(
         target=target,

@@ -9,6 +9,7 @@ Class probabilities are then drawn towards the shares of the training rows, by s
 
 from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,7 @@ REACH = 1.25  # tuned on twelve public tables: 1.1 to 1.5 differ little, 2 is wo
 NEAREST = 1e-4  # added to the squared reach, so that rows equal to the k-th nearest count as well
 CATEGORY = 0.5**0.5  # two one-hot columns differ by it, so that their squared distance is 1
 
+LEAST_WEIGHT = 1e-6  # of a row whose weight is 0: where all near rows are such, they still are the nearest
 MOST_REFERENCES = 4_000
 MOST_CHECKED = 2_000
 MOST_AT_ONCE = 1_000_000  # (row, reference) pairs: 8 MB
@@ -55,11 +57,11 @@ def fit(
         rows, checked = draw(truth, MOST_REFERENCES, seed), draw(check, MOST_CHECKED, seed)
         known = part(truth, rows)
         weights = np.ones(len(rows)) if known.weights is None else known.weights
-        arrays = {
+        arrays: dict[str, npt.NDArray[Any]] = {
             **expanding.learn(train),
             "reference": train.matrix[rows],
             "outcome": known.values.astype(np.int64 if truth.classes else np.float64),
-            "weight": weights.astype(np.float64),
+            "weight": np.maximum(weights, LEAST_WEIGHT),
             "all": shares(truth) if truth.classes else np.array([np.average(truth.values, weights=truth.weights)]),
         }
         unseen, check = validation.matrix[checked], part(check, checked)

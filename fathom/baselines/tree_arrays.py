@@ -73,7 +73,7 @@ def assemble(trees: Sequence[Tree], base: Matrix) -> dict[str, npt.NDArray[Any]]
     members = [members for tree in trees for members in tree.sets]
 
     def child(children: npt.NDArray[Any], number: int) -> npt.NDArray[Any]:
-        return np.where(children >= 0, children + splits[number], children - leaves[number])
+        return np.asarray(np.where(children >= 0, children + splits[number], children - leaves[number]))
 
     def joined(parts: Sequence[npt.NDArray[Any]], kind: type[Any]) -> npt.NDArray[Any]:
         return np.concatenate([np.empty(0, dtype=kind), *parts]).astype(kind)

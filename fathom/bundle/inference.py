@@ -40,7 +40,9 @@ class Inference:
         try:
             session = onnxruntime.InferenceSession(files[name], options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises classes of its own, all of them for a graph it cannot run
-            raise BundleError(f"{name} cannot be run by ONNX Runtime {onnxruntime.__version__}: {error}", file=name) from None
+            raise BundleError(
+                f"{name} cannot be run by ONNX Runtime {onnxruntime.__version__}: {error}", file=name
+            ) from None
         return cls(description, session)
 
     def answer(self, table: Table) -> Answers:

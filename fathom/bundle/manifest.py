@@ -18,7 +18,8 @@ LARGEST = 4 * 1024**3  # bytes; a file that claims more is refused unread
 def make(files: Mapping[str, bytes]) -> bytes:
     """Return the manifest of these files as JSON."""
     entries = {
-        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in sorted(files.items())
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in sorted(files.items())
     }
     return dump({"format": FORMAT, "files": entries})
 
@@ -35,17 +36,23 @@ def read(folder: str | Path) -> dict[str, bytes]:
     """
     folder = Path(folder)
     if not folder.exists():
-        raise BundleError(f"There is no bundle at {folder}. Name the folder 'bundle' inside a run, or the run itself.", file=str(folder))
+        raise BundleError(
+            f"There is no bundle at {folder}. Name the folder 'bundle' inside a run, or the run itself.",
+            file=str(folder),
+        )
     if not (folder / NAME).is_file() and (folder / "bundle" / NAME).is_file():
         folder = folder / "bundle"
     if not (folder / NAME).is_file():
         raise BundleError(
-            f"{folder} is not a bundle: it has no {NAME}. Name the folder 'bundle' that fathom fit wrote.", file=str(folder)
+            f"{folder} is not a bundle: it has no {NAME}. Name the folder 'bundle' that fathom fit wrote.",
+            file=str(folder),
         )
     entries = _entries(folder / NAME)
     present = {path.name for path in folder.iterdir()} - {NAME}
     for name in sorted(present ^ set(entries)):
-        what = "is listed in the manifest and not there" if name in entries else "is there and not listed in the manifest"
+        what = (
+            "is listed in the manifest and not there" if name in entries else "is there and not listed in the manifest"
+        )
         raise BundleError(f"{folder / name} {what}. Copy the bundle again, whole.", file=str(folder / name))
     files = {NAME: (folder / NAME).read_bytes()}
     for name, entry in entries.items():
@@ -62,10 +69,13 @@ def _entries(path: Path) -> dict[str, dict[str, Any]]:
             for name, entry in entries.items()
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BundleError(f"{path} is not a manifest ({type(error).__name__}). Copy the bundle again, whole.", file=str(path)) from None
+        raise BundleError(
+            f"{path} is not a manifest ({type(error).__name__}). Copy the bundle again, whole.", file=str(path)
+        ) from None
     if version != FORMAT:
         raise BundleError(
-            f"{path} has format {version!r}, and this Fathom reads format {FORMAT}. Use the Fathom that wrote it, or fit again.", file=str(path)
+            f"{path} has format {version!r}, and this Fathom reads format {FORMAT}. Use the Fathom that wrote it, or fit again.",
+            file=str(path),
         )
     if not sound or not set(REQUIRED) <= set(entries) or sum(name in entries for name in NETWORKS) != 1:
         raise BundleError(f"{path} does not list the files of a bundle. Copy the bundle again, whole.", file=str(path))
@@ -83,6 +93,7 @@ def _checked(path: Path, entry: Mapping[str, Any]) -> bytes:
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise BundleError(
-            f"{path} was changed after it was saved: its SHA-256 is not the manifest's. Copy the bundle again, whole.", file=str(path)
+            f"{path} was changed after it was saved: its SHA-256 is not the manifest's. Copy the bundle again, whole.",
+            file=str(path),
         )
     return content

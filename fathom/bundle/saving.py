@@ -1,6 +1,5 @@
 """A model becomes the files of a bundle, and saving refuses unless all of them give the same answers."""
 
-import errno
 import os
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from fathom.bundle.description import Description
 from fathom.bundle.inference import Answers, Inference
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
+from fathom.data.writing import cannot_write
 from fathom.errors import OutputError
 
 TOLERANCE = 1e-5  # of an answer in encoded units: standard deviations of a number, probabilities of a class
@@ -25,7 +25,9 @@ class ParityError(RuntimeError):
     """The saved model would not answer as the trained one does: our mistake, never the user's."""
 
 
-def assemble(description: Description, weights: bytes, graph: bytes, samples: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+def assemble(
+    description: Description, weights: bytes, graph: bytes, samples: Sequence[Mapping[str, Any]]
+) -> dict[str, bytes]:
     """Return the files of a bundle, the manifest among them."""
     name = "network.onnx" if description.kind == "network" else "baseline.onnx"
     files = {
@@ -99,19 +101,3 @@ def write_folder(files: Mapping[str, bytes], folder: str | Path) -> Path:
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return folder
-
-
-def cannot_write(path: str | Path, error: OSError, needed: int = 0) -> OutputError:
-    """Return the error that says why a path cannot be written, and what to do."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        need = f" {needed / 1e6:.1f} MB are needed." if needed else ""
-        advice = f"The disk is full.{need} Free some room, or name another place."
-    elif error.errno == errno.EFBIG:
-        advice = "The file would be larger than this system allows. Raise the limit, or name another place."
-    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        advice = "You may not write there. Name another place, or change its permissions."
-    elif error.errno in (errno.ENOTDIR, errno.EEXIST):
-        advice = "A file stands where a folder is needed. Name another place."
-    else:
-        advice = f"The system says: {error.strerror or error}."
-    return OutputError(f"{path} cannot be written; nothing was left half-written. {advice}", file=str(path))

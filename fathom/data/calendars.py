@@ -41,6 +41,7 @@ FORMATS: dict[str, str] = {
     "month-day-year": rf"{_MONTH}-{_DAY}-{_YEAR_OR_TWO_DIGITS}",
     "day month-name year": rf"(?:[A-Za-z]{{3,9}},?\s+)?{_DAY}(?:st|nd|rd|th)?[ ./-]*{_NAME}[ ,./-]+{_YEAR_OR_TWO_DIGITS}",
     "month-name day year": rf"(?:[A-Za-z]{{3,9}},?\s+)?{_NAME}\s+{_DAY}(?:st|nd|rd|th)?,?\s+{_YEAR}",
+    "year month-name": rf"{_YEAR}[ -]{_NAME}",
     "year-month": rf"{_YEAR}[-/]{_MONTH}",
     "yearmonthday": r"(?P<year>(?:1[5-9]|2[01])\d{2})(?P<month>\d{2})(?P<day>\d{2})",
     CLOCK: rf"{_HOUR}{_MINUTE}{_ZONE}",
@@ -64,7 +65,7 @@ def parse(text: pa.Array, formats: Sequence[str]) -> Days:
     >>> parse(pa.array(["1970-01-03 12:00", "31.02.1970"]), ("year-month-day", "day.month.year")).tolist()
     [2.5, nan]
     """
-    if ISO in formats and (days := _standard(text)) is not None:
+    if tuple(formats) == (ISO,) and (days := _standard(text)) is not None:
         return days
     encoded = cells.encoded_once(text)  # dates repeat
     distinct = pc.utf8_trim_whitespace(encoded.dictionary.cast(pa.large_string()))
@@ -91,6 +92,8 @@ def _standard(text: pa.Array) -> Days | None:
 def _read(text: pa.Array, name: str) -> Days:
     clock = "" if name == CLOCK else rf"(?:(?:T|,?\s+){_HOUR}(?:{_MINUTE})?{_ZONE})?"
     fields = pc.extract_regex(text, f"^{FORMATS[name]}{clock}$")
+    if fields.null_count == len(text):
+        return np.full(len(text), np.nan)
     midnight, is_date = _date(fields)
     microseconds, is_time = _time(fields)
     days = (midnight * 86_400_000_000 + microseconds) / PER_DAY["us"]  # as the fast way reckons, to the last bit

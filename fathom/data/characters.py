@@ -44,13 +44,13 @@ class Characters:
     """How a text file is encoded, and what one walk over its bytes found.
 
     ``codec`` is Python's name; ``lines`` counts lines, an unfinished last one included; ``quotes`` counts ``"``;
-    ``text_bytes`` is the size as UTF-8. ``decisions`` are the sentences for the user.
+    ``returns`` says whether there are carriage returns. ``decisions`` are the sentences for the user.
     """
 
     codec: str
     lines: int
     quotes: int
-    text_bytes: int
+    returns: bool
     decisions: tuple[str, ...]
 
 
@@ -148,7 +148,7 @@ class _UndecodableError(Exception):
 
 
 def _walk(content: Content, codec: str, sentence: str) -> Characters:
-    feeds = returns = pairs = quotes = size = 0
+    feeds = returns = pairs = quotes = 0
     last, blank = b"", True
     try:
         for block in text_blocks(content, codec):
@@ -161,7 +161,6 @@ def _walk(content: Content, codec: str, sentence: str) -> Characters:
                 pairs += block.count(b"\r\n")
             pairs += last == b"\r" and block[:1] == b"\n"
             quotes += block.count(b'"')
-            size += len(block)
             blank = blank and not block.strip()
             last = block[-1:] or last
     except UnicodeDecodeError as error:
@@ -175,7 +174,7 @@ def _walk(content: Content, codec: str, sentence: str) -> Characters:
         )
     ends = _line_ends(feeds - pairs, returns - pairs, pairs)
     lines = feeds + returns - pairs + (last not in {b"\n", b"\r"})
-    return Characters(codec, lines, quotes, size, (sentence, *ends))
+    return Characters(codec, lines, quotes, returns > 0, (sentence, *ends))
 
 
 def _line_ends(feeds: int, returns: int, pairs: int) -> tuple[str, ...]:
@@ -233,7 +232,7 @@ def _legacy(content: Content, error: _UndecodableError) -> tuple[str, str]:
     if good >= bad:
         raise TableError(
             f"{content.label}, line {error.line}: the byte {error.byte} is not valid UTF-8, while the rest of the file "
-            f"is ({good:,} characters beyond ASCII against {bad:,} stray {'byte' if bad == 1 else 'bytes'}). "
+            f"is ({good:,} {'letter' if good == 1 else 'letters'} beyond ASCII, {bad:,} stray {'byte' if bad == 1 else 'bytes'}). "
             "Correct that line, or give the encoding, for instance encoding='windows-1252'.",
             file=content.label,
             line=error.line,

@@ -95,7 +95,8 @@ def first_line(error: Exception) -> str:
 
 def is_empty(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     """Mark the empty strings of a column."""
-    marks: npt.NDArray[np.bool_] = pc.equal(column, "").to_numpy()
+    # Not by comparing with "": Arrow would import pandas, where there is one, to look at that Python string.
+    marks: npt.NDArray[np.bool_] = pc.binary_length(column).to_numpy() == 0
     return marks
 
 
@@ -104,7 +105,8 @@ def _plain_array(array: pa.Array) -> pa.Array:
         array = array.storage
     kind = array.type
     if pa.types.is_dictionary(kind):
-        return _plain_array(array.dictionary_decode())
+        values = _plain_array(array.dictionary)  # views of strings cannot be taken from
+        return pa.DictionaryArray.from_arrays(array.indices, values).dictionary_decode()
     if pa.types.is_run_end_encoded(kind):
         return _plain_array(pc.run_end_decode(array))
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_null(kind):

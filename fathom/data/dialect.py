@@ -66,12 +66,9 @@ def find_dialect(text: str, *, whole: bool, delimiter: str | None = None, header
     start = 1 if hint else 0
     head = find_header(records[start:], header)
     sentences = [_delimiter_sentence(found, delimiter, hint is not None, head.width)]
-    if quote == "'":
-        sentences.append("Quote character: the single quote (').")
     if spaced:
         sentences.append(
-            "Spaces around cells were removed, since a space follows every delimiter of the first line and "
-            f"at least {_SPACED:.0%} of the first {RECORDS} lines'."
+            "Spaces around cells were removed, since nearly every delimiter of the first lines is followed by one."
         )
     return Dialect(
         delimiter=found,
@@ -154,7 +151,7 @@ def _find_delimiter(text: str, quote: str, whole: bool) -> str:
 
 
 def _evenness(records: Records) -> float:
-    """Score 0 to 1 how evenly the records are split; the first counts for half, since it usually holds the names."""
+    """Score 0 to 1 how evenly the records are split; less where the first, which usually holds the names, differs."""
     counts = [len(record) for record in records]
     if not counts:
         return 0.0
@@ -162,12 +159,13 @@ def _evenness(records: Records) -> float:
     common = max(tally, key=lambda count: (tally[count], count == counts[0]))
     if common < 2:
         return 0.0
-    share = tally[common] / len(counts)
     if counts[0] == common:
-        return share
+        return tally[common] / len(counts)
+    share = tally[common] / (len(counts) - 1)
     # R leaves out the name of the column of row names: one cell fewer in the first record alone, and no padding.
-    names_of_rows = counts[0] == common - 1 and not any(cell.startswith(" ") for row in records for cell in row[1:2])
-    return share * (0.94 if names_of_rows else 0.5)
+    if counts[0] == common - 1 and not any(cell.startswith(" ") for row in records for cell in row[1:2]):
+        return share * 0.94
+    return share * (0.5 if common > 2 else 0.3)  # a title above the table; but two cells may be a sentence with a comma
 
 
 def _values(records: Records) -> float:
@@ -198,10 +196,12 @@ def _has_spaces(records: Records) -> bool:
     whose cells happen to begin with a space, under names that do not, keeps them.
     """
     filled = _filled(records)
-    if len(filled) < 2 or len(filled[0]) < 2 or not all(cell.startswith(" ") for cell in filled[0][1:]):
+    width = Counter(len(record) for record in filled).most_common(1)[0][0] if filled else 0
+    first, *below = [record[1:] for record in filled if len(record) == width] or [[]]
+    cells = [cell for record in below for cell in record if cell]
+    if not first or not cells or not all(cell.startswith(" ") for cell in first):
         return False
-    below = [cell for record in filled[1:] for cell in record[1:] if cell]
-    return bool(below) and sum(cell.startswith(" ") for cell in below) >= _SPACED * len(below)
+    return sum(cell.startswith(" ") for cell in cells) >= _SPACED * len(cells)
 
 
 def _filled(records: Records) -> Records:

@@ -89,7 +89,9 @@ def find(source: str) -> list[str]:
     except (ValueError, NotImplementedError) as error:
         raise TableError(f"{source!r} cannot be read as a glob: {error}.") from None
     if not matches:
-        raise TableError(f"No file matches '{source}'.{_folder_holds(Path(source).parent)}", file=source)
+        folder = Path(source).parent
+        holds = "" if glob.has_magic(str(folder)) else _folder_holds(folder)
+        raise TableError(f"No file matches '{source}'.{holds}", file=source)
     return matches
 
 
@@ -212,7 +214,7 @@ def _cannot_open(label: str, error: OSError) -> TableError:
         near = suggestion(name, _names_in(folder))
         text = f"There is no file {label}.{near or _folder_holds(folder)}"
     elif isinstance(error, FileNotFoundError | NotADirectoryError):
-        text = f"There is no file {label}: there is no folder {folder}."
+        text = f"There is no file {label}: {folder} is no folder."
     elif isinstance(error, PermissionError):
         text = f"{label} may not be read: permission denied. Ask its owner, or run as a user who may read it."
     else:

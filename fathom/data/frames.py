@@ -20,6 +20,8 @@ def read_frame(frame: Any) -> Table:
         table = pa.table(frame)
     except (pa.ArrowException, TypeError, ValueError, NotImplementedError, OverflowError) as error:
         reason = "; ".join(str(part).split("\\n")[0].rstrip(".") for part in error.args)
+        if "non-struct" in reason:
+            raise TableError(f"{label} is a single column. Give a table, or {{'name': column}}.") from None
         raise TableError(
             f"{label} cannot be read: {reason}. Each column needs a name of its own and values of one kind; "
             "astype(str) makes strings of mixed ones."

@@ -46,7 +46,7 @@ def check_quotes(content: Content, codec: str, dialect: Dialect) -> tuple[str, .
         match = odd.match(text, position)
         line = 1 + count_breaks(text[:position]) if oddities == 0 or match is None else 0
         if match is None:
-            raise _never_closed(content, line, text[position:], dialect)
+            raise _never_closed(content, line, text[position:-1], dialect)
         oddities += 1
         first = first or line
         _check_odd(content, text, position, match, dialect)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 
 from fathom.data.encoding import Column
 from fathom.data.modalities import by_name
-from fathom.data.modalities.contract import Claim, Modality
+from fathom.data.modalities.contract import Claim, Modality, Role
 from fathom.data.table import Rows, SkippedRow, Table
 from fathom.errors import OptionError, TableError
 
@@ -104,33 +105,36 @@ def recognise_inputs(
 def _recognise_input(
     table: Table, values: pa.Array, name: str, role: str, override: str | None, modalities: Sequence[Modality]
 ) -> Column:
-    distinct = _distinct(values)
-    found = {"distinct": distinct, "examples": _examples(values)}
+    distinct, examples = _distinct(values), _examples(values)
+    left_out = Column(name, "left_out", None, 1.0, "you said so", distinct=distinct, examples=examples)
     if role == "group":
-        return Column(
-            name, "group", None, 1.0, "parts the rows; a group's name teaches nothing about other groups", **found
+        return replace(
+            left_out, role="group", reason="parts the rows; a group's name teaches nothing about other groups"
         )
     if override == SKIP:
-        return Column(name, "left_out", None, 1.0, "you said so", **found)
+        return left_out
     if pa.types.is_nested(values.type) or pa.types.is_binary(values.type):
-        return Column(name, "left_out", None, 1.0, f"cells of type {values.type} cannot be read yet", **found)
+        return replace(left_out, reason=f"cells of type {values.type} cannot be read yet")
     kind, claim = (by_name(override, modalities), Claim(1.0, "you said so")) if override else _best(values, modalities)
     nothing = kind.missing(values)
-    missing = float(nothing.mean()) if len(nothing) else 1.0
-    if missing == 1.0:
-        return Column(name, "left_out", None, 1.0, "empty: no training row has a value", missing=1.0, **found)
-    if distinct - bool(missing) <= 1 and not missing:
-        return Column(name, "left_out", None, 1.0, f"constant: {found['examples'][0]!r} on every training row", **found)
+    left_out = replace(left_out, missing=float(nothing.mean()) if len(nothing) else 1.0)
+    known = int((~nothing).sum())
+    if not known:
+        return replace(left_out, reason="empty: no training row has a value")
+    if distinct == 1:
+        return replace(left_out, reason=f"constant: {str(values[0].as_py())[:60]!r} on every training row")
     if claim.confidence < LEAST_CONFIDENCE:
-        reason = (
-            f"text: {distinct:,} different values on {len(values):,} training rows, and text columns cannot be read yet"
-        )
-        return Column(name, "left_out", None, 1 - claim.confidence, reason, missing=missing, **found)
-    if kind.NAME == "id" and distinct - bool(missing) >= (~nothing).sum():
-        return Column(name, "left_out", kind, claim.confidence, f"id: {claim.reason}", missing=missing, **found)
-    state = kind.learn(values, "input")
-    column = Column(
-        name, "time" if role == "time" else "input", kind, claim.confidence, claim.reason, state, missing, **found
+        reason = f"text: {distinct:,} different values on {len(values):,} training rows; text cannot be read yet"
+        return replace(left_out, confidence=1 - claim.confidence, reason=reason)
+    if kind.NAME == "id" and distinct - bool(left_out.missing) >= known:
+        return replace(left_out, confidence=claim.confidence, reason=f"id: {claim.reason}")
+    column = replace(
+        left_out,
+        role="time" if role == "time" else "input",
+        kind=kind,
+        confidence=claim.confidence,
+        reason=claim.reason,
+        state=_learn(kind, values, "input", name),
     )
     if not override or kind.NAME == "number":
         _check_readable(table, column, override)
@@ -175,6 +179,14 @@ def _best(values: pa.Array, modalities: Sequence[Modality]) -> tuple[Modality, C
     return max(claims, key=lambda pair: pair[1].confidence)  # the first of equals: the order of the tuple decides
 
 
+def _learn(kind: Modality, values: pa.Array, role: Role, name: str) -> Any:
+    """Learn a column's state; a modality does not know the column's name, so its lesson gets it here."""
+    try:
+        return kind.learn(values, role)
+    except TableError as error:
+        raise TableError(f"Column {name!r}: {str(error).replace('NAME', name)}", column=name) from None
+
+
 def _distinct(values: pa.Array) -> int:
     if pa.types.is_nested(values.type):
         return len(values)
@@ -204,7 +216,7 @@ def _check_target_cells(table: Table, name: str, kind: Modality) -> None:
             f"The target {name!r} is {str(distinct[0].as_py())!r} on all {table.rows:,} rows: there is nothing to predict. Choose a column whose values differ.",
             column=name,
         )
-    marks = kind.unreadable(kind.learn(values, "target"), values)
+    marks = kind.unreadable(_learn(kind, values, "target", name), values)
     if marks.any():
         row = int(np.flatnonzero(marks)[0])
         path, line = table.place(row)

@@ -97,11 +97,7 @@ def split(
     Raises TableError when the table is too small, or when a part would be empty.
     """
     own = table.rows - test_rows
-    if own < FEWEST_ROWS:
-        raise TableError(
-            f"{table.name} has {own} row{'s' if own != 1 else ''} to learn from, and {FEWEST_ROWS} is the fewest that can be parted into "
-            "train, validation and test. Add rows."
-        )
+    check_enough_rows(own, table.name)
     hashes = row_hashes(table)
     groups = hash_values(table.column(group), 0) if group else None
     keys = hashes if groups is None else groups
@@ -123,6 +119,15 @@ def split(
     result = Split(part, how, _fingerprint(hashes[part == TEST]), groups)
     _none_empty(result, group or time_column)
     return result
+
+
+def check_enough_rows(rows: int, name: str) -> None:
+    """Raise TableError when there are fewer rows than can be parted."""
+    if rows < FEWEST_ROWS:
+        raise TableError(
+            f"{name} has {rows} row{'s' if rows != 1 else ''} to learn from, and {FEWEST_ROWS} is the fewest that can be parted into "
+            "train, validation and test. Add rows."
+        )
 
 
 def seen_before(table: Table, parts: Split) -> int:

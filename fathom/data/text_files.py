@@ -12,7 +12,7 @@ from fathom.data.characters import Characters, count_breaks, examine, open_text,
 from fathom.data.columns import check_names, first_line, one_chunk, shortened, trimmed
 from fathom.data.dialect import DELIMITERS, NO_DELIMITER, Dialect, find_dialect, sample, tight_pattern
 from fathom.data.files import Content
-from fathom.data.lines import blank_rows, record_lines
+from fathom.data.lines import UnsplitBreaks, blank_rows, record_lines
 from fathom.data.quoting import check_quotes
 from fathom.data.table import SkippedRow, Source, Table
 from fathom.errors import TableError
@@ -62,7 +62,7 @@ def read_text(
     dialect = _dialect(content, characters.codec, delimiter, header)
     quoted = characters.quotes > 0 or dialect.quote == "'"
     quoting = check_quotes(content, characters.codec, dialect) if quoted else ()
-    cells, odd = _parse(content, characters.codec, dialect, quoted)
+    cells, odd = _parse(content, characters, dialect, quoted)
     lines, even = record_lines(cells, [(record.position, record.breaks) for record in odd], characters.lines)
     skipped = _bad_rows(content, dialect, odd, lines, bad_rows)
     blank = blank_rows(content, characters.codec, cells, lines[even], single=dialect.width == 1)
@@ -123,7 +123,9 @@ def _beginning(content: Content, codec: str, size: int) -> tuple[str, bool]:
     return b"".join(gathered).decode("utf-8"), True
 
 
-def _parse(content: Content, codec: str, dialect: Dialect, quoted: bool) -> tuple[pa.Table, list[OddRecord]]:
+def _parse(
+    content: Content, characters: Characters, dialect: Dialect, quoted: bool
+) -> tuple[pa.Table, list[OddRecord]]:
     """Split the file into the cells of its even records (header included), and set the odd ones aside.
 
     Arrow knows a record's position only on one thread, so that files with odd records are parsed twice.
@@ -131,8 +133,9 @@ def _parse(content: Content, codec: str, dialect: Dialect, quoted: bool) -> tupl
     block, threads = _PARSED, True
     while True:
         odd: list[OddRecord] = []
+        stream = _open(content, characters.codec, dialect, quoted, characters.returns)
         try:
-            cells = _parse_once(_open(content, codec, dialect, quoted), dialect, quoted, block, threads, odd)
+            cells = _parse_once(stream, dialect, quoted, block, threads, odd)
         except pa.ArrowInvalid as error:
             if "straddling" in str(error) and block < _LARGEST_PARSED:
                 block *= 16
@@ -171,11 +174,12 @@ def _parse_once(
     )
 
 
-def _open(content: Content, codec: str, dialect: Dialect, quoted: bool) -> pa.NativeFile:
-    if not (dialect.spaced and quoted):
-        return open_text(content, codec)
-    text = b"".join(text_blocks(content, codec)).decode("utf-8")
-    return pa.BufferReader(tight_pattern(dialect.delimiter, dialect.quote).sub("", text).encode("utf-8"))
+def _open(content: Content, codec: str, dialect: Dialect, quoted: bool, returns: bool) -> pa.NativeFile:
+    stream = open_text(content, codec)
+    if dialect.spaced and quoted:
+        text = b"".join(text_blocks(content, codec)).decode("utf-8")
+        stream = pa.BufferReader(tight_pattern(dialect.delimiter, dialect.quote).sub("", text).encode("utf-8"))
+    return pa.PythonFile(UnsplitBreaks(stream), mode="r") if quoted and returns else stream
 
 
 def _bad_rows(
@@ -185,7 +189,7 @@ def _bad_rows(
     bad = [record for record in odd if not record.blank and record.position not in {dialect.header, dialect.hint}]
     if bad and bad_rows == "error":
         first, line = bad[0], int(lines[bad[0].position])
-        found = f"{first.cells:,} {'cell was' if first.cells == 1 else 'cells were'} found where {dialect.width:,}"
+        found = f"{_cells(first.cells)} {'was' if first.cells == 1 else 'were'} found where {dialect.width:,}"
         others = f" {len(bad) - 1:,} more {'row is' if len(bad) == 2 else 'rows are'} like it." if len(bad) > 1 else ""
         raise TableError(
             f"{content.label}, line {line}: {found} {'was' if dialect.width == 1 else 'were'} expected: "
@@ -195,7 +199,7 @@ def _bad_rows(
             line=line,
         )
     return tuple(
-        SkippedRow(content.label, int(lines[record.position]), f"{record.cells:,} cells instead of {dialect.width:,}")
+        SkippedRow(content.label, int(lines[record.position]), f"{_cells(record.cells)} instead of {dialect.width:,}")
         for record in bad
     )
 
@@ -219,6 +223,8 @@ def _decisions(
 ) -> tuple[str, ...]:
     encoding, *ends = characters.decisions
     notes = []
+    if characters.quotes or dialect.quote == "'":
+        ends.insert(0, f"Quote character: {dialect.quote}")
     if content.compression:
         notes.append(f"Compression: {content.compression}.")
     if blanks:
@@ -242,6 +248,10 @@ def _cut(cells: pa.Table, kept: npt.NDArray[np.bool_]) -> pa.Table:
 
 def _or_none(position: int | None) -> int:
     return -1 if position is None else position
+
+
+def _cells(count: int) -> str:
+    return f"{count:,} {'cell' if count == 1 else 'cells'}"
 
 
 def _shown(text: str) -> str:

@@ -1,10 +1,11 @@
 """Do stated probabilities and intervals come true: how often a model is right when it says that it is 80 % sure.
 
-For classes: rows are sorted by the probability that the model states, cut into ten bins of equally many rows (a reliability
-diagram: Niculescu-Mizil and Caruana, ICML 2005, section 4), and each bin's mean probability stands against the share of rows that came true,
-with Wilson's 95 % interval. For numbers: an answer is given an interval as wide as the errors on the *validation* rows say (split
-conformal prediction: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, JASA 113, 2018, algorithm 2), and the share that
-it promises stands against the share of test rows that it covers. On the line, what is stated is what is observed.
+For classes: rows are sorted by the probability that the model states, cut into ten bins of equally many rows (a
+reliability diagram: Niculescu-Mizil and Caruana, ICML 2005), and each bin's mean probability stands against
+the share of rows that came true, with Wilson's 95 % interval. For numbers: an answer is given an interval as wide as
+the errors on the *validation* rows say (split conformal prediction: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman,
+JASA 113, 2018, algorithm 2), and the share that it promises stands against the share of test rows that it covers. On
+the line, what is stated is what is observed.
 """
 
 from collections.abc import Sequence
@@ -28,8 +29,8 @@ LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # what intervals promise
 def of_probabilities(truth: npt.NDArray[Any], probabilities: npt.NDArray[Any], *, bins: int = BINS) -> dict[str, Any]:
     """Hold stated probabilities ``(row, class)`` against the truth ``(row,)`` of codes; -1 is a class never seen.
 
-    For two classes the probability of class 1, for more that of the likeliest class. Equal probabilities share a bin, so
-    there may be fewer bins than asked for, and with under 100 rows there are, each of at least 10.
+    For two classes the probability of class 1, for more that of the likeliest class. Equal probabilities share a bin,
+    so there may be fewer bins than asked for, and with under 100 rows there are, each of at least 10.
 
     Returns the data of the plot: ``kind`` and ``bins``, each ``{predicted, observed, low, high, rows}``.
 
@@ -52,10 +53,11 @@ def of_probabilities(truth: npt.NDArray[Any], probabilities: npt.NDArray[Any], *
 
 
 def learn_widths(residuals: npt.NDArray[Any], *, levels: Sequence[float] = LEVELS) -> Floats:
-    """Return the half-width of the interval for each level ``(level,)`` from the residuals ``(row,)`` of validation rows.
+    """Return the half-width of the interval for each level ``(level,)`` from the residuals ``(row,)`` of validation
+    rows.
 
-    The width for level 0.9 is the smallest error that 90 % of ``row + 1`` errors do not exceed, so that a new row is covered with at
-    least that chance. Where there are too few rows for a level, it is the largest error seen.
+    The width for level 0.9 is the smallest error that 90 % of ``row + 1`` errors do not exceed, so that a new row is
+    covered with at least that chance. Where there are too few rows for a level, it is the largest error seen.
 
     >>> learn_widths(np.array([-1.0, 2.0, -3.0, 4.0]), levels=(0.5, 0.8, 0.95))
     array([3., 4., 4.])
@@ -75,9 +77,11 @@ def of_intervals(
     *,
     levels: Sequence[float] = LEVELS,
 ) -> dict[str, Any]:
-    """Hold intervals around test answers against the truth, both ``(row,)``; ``residuals`` are those of the validation rows.
+    """Hold intervals around test answers against the truth, both ``(row,)``; ``residuals`` are those of the validation
+    rows.
 
-    Returns the data of the plot: ``kind`` and one bin per level, ``predicted`` the level and ``observed`` the share covered.
+    Returns the data of the plot: ``kind`` and one bin per level, ``predicted`` the level and ``observed`` the share
+    covered.
 
     >>> truth, predicted, residuals = np.array([1.0, 2.0, 3.0, 9.0]), np.zeros(4), np.array([-1.0, 2.0, -3.0, 4.0])
     >>> [bin["observed"] for bin in of_intervals(truth, predicted, residuals, levels=(0.4, 0.8))["bins"]]

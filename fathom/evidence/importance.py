@@ -1,9 +1,9 @@
 """Which columns does the model rely on: how much worse it gets when one column's values are shuffled among rows.
 
-Shuffling keeps a column's values and cuts its tie to the truth (Breiman, Random Forests, Machine Learning 45, 2001, section 10;
-for any model: Fisher, Rudin and Dominici, JMLR 20:177, 2019). It tells what *this model* uses, not what causes what. Two
-columns that say the same share their importance, and shuffling one of them makes rows that cannot exist (Hooker, Mentch and
-Zhou, Statistics and Computing 31, 2021): a column of importance 0 may still be informative.
+Shuffling keeps a column's values and cuts its tie to the truth (Breiman, Random Forests, Machine Learning 45, 2001,
+section 10; for any model: Fisher, Rudin and Dominici, JMLR 20:177, 2019). It tells what *this model* uses, not what
+causes what. Two columns that say the same share their importance, and shuffling one of them makes rows that cannot
+exist (Hooker, Mentch and Zhou, Statistics and Computing 31, 2021): a column of importance 0 may still be informative.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,12 +32,12 @@ def by_shuffling(
     """Return by how much the mean loss grows when each column is shuffled, the largest first.
 
     ``losses`` tells the loss ``(row,)`` of the model's answers to a table of the same rows, in ``unit``; it is called
-    ``1 + columns x repeats`` times. Use validation rows: some 2,000 of them are enough for an interval of about 2 % of a
-    typical loss, and they bound the time. Every column is shuffled in the same ``repeats`` ways, so that columns differ
-    by what they hold alone.
+    ``1 + columns x repeats`` times. Use validation rows: some 2,000 of them are enough for an interval of about 2 % of
+    a typical loss, and they bound the time. Every column is shuffled in the same ``repeats`` ways, so that columns
+    differ by what they hold alone.
 
-    Each result is ``{column, value, low, high, unit}``, with the 95 % interval over rows and shuffles; below 0 by chance,
-    and where the interval holds 0 no reliance was shown. Raises TableError when the table has no such column.
+    Each result is ``{column, value, low, high, unit}``, with the 95 % interval over rows and shuffles; below 0 by
+    chance, and where the interval holds 0 no reliance was shown. Raises TableError when the table has no such column.
 
     >>> table = Table.of({"door": ["a", "b", "a", "b"], "size": [1.0, 2.0, 3.0, 4.0]})
     >>> price = np.array([1.0, 2.0, 3.0, 4.0])

@@ -1,7 +1,7 @@
 """Is deep learning worth it here: the network against the best simpler model, on rows that neither has seen.
 
-The question is not "is it better?" but "is it better by enough, and do these rows prove it?". Both models are scored on the
-same resamples of the test rows (paired bootstrap), the difference gets a 95 % interval, and three lines decide:
+The question is not "is it better?" but "is it better by enough, and do these rows prove it?". Both models are scored on
+the same resamples of the test rows (paired bootstrap), the difference gets a 95 % interval, and three lines decide:
 
 * **worth it**: the whole interval lies above 0, and the difference is at least ``MARGIN`` of the simpler model's error;
 * **not worth it**: the difference is below ``MARGIN``, and even the top of the interval is below ``CLEAR``;
@@ -10,9 +10,10 @@ same resamples of the test rows (paired bootstrap), the difference gets a 95 % i
 Why two margins. A network costs more to train, to run and to understand, so a gain too small to notice is no gain:
 without ``MARGIN`` a tie could never be called, however many rows there are (an equivalence margin, as in Schuirmann,
 Journal of Pharmacokinetics and Biopharmaceutics 15, 1987). With ``MARGIN`` alone, two equally good models whose errors
-correlate by 0.9 would need some 7,000 test rows to be called a tie more often than not, with ``CLEAR`` some 300. And either mistake is
-bounded, whatever the number of rows: "worth it" for a network that is no better, and "not worth it" for one that is better by
-``CLEAR``, each happen about 2.5 times of 100 at most, the share that a 95 % interval leaves beyond one end.
+correlate by 0.9 would need some 7,000 test rows to be called a tie more often than not, with ``CLEAR`` some 300. And
+either mistake is bounded, whatever the number of rows: "worth it" for a network that is no better, and "not worth it"
+for one that is better by ``CLEAR``, each happen about 2.5 times of 100 at most, the share that a 95 % interval leaves
+beyond one end.
 
 The interval covers the choice of test rows, not that of the training rows or of the random start of the training.
 """
@@ -57,8 +58,8 @@ class Contender:
 class Contest:
     """One target on the test rows: the truth, and the answers of the network, the best baseline and a constant.
 
-    ``truth (row,)``; answers ``(row, class)`` probabilities or ``(row,)`` numbers in the target's unit. The best baseline is
-    to be chosen on the validation rows, so that its score here is not flattered by the choice.
+    ``truth (row,)``; answers ``(row, class)`` probabilities or ``(row,)`` numbers in the target's unit. The best
+    baseline is to be chosen on the validation rows, so that its score here is not flattered by the choice.
     """
 
     target: str
@@ -119,7 +120,8 @@ class Gap:
     def growth(self) -> float:
         """Return how many times as many rows would probably settle it: the interval shrinks with their square root.
 
-        That is, by when the interval leaves 0 or ``CLEAR`` behind if the difference stays what it is. NaN without an interval.
+        That is, by when the interval leaves 0 or ``CLEAR`` behind if the difference stays what it is. NaN without an
+        interval.
 
         >>> round(Gap(8, -8, 24, margin=5.6).growth(), 1)
         4.0
@@ -139,18 +141,18 @@ def judge(
 ) -> Verdict:
     """Decide whether the network is worth it over the best baseline.
 
-    ``resamples`` are those of the test rows. ``table_rows`` is the number of rows of the whole table, of which the test rows
-    keep their share when it grows; without it ``rows_to_settle`` counts test rows. For one target the difference is that of
-    its metric, above 0 where the network is better. For several it is the mean over targets of error / a constant's error,
-    on the same resamples. A network must also beat the constant to be worth it.
+    ``resamples`` are those of the test rows. ``table_rows`` is the number of rows of the whole table, of which the test
+    rows keep their share when it grows; without it ``rows_to_settle`` counts test rows. For one target the difference
+    is that of its metric, above 0 where the network is better. For several it is the mean over targets of error / a
+    constant's error, on the same resamples. A network must also beat the constant to be worth it.
 
     >>> from fathom.scoring import find_metric
     >>> truth = np.linspace(0.0, 9.0, 200)
     >>> contest = Contest("price", find_metric("rmse", "regression"), truth, truth + 1, truth - 2, truth * 0 + 4.5)
     >>> network, trees = Contender("network", fit_seconds=60), Contender("LightGBM", fit_seconds=2)
     >>> judge([contest], network=network, baseline=trees, resamples=Resamples.draw(200)).sentence
-    "Deep learning is worth it here: the network's RMSE on 200 test rows is 1.00, against 2.00 for the best simpler model
-    (LightGBM), better by 1.00 (95 % interval 1.00 to 1.00); it took 30 times as long to train."
+    "Deep learning is worth it here: the network's RMSE on 200 test rows is 1.00, against 2.00 for the best simpler
+    model (LightGBM), better by 1.00 (95 % interval 1.00 to 1.00); it took 30 times as long to train."
     """
     errors, reason = _errors(contests, resamples)
     value = {who: float(draws[0]) for who, draws in errors.items()}
@@ -187,8 +189,8 @@ def judge(
 def _errors(contests: Sequence[Contest], resamples: Resamples) -> tuple[dict[str, Floats], str]:
     """Draw the errors ``(resample + 1,)`` of the three models, and say in a clause why one is not defined.
 
-    One target: the error of its metric. Several: the mean over targets of error / a constant's error; a target that a constant gets
-    right, or on which the baseline's metric is not defined, cannot compare models and is left out.
+    One target: the error of its metric. Several: the mean over targets of error / a constant's error; a target that a
+    constant gets right, or on which the baseline's metric is not defined, cannot compare models and is left out.
     """
     by_target, reason = [], ""
     for contest in contests:
@@ -247,7 +249,7 @@ def _comparison(contests: Sequence[Contest], value: dict[str, float], gap: Gap, 
     """Say both scores, their difference and its interval."""
     metric = contests[0].metric if len(contests) == 1 else None
     scores = [float(metric.error(np.asarray(value[who]))) if metric else value[who] for who in ("network", "baseline")]
-    text = _writer(scores, [number for number in (gap.difference, gap.low, gap.high) if math.isfinite(number)])
+    text = _writer(scores, gap.difference, [limit for limit in (gap.low, gap.high) if math.isfinite(limit)])
     what = metric.label if metric else f"mean error over {len(contests)} targets, where a constant has 1,"
     low, high = text(abs(gap.low)), text(abs(gap.high))
     if gap.low < 0 < gap.high:
@@ -278,19 +280,18 @@ def _ending(answer: Word, gap: Gap, times: float | None, rows: int | None, usele
     return f"{little}, so the simpler model is what you should use."
 
 
-def _writer(scores: Sequence[float], differences: Sequence[float]) -> Callable[[float], str]:
-    """Return how to write these numbers: three digits of the scores, and two of their differences.
+def _writer(scores: Sequence[float], difference: float, interval: Sequence[float]) -> Callable[[float], str]:
+    """Return how to write these numbers: three digits of the scores, two of their difference where the interval allows.
 
-    >>> text = _writer([545.4, 561.2], [16.1, 9.3, 24.8])
-    >>> text(545.4), text(9.3), _writer([0.3012, 0.3005], [0.0007])(0.0007)
-    ('545', '9', '0.00070')
+    >>> text = _writer([545.4, 561.2], 15.8, [9.3, 24.8])
+    >>> text(545.4), text(9.3), _writer([0.3012, 0.3005], 0.0007, [-0.002, 0.0034])(0.3005)
+    ('545', '9', '0.30050')
     """
-    most = max(map(abs, scores))
-    places = _places(most, 3)
-    places = max(places, min(_places(max(map(abs, differences)), 2), places + 3))
+    most, widest = max(map(abs, scores)), max(map(abs, [difference, *interval]))
+    exact = min(_places(abs(difference) or widest, 2), _places(widest, 2) + 1 if interval else 9)
+    places = max(_places(most, 3), min(exact, _places(most, 3) + 3), 0)
     if places > 8 or most >= 1e15:
         return lambda number: f"{number:.3g}"
-    places = max(places, 0)
     return lambda number: f"{round(number, places) + 0.0:,.{places}f}"
 
 

@@ -32,10 +32,11 @@ def find(
 ) -> list[dict[str, Any]]:
     """Return the rows of the largest loss, the largest first, rows of equal loss in table order.
 
-    ``truth (row,)`` and ``answer`` are as in ``fathom.scoring``, one per row of ``table``; ``classes`` are the names of the codes.
-    ``loss`` is in nats for classes and in the target's unit for numbers. A loss that is not a number counts as the worst.
-    ``columns`` are those shown in ``row``: all but the target where not given. A class never seen in training is shown as
-    it stands in the table. Each result is ``{where, target, truth, predicted, loss, row}``, of JSON values only.
+    ``truth (row,)`` and ``answer`` are as in ``fathom.scoring``, one per row of ``table``; ``classes`` are the names of
+    the codes. ``loss`` is in nats for classes and in the target's unit for numbers. A loss that is not a number counts
+    as the worst. ``columns`` are those shown in ``row``: all but the target where not given. A class never seen in
+    training is shown as it stands in the table. Each result is ``{where, target, truth, predicted, loss, row}``, of
+    JSON values only.
 
     >>> table = Table.of({"rooms": [2, 3, 4], "price": [10.0, 20.0, 30.0]})
     >>> find(table, "price", np.array([10.0, 20.0, 30.0]), np.array([11.0, 90.0, 30.0]), count=1)

@@ -74,7 +74,9 @@ class Network(nn.Module):
         for shape in self.shapes:
             encoder = encoder_named(plan.encoders[shape], shape) if shape in plan.encoders else default_encoder(shape)
             options = options_of(encoder.Options, plan.encoder_options.get(shape, {}), f"The encoder {encoder.NAME!r}")
-            self.encoders[shape] = encoder.build(options, [part for part in plan.inputs if part.shape == shape], plan.width)
+            self.encoders[shape] = encoder.build(
+                options, [part for part in plan.inputs if part.shape == shape], plan.width
+            )
         trunk = trunk_named(plan.trunk)
         options = options_of(trunk.Options, plan.trunk_options, f"The trunk {trunk.NAME!r}")
         self.trunk = trunk.build(options, len(plan.inputs), plan.width)

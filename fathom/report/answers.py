@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fathom.report.picking import NARROW, WIDE, Figure, items, mapping, records
+from fathom.report.picking import NARROW, WIDE, Figure, items, mapping, records, words
 from fathom.report.plots.answers import (
     FEW_CLASSES,
     MOST_CLASSES,
@@ -10,6 +10,7 @@ from fathom.report.plots.answers import (
     calibration,
     confusion,
     confusion_map,
+    evenly_filled,
     predicted_against_true,
     residuals,
 )
@@ -33,14 +34,13 @@ def predictions(result: View, target: str) -> View | None:
 
 
 def _confusion(found: View) -> View | None:
-    classes = [cell(name, 80) for name in found.get("classes") or []]
+    classes = [cell(name, 80) for name in items(found, "classes")]
     counts = [[finite(rows) or 0.0 for rows in line] for line in items(found, "counts") if isinstance(line, list)]
     if not classes or len(counts) != len(classes) or any(len(line) != len(classes) for line in counts):
         return None
     few = len(classes) <= FEW_CLASSES
-    figure = Figure(
-        confusion(classes, counts) if few else confusion_map(classes, counts), caption=_caption(len(classes))
-    )
+    drawn = confusion(classes, counts) if few else confusion_map(classes, counts)
+    figure = Figure(drawn, caption=_caption(len(classes)), fixed=True)
     pairs = [] if few and len(classes) <= 2 else _pairs(classes, counts)
     return {"kind": "confusion", "figures": [figure], "pairs": pairs}
 
@@ -112,8 +112,8 @@ def calibrated(result: View, target: str) -> View | None:
     else:
         labels = ("predicted probability", "share that came true")
         caption = "On the diagonal a stated chance means what it says; below it the model is too sure of itself."
-    if len({item.rows for item in bins}) == 1 and bins[0].rows:
-        caption += f" Each dot stands for {plural(bins[0].rows, 'row')}."
+    if evenly_filled(bins):
+        caption += f" Each dot stands for about {plural(bins[0].rows, 'row')}."
     figure = Figure(calibration(bins, x_label=labels[0], y_label=labels[1]), caption=caption)
     return {"figure": figure, "labels": [label.capitalize() for label in labels], "bins": [_bin(item) for item in bins]}
 
@@ -130,15 +130,15 @@ def _bin(item: Bin) -> View:
 
 def importance(result: View) -> View | None:
     """Return the bars of the columns that matter most, and the rest as a table."""
-    found = [item for item in records(result, "importance") if finite(item.get("value")) is not None]
+    found = [item for item in _columns(result) if finite(item.get("value")) is not None]
     if not found:
         return None
     found.sort(key=lambda item: -item["value"])
     estimates = [
-        Estimate(str(item.get("column")), float(item["value"]), finite(item.get("low")), finite(item.get("high")))
+        Estimate(item["column"], float(item["value"]), finite(item.get("low")), finite(item.get("high")))
         for item in found[:MOST_BARS]
     ]
-    named = next((str(item["unit"]) for item in found if item.get("unit")), "")
+    named = next(filter(None, (words(item, "unit") for item in found)), "")
     unit = f"added error when shuffled ({named})" if named else "added error when shuffled"
     wide, narrow = (rows_of_estimates(estimates, label=unit, width=width, boxes=True) for width in (WIDE, NARROW))
     caption = "How much worse the predictions on the validation rows become when a column’s values are shuffled, with 95 % intervals."
@@ -148,30 +148,32 @@ def importance(result: View) -> View | None:
 
 def _importance(item: View) -> View:
     value, low, high = together([item.get("value"), item.get("low"), item.get("high")])
-    return {"column": str(item.get("column")), "value": value, "interval": interval(low, high)}
+    return {"column": item["column"], "value": value, "interval": interval(low, high)}
 
 
 def worst_rows(result: View, target: str, *, only: bool) -> list[View]:
     """Return the rows of one target with the greatest loss; ``only``: there is no other target."""
-    order = {str(item.get("column")): place for place, item in enumerate(_by_importance(result))}
+    ranked = sorted(_columns(result), key=lambda item: -(finite(item.get("value")) or 0.0))
+    order = {item["column"]: place for place, item in enumerate(ranked)}
     found = [row for row in records(result, "worst_rows") if only or row.get("target") == target]
     return [_worst(row, order) for row in found[:MOST_WORST_ROWS]]
 
 
-def _by_importance(result: View) -> list[View]:
-    return sorted(records(result, "importance"), key=lambda item: -(finite(item.get("value")) or 0.0))
+def _columns(result: View) -> list[View]:
+    return [item for item in records(result, "importance") if words(item, "column")]
 
 
 def _worst(row: View, order: dict[str, int]) -> View:
     values = sorted(mapping(row, "row").items(), key=lambda pair: order.get(pair[0], len(order)))
     shown = [(name, cell(value)) for name, value in values[:VALUES_AT_MOST]]
+    sight = VALUES_IN_SIGHT if len(shown) > VALUES_IN_SIGHT + 2 else len(shown)  # one or two are not worth a click
     return {
         "where": cell(row.get("where"), 120),
         "truth": _answer(row.get("truth")),
         "predicted": _answer(row.get("predicted")),
         "loss": number(row.get("loss"), 3),
-        "values": shown[:VALUES_IN_SIGHT],
-        "more": shown[VALUES_IN_SIGHT:],
+        "values": shown[:sight],
+        "more": shown[sight:],
         "left": len(values) - len(shown),
     }
 

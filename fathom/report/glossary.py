@@ -16,7 +16,7 @@ TERMS: dict[str, str] = {
     "parameters": "The numbers inside a network that training sets.",
     "loss": "What training makes small: how wrong the predictions are, as one number.",
     "epoch": "One pass of training over all training rows.",
-    "best epoch": "The epoch with the best validation rows; the network of that epoch is kept.",
+    "best epoch": "The epoch with the best score on the validation rows; the network of that epoch is kept.",
     "learning rate": "How large the steps of training are.",
     "confusion matrix": "For each true class, how many of its rows were predicted as each class. Rows on the diagonal are right.",
     "residual": "The predicted number minus the true one: above zero the prediction was too high.",
@@ -25,8 +25,8 @@ TERMS: dict[str, str] = {
     "permutation importance": "How much worse the predictions get when one column's values are shuffled among the rows. "
     "It says what this model uses, not what causes the target; columns that say the same share their importance.",
     "modality": "What kind of column it is: number, category, date, text. It decides how the values become numbers.",
-    "confidence": "How sure the program is that a column is of its modality. You can say otherwise with --types.",
-    "bundle": "The folder that holds the fitted model, this page and all that is needed to predict new rows.",
+    "confidence": "How sure the program is that a column is of its modality. You can overrule it, for example with --columns\u00a0zip=category.",
+    "bundle": "The folder that holds the fitted model and all that is needed to predict new rows.",
     "seed": "The number that all chance in the run starts from. The same seed and the same rows give the same result.",
 }
 

@@ -4,7 +4,7 @@ from pathlib import PurePath
 from typing import Any
 
 from fathom.report.glossary import metric_name
-from fathom.report.picking import NARROW, WIDE, Figure, at, items, mapping, records
+from fathom.report.picking import NARROW, WIDE, Figure, at, mapping, named, records, texts, words
 from fathom.report.plots.intervals import Estimate, difference
 from fathom.report.quantities import finite, seconds, share, size, times
 from fathom.report.wording import listing, moment, plural, sentence
@@ -16,13 +16,13 @@ KINDS = {"worth it": "yes", "not worth it": "no"}  # class of the verdict's colo
 
 def target_names(result: View) -> list[str]:
     """Return the names of the target columns, in order."""
-    return [str(target["name"]) for target in records(result, "targets") if target.get("name") is not None]
+    return [target["name"] for target in named(result, "targets")]
 
 
 def source_name(result: View) -> str:
     """Say in a few words which files were read."""
-    files = [PurePath(str(path).replace("\\", "/")).name for path in items(result, "table", "files")]
-    return listing(files) or str(at(result, "table", "name") or "")
+    files = [PurePath(path.replace("\\", "/")).name for path in texts(result, "table", "files")]
+    return listing(files) or words(result, "table", "name")
 
 
 def opening(result: View) -> View:
@@ -38,9 +38,9 @@ def opening(result: View) -> View:
     return {
         "targets": target_names(result),
         "source": source_name(result),
-        "created": moment(result["created"]) if result.get("created") else "",
-        "created_iso": str(result.get("created") or ""),
-        "version": str(result.get("fathom") or ""),
+        "created": moment(words(result, "created")),
+        "created_iso": words(result, "created"),
+        "version": words(result, "fathom"),
         "facts": facts,
     }
 
@@ -48,24 +48,24 @@ def opening(result: View) -> View:
 def verdict(result: View) -> View | None:
     """Return the answer, its sentence, the plot of the difference and the three ratios."""
     found = mapping(result, "verdict")
-    if not (found.get("sentence") or found.get("answer")):
+    if not (words(found, "sentence") or words(found, "answer")):
         return None
     return {
-        "answer": str(found.get("answer") or ""),
-        "kind": KINDS.get(str(found.get("answer")), "unsure"),
+        "answer": words(found, "answer"),
+        "kind": KINDS.get(words(found, "answer"), "unsure"),
         "sentence": _sentence(found),
         "figure": _difference(found),
         "ratios": _ratios(result, found),
-        "shipped": str(result.get("shipped") or ""),
-        "shipped_reason": sentence(result.get("shipped_reason")),
+        "shipped": words(result, "shipped"),
+        "shipped_reason": sentence(words(result, "shipped_reason")),
     }
 
 
 def _sentence(found: View) -> str:
     """Return the sentence without the answer in front of it, which the heading says already."""
-    answer, words = str(found.get("answer") or ""), str(found.get("sentence") or "")
+    answer, said = words(found, "answer"), words(found, "sentence")
     repeated = f"{answer}:"
-    return sentence(words[len(repeated) :] if answer and words.casefold().startswith(repeated.casefold()) else words)
+    return sentence(said[len(repeated) :] if answer and said.casefold().startswith(repeated.casefold()) else said)
 
 
 def _difference(found: View) -> Figure | None:
@@ -73,8 +73,8 @@ def _difference(found: View) -> Figure | None:
     if value is None:
         return None
     estimate = Estimate("difference", value, finite(found.get("low")), finite(found.get("high")))
-    network, baseline = str(found.get("network") or "network"), str(found.get("baseline") or "baseline")
-    metric = metric_name(str(found.get("metric") or "score"))
+    network, baseline = words(found, "network") or "network", words(found, "baseline") or "baseline"
+    metric = metric_name(words(found, "metric") or "score")
     label = f"difference in {metric}, test rows"
     relative = finite(found.get("relative"))
     part = "" if relative is None else f" It is {share(abs(relative))} of the baseline’s score."
@@ -90,8 +90,8 @@ def _difference(found: View) -> Figure | None:
 
 def _ratios(result: View, found: View) -> list[View]:
     """Say in plain words what the network costs against the baseline: to train, to ask, to keep."""
-    models = {str(model.get("name")): model for model in records(result, "models")}
-    network, baseline = str(found.get("network")), str(found.get("baseline"))
+    models = {model["name"]: model for model in named(result, "models")}
+    network, baseline = words(found, "network") or "network", words(found, "baseline") or "baseline"
     told = []
     for name, field, more, less, write in (
         ("Training", "fit_seconds", "times as long", "of the time", seconds),
@@ -117,4 +117,4 @@ def _ratios(result: View, found: View) -> list[View]:
 
 def warnings(result: View) -> list[str]:
     """Return the warnings as they were written."""
-    return [str(warning) for warning in items(result, "warnings")]
+    return texts(result, "warnings")

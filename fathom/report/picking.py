@@ -30,6 +30,26 @@ def records(data: Any, *names: str) -> list[dict[str, Any]]:
     return [item for item in items(data, *names) if isinstance(item, dict)]
 
 
+def words(data: Any, *names: str) -> str:
+    """Return the text under these names; an empty one where there is none.
+
+    >>> words({"verdict": {"metric": "r2"}}, "verdict", "metric"), words({"verdict": None}, "verdict", "metric")
+    ('r2', '')
+    """
+    found = at(data, *names)
+    return found if isinstance(found, str) else ""
+
+
+def texts(data: Any, *names: str) -> list[str]:
+    """Return the texts in the list under these names."""
+    return [item for item in items(data, *names) if isinstance(item, str)]
+
+
+def named(data: Any, *names: str) -> list[dict[str, Any]]:
+    """Return the dictionaries with a ``name`` in the list under these names."""
+    return [item for item in records(data, *names) if words(item, "name")]
+
+
 def mapping(data: Any, *names: str) -> dict[str, Any]:
     """Return the dictionary under these names; an empty one where there is none."""
     found = at(data, *names)

@@ -5,7 +5,7 @@ from typing import Any
 
 from fathom.report.glossary import TERMS, metric_name
 from fathom.report.opening import target_names
-from fathom.report.picking import at, items, mapping, records
+from fathom.report.picking import at, mapping, named, records, texts, words
 from fathom.report.quantities import count, finite, seconds, share, size
 from fathom.report.scores import metrics_of
 from fathom.report.wording import cell, clip, moment, plural, sentence, titled
@@ -19,7 +19,7 @@ RUN = "RUN"  # stands for the folder of the run, which the result does not name
 
 def columns(result: View) -> View | None:
     """Return how every column was read, targets first; the ones left out apart."""
-    found = [_column(column) for column in records(result, "columns")]
+    found = [_column(column) for column in named(result, "columns")]
     if not found:
         return None
     used = [column for column in found if column["role"] != "left_out"]
@@ -29,21 +29,21 @@ def columns(result: View) -> View | None:
 
 def _column(column: View) -> View:
     return {
-        "name": str(column.get("name")),
-        "role": str(column.get("role") or "input"),
-        "modality": str(column.get("modality") or ""),
+        "name": column["name"],
+        "role": words(column, "role") or "input",
+        "modality": words(column, "modality"),
         "confidence": share(column.get("confidence")),
-        "reason": clip(column.get("reason") or "", 400),
+        "reason": clip(words(column, "reason"), 400),
         "missing": share(column.get("missing")),
         "distinct": count(column.get("distinct")),
-        "summary": clip(column.get("summary") or "", 400),
+        "summary": clip(words(column, "summary"), 400),
     }
 
 
 def reading(result: View) -> View | None:
     """Return how the files were understood and which rows could not be used."""
-    files = [str(path) for path in items(result, "table", "files")]
-    decisions = [str(decision) for decision in items(result, "table", "decisions")]
+    files = texts(result, "table", "files")
+    decisions = texts(result, "table", "decisions")
     skipped = [
         {"path": cell(row.get("path")), "line": count(row.get("line")), "reason": cell(row.get("reason"), 400)}
         for row in records(result, "skipped_rows")
@@ -77,15 +77,13 @@ def split(result: View) -> View | None:
         for name, value in sizes.items()
         if value is not None and total > 0
     ]
-    looks = [
-        {"when": moment(look.get("when") or ""), "what": cell(look.get("what"))} for look in records(found, "looks")
-    ]
-    if not (parts or found.get("how") or looks):
+    looks = [{"when": moment(words(look, "when")), "what": cell(look.get("what"))} for look in records(found, "looks")]
+    if not (parts or words(found, "how") or looks):
         return None
     return {
         "parts": parts,
-        "how": sentence(found.get("how")),
-        "fingerprint": str(found.get("fingerprint") or ""),
+        "how": sentence(words(found, "how")),
+        "fingerprint": words(found, "fingerprint"),
         "looks": looks,
         "looks_total": plural(len(looks), "look"),
     }
@@ -94,24 +92,28 @@ def split(result: View) -> View | None:
 def settings(result: View) -> View | None:
     """Return every choice, the times of the stages, and the machine."""
     chosen = [(name, cell(value)) for name, value in mapping(result, "settings").items()]
-    if result.get("seed") is not None and "seed" not in mapping(result, "settings"):
+    if finite(result.get("seed")) is not None and "seed" not in mapping(result, "settings"):
         chosen.append(("seed", str(result["seed"])))
+    plan = [(name, cell(value)) for name, value in mapping(result, "training", "plan").items()]
     stages = [(name.replace("_", " "), seconds(value)) for name, value in mapping(result, "seconds").items()]
     machine = [(name.replace("_", " "), cell(value)) for name, value in mapping(result, "machine").items()]
     if finite(result.get("peak_bytes")) is not None:
         machine.append(("highest memory", size(result["peak_bytes"])))
-    return {"chosen": chosen, "stages": stages, "machine": machine} if chosen or stages or machine else None
+    parts = {"chosen": chosen, "plan": plan, "stages": stages, "machine": machine}
+    return parts if any(parts.values()) else None
 
 
 def next_steps(result: View) -> list[View]:
     """Return the commands to go on with, each with what it is for."""
-    steps = [("Predict new rows. They need the same input columns.", f"fathom predict {RUN}/bundle new-rows.csv")]
-    if result.get("command"):
-        steps.append(("Fit again; add flags for other settings.", str(result["command"])))
+    steps = [
+        ("Predict new rows. They need the same input columns.", f"fathom predict {RUN} new-rows.csv --out answers.csv")
+    ]
+    if words(result, "command"):
+        steps.append(("Fit again; add flags for other settings.", result["command"]))
     steps.append(("Write this page again.", f"fathom report {RUN}"))
-    files, targets = items(result, "table", "files"), target_names(result)
+    files, targets = texts(result, "table", "files"), target_names(result)
     if files and targets:
-        where = f"{shlex.quote(str(files[0]))} --target {shlex.quote(targets[0])}"
+        where = f"{shlex.quote(files[0])} --target {shlex.quote(targets[0])}"
         steps.append(("Follow one row through every station.", f"fathom trace {where} --row 7"))
     return [{"what": what, "command": command} for what, command in steps]
 
@@ -129,7 +131,7 @@ def glossary(result: View, present: set[str]) -> list[tuple[str, str]]:
     plots = [plot for plot in mapping(result, "plots").values() if isinstance(plot, dict)]
     wanted += ["confusion matrix"] if any(plot.get("confusion") for plot in plots) else []
     wanted += ["residual"] if any(plot.get("residuals") for plot in plots) else []
-    kinds = {at(plot, "calibration", "kind") for plot in plots} - {None}
+    kinds = {words(plot, "calibration", "kind") for plot in plots} - {""}
     wanted += ["calibration"] * bool(kinds) + ["coverage"] * ("interval" in kinds)
     told = {titled(term): TERMS[term] for term in wanted}
     names: list[str | None] = [*target_names(result)] or [None]
@@ -137,6 +139,6 @@ def glossary(result: View, present: set[str]) -> list[tuple[str, str]]:
     for metric, about in mapping(result, "metrics").items():
         if metric not in shown:
             continue
-        better = {"higher": "Higher is better.", "lower": "Lower is better."}.get(str(at(about, "better")), "")
-        told[titled(metric_name(metric))] = f"{at(about, 'summary') or ''} {better}".strip()
+        better = {"higher": "Higher is better.", "lower": "Lower is better."}.get(words(about, "better"), "")
+        told[titled(metric_name(metric))] = f"{words(about, 'summary')} {better}".strip()
     return sorted(told.items(), key=lambda item: item[0].casefold())

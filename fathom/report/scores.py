@@ -3,11 +3,11 @@
 from typing import Any
 
 from fathom.report.glossary import metric_name
-from fathom.report.picking import NARROW, WIDE, Figure, at, mapping, records
+from fathom.report.picking import NARROW, WIDE, Figure, at, mapping, named, records, words
 from fathom.report.plots.curves import Curve, losses, rates
 from fathom.report.plots.intervals import Estimate, rows_of_estimates
 from fathom.report.quantities import count, finite, interval, number, seconds, size, together
-from fathom.report.wording import cell, clip, plural, titled
+from fathom.report.wording import cell, clip, plural, sentence, titled
 
 View = dict[str, Any]
 
@@ -32,7 +32,7 @@ def metrics_of(result: View, target: str | None) -> list[str]:
 
 def models(result: View, target: str | None) -> View | None:
     """Return the table of models for one target, best first, and the plot of the metric that decides."""
-    found = [model for model in records(result, "models") if model.get("name") is not None]
+    found = named(result, "models")
     if not found:
         return None
     metrics = metrics_of(result, target)
@@ -63,14 +63,14 @@ def _best(scored: list[View], metric: str, *, lower: bool) -> float | None:
 
 
 def _metric(result: View, metric: str) -> View:
-    better = at(result, "metrics", metric, "better")
-    arrow = {"higher": "↑", "lower": "↓"}.get(str(better), "")
-    return {"name": titled(metric_name(metric)), "better": str(better or ""), "arrow": arrow}
+    better = words(result, "metrics", metric, "better")
+    arrow = {"higher": "↑", "lower": "↓"}.get(better, "")
+    return {"name": titled(metric_name(metric)), "better": better, "arrow": arrow}
 
 
 def _row(result: View, model: View, scores: View, metrics: list[str], best: dict[str, float | None]) -> View:
     return {
-        "name": str(model["name"]),
+        "name": model["name"],
         "network": model.get("kind") == "network",
         "shipped": model["name"] == result.get("shipped"),
         "cells": [_score(mapping(scores, metric), best[metric]) for metric in metrics],
@@ -81,15 +81,14 @@ def costs(result: View) -> list[View]:
     """Return what each model is and costs: to train, to ask, to keep."""
     return [
         {
-            "name": str(model["name"]),
-            "summary": clip(model.get("summary") or "", 400),
+            "name": model["name"],
+            "summary": clip(words(model, "summary"), 400),
             "fit": seconds(model.get("fit_seconds")),
             "predict": seconds(model.get("predict_seconds_per_row")),
             "size": size(model.get("bytes")),
             "facts": _facts(result, model),
         }
-        for model in records(result, "models")
-        if model.get("name") is not None
+        for model in named(result, "models")
     ]
 
 
@@ -120,7 +119,7 @@ def _figure(result: View, scored: list[tuple[View, View]], metrics: list[str], l
             kind = "network" if model.get("kind") == "network" else "baseline"
             note = "shipped" if model["name"] == result.get("shipped") else ""
             low, high = finite(score.get("low")), finite(score.get("high"))
-            estimates.append(Estimate(str(model["name"]), value, low, high, kind, note))
+            estimates.append(Estimate(model["name"], value, low, high, kind, note))
     if len(estimates) < 2:
         return None
     name, side = metric_name(metrics[0]), "left" if metrics[0] in lower else "right"
@@ -158,13 +157,19 @@ def training(result: View) -> View | None:
     passes = [known for known in (finite(epoch.get("seconds")) for epoch in epochs) if known is not None]
     if passes:
         facts.append(("Time per epoch", seconds(sum(passes) / len(passes))))
-    if not facts and not found.get("stopped"):
+    if not facts and not words(found, "stopped"):
         return None
-    return {"facts": facts, "stopped": str(found.get("stopped") or ""), "figures": _curves(epochs, best)}
+    return {"facts": facts, "stopped": _ending(found), "figures": _curves(epochs, best)}
+
+
+def _ending(found: View) -> str:
+    """Say why training ended; a clause becomes a sentence."""
+    reason = words(found, "stopped")
+    return sentence(f"training ended: {reason}" if reason[:1].islower() else reason)
 
 
 def _primary(result: View) -> str:
-    return metric_name(str(at(result, "verdict", "metric") or "metric"))
+    return metric_name(words(result, "verdict", "metric") or "metric")
 
 
 def _curves(epochs: list[View], best: float | None) -> list[Figure]:

@@ -6,6 +6,7 @@ of rows depends on the seed alone, and can be taken up again from the generator'
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ class Batch:
         )
 
 
-def as_batch(inputs: Arrays, truth: Arrays, weights: Arrays | None = None) -> Batch:
+def as_batch(inputs: Arrays, truth: Arrays, weights: Mapping[str, Any] | None = None) -> Batch:
     """Turn arrays into one batch of all rows, sharing their memory where the type allows."""
     return Batch(
         {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in inputs.items()},

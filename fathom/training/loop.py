@@ -66,7 +66,9 @@ class History:
 
 def make_optimizer(network: Network, plan: TrainingPlan) -> torch.optim.Optimizer:
     """Return the optimiser; weight decay holds for matrices and not for offsets and scales."""
-    matrices = [p for name, p in network.named_parameters() if p.ndim > 1 and not name.endswith(("offset", "scale_out"))]
+    matrices = [
+        p for name, p in network.named_parameters() if p.ndim > 1 and not name.endswith(("offset", "scale_out"))
+    ]
     kept = {id(p) for p in matrices}
     groups = [
         {"params": matrices, "weight_decay": plan.weight_decay},
@@ -89,12 +91,14 @@ def rate_at(progress: float, plan: TrainingPlan) -> float:
 
 
 @torch.inference_mode()
-def validation_loss(network: Network, rows: Batch, objective: Objective, generator: torch.Generator, size: int = 4096) -> float:
+def validation_loss(
+    network: Network, rows: Batch, objective: Objective, generator: torch.Generator, size: int = 4096
+) -> float:
     """Return the mean loss over rows with the network as it answers: nothing left out, nothing learned."""
     network.eval()
     total = 0.0
-    for chosen in torch.arange(rows.rows).split(size):
-        batch = rows.take(chosen)
+    for start in range(0, rows.rows, size):
+        batch = rows.take(torch.arange(start, min(start + size, rows.rows)))
         total += objective.loss(network, batch, generator)[0].item() * batch.rows
     network.train()
     return total / rows.rows

@@ -22,7 +22,11 @@ SCALARS = (
 CODES = (Part("job", "value", "code", codes=7), Part("smoker", "value", "code", codes=4))
 PRICE = Part("price", "value", "scalar", knots=(0.0, 1.0))
 GRADE = Part("grade", "value", "code", codes=3)
-SMALL = {"tabm": {"members": 3, "width": 24}, "mlp": {"width": 24}, "transformer": {"width": 24, "heads": 4, "layers": 2}}
+SMALL = {
+    "tabm": {"members": 3, "width": 24},
+    "mlp": {"width": 24},
+    "transformer": {"width": 24, "heads": 4, "layers": 2},
+}
 ROWS = 11
 
 
@@ -31,7 +35,9 @@ def some_rows(rows: int = ROWS) -> Batch:
     return Batch(
         {
             "scalar": torch.randn(rows, len(SCALARS), generator=generator),
-            "code": torch.stack([torch.randint(0, part.codes, (rows,), generator=generator) for part in CODES], 1).int(),
+            "code": torch.stack(
+                [torch.randint(0, part.codes, (rows,), generator=generator) for part in CODES], 1
+            ).int(),
         },
         {"price": torch.randn(rows, generator=generator), "grade": torch.randint(0, 3, (rows,), generator=generator)},
     )
@@ -125,11 +131,19 @@ def test_every_member_names_its_source():
 
 
 def test_unknown_names_and_options_are_errors_with_a_suggestion():
-    with pytest.raises(OptionError, match=r"^There is no trunk 'tabn'\. Did you mean 'tabm'\? There are: tabm, mlp, transformer\.$"):
+    with pytest.raises(
+        OptionError, match=r"^There is no trunk 'tabn'\. Did you mean 'tabm'\? There are: tabm, mlp, transformer\.$"
+    ):
         trunk_named("tabn")
-    with pytest.raises(OptionError, match=r"^There is no encoder 'periodical' for scalar columns\. Did you mean 'periodic'\? There are: piecewise, periodic\.$"):
+    with pytest.raises(
+        OptionError,
+        match=r"^There is no encoder 'periodical' for scalar columns\. Did you mean 'periodic'\? There are: piecewise, periodic\.$",
+    ):
         encoder_named("periodical", "scalar")
-    with pytest.raises(OptionError, match=r"^The trunk 'mlp' has no option 'witdh'\. Did you mean 'width'\? It has: layers, width, dropout\.$"):
+    with pytest.raises(
+        OptionError,
+        match=r"^The trunk 'mlp' has no option 'witdh'\. Did you mean 'width'\? It has: layers, width, dropout\.$",
+    ):
         Network(NetworkPlan(SCALARS, (PRICE,), "mlp", 8, {"witdh": 3}))
 
 

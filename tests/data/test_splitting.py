@@ -86,11 +86,17 @@ def test_the_fingerprint_knows_the_test_rows_in_any_order():
 
 
 def test_a_table_too_small_to_part_is_refused():
-    with pytest.raises(TableError, match=r"^table has 1 row to learn from, and 20 is the fewest that can be parted into train, validation and test\. Add rows\.$"):
+    with pytest.raises(
+        TableError,
+        match=r"^table has 1 row to learn from, and 20 is the fewest that can be parted into train, validation and test\. Add rows\.$",
+    ):
         split(table(1))
 
 
 def test_a_group_column_with_too_few_values_is_refused():
     rows = Table.of({"site": ["a"] * 30, "x": list(range(30))})
-    with pytest.raises(TableError, match=r"^No rows are left for (test|train|validation)\. Column 'site' has too few different values to part rows by\. Part the rows another way, or add rows\.$"):
+    with pytest.raises(
+        TableError,
+        match=r"^No rows are left for (test|train|validation)\. Column 'site' has too few different values to part rows by\. Part the rows another way, or add rows\.$",
+    ):
         split(rows, group="site")

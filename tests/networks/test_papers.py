@@ -49,7 +49,14 @@ def test_the_shared_layers_are_those_of_tabm():
     theirs_module = pytest.importorskip("tabm")
     ours = tabm.build(tabm.Options(members=4, layers=2, width=7, dropout=0.0), 3, 2)
     theirs = theirs_module.MLPBackboneBatchEnsemble(
-        d_in=6, n_blocks=2, d_block=7, dropout=0.0, k=4, tabm_init=True, scaling_init="normal", start_scaling_init_chunks=[2, 2, 2]
+        d_in=6,
+        n_blocks=2,
+        d_block=7,
+        dropout=0.0,
+        k=4,
+        tabm_init=True,
+        scaling_init="normal",
+        start_scaling_init_chunks=[2, 2, 2],
     )
     layers = [ours.layers[0], ours.layers[3]]
     blocks = [module for module in theirs.modules() if isinstance(module, theirs_module.LinearBatchEnsemble)]

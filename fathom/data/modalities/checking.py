@@ -103,16 +103,19 @@ def problems(module: Modality) -> list[str]:
     >>> problems(number)
     []
     """
-    found = list(_names(module))
-    if found:
-        return found
-    for check in _CHECKS:
+    return list(each_problem(module))
+
+
+def each_problem(module: Modality) -> Iterator[str]:
+    """Yield a sentence for each promise that a modality breaks, as it is found; stop at once where names are lacking."""
+    lacking = list(_names(module))
+    yield from lacking
+    for check in () if lacking else _CHECKS:
         try:
-            found += check(module)
+            yield from check(module)
         except Exception as error:
             what = check.__name__.strip("_").replace("_", " ")
-            found.append(f"{module.NAME}, {what}: raised {type(error).__name__}: {str(error)[:200]}")
-    return found
+            yield f"{module.NAME}, {what}: raised {type(error).__name__}: {str(error)[:200]}"
 
 
 def _names(module: Modality) -> Iterator[str]:
@@ -346,4 +349,4 @@ _CHECKS = (
     _showing,
 )
 
-__all__ = ["hostile", "problems"]
+__all__ = ["FUNCTIONS", "each_problem", "hostile", "problems"]

@@ -102,6 +102,8 @@ def learn(values: pa.Array, role: Role = "input") -> State:
             "Read the column as words with --columns NAME=category, or leave it out with --columns NAME=skip."
         )
     distinct, counts = scaling.counted(there if len(there) else np.zeros(1))
+    chosen = scaling.spread(counts, calendars.LOOK)  # enough to see what varies, and how
+    distinct, counts = distinct[chosen], counts[chosen]
     low, middle, high = np.quantile(there if len(there) else distinct, (0.1, 0.5, 0.9))
     varying = tuple(
         name for name, field in _fields(distinct).items() if len(np.unique(field)) > 1 and (name == "hour" or not clock)

@@ -32,7 +32,7 @@ MOST_BUCKETS = 4096
 MOST_FEATURE_CODES = 255  # the limit of scikit-learn's histogram boosting
 LONG = 10  # digits from which whole numbers of equal length look like codes
 CODE = r"^[A-Za-z0-9@#{(][A-Za-z0-9_\-./:#@+{}()]*$"  # no blank inside
-YEARS = (1500, 2200)  # consecutive numbers in this range may be years
+YEARS = ((1500, 2200), (2, 150))  # consecutive numbers in these ranges may be years, of four digits or two
 EPOCHS = ((1e9, 2e9), (1e12, 2e12))  # seconds and milliseconds since 1970, from 2001 to 2033: moments and no codes
 MISTYPED = (0.01, 0.02, 0.05, 0.10, 0.15)  # share of cells with a slip of the pen, by severity
 LOST = (0.01, 0.02, 0.05, 0.10, 0.15)  # share of cells emptied, by severity
@@ -77,7 +77,7 @@ def _claim_whole(words: pa.Array) -> Claim:
     steps = np.diff(numbers)
     low, high = float(numbers.min()), float(numbers.max())
     lengths = pc.unique(pc.utf8_length(words))
-    if low >= YEARS[0] and high <= YEARS[1]:
+    if any(start <= low and high <= end for start, end in YEARS):
         return Claim(0.1, "all cells differ, but they may be years")
     if high < 2.0**53 and (steps == steps[0]).all():
         return Claim(0.97, f"row numbers: all {len(words):,} cells differ by {abs(steps[0]):.0f} from the one before")

@@ -126,11 +126,8 @@ def _is_code(known: pa.Array, numbers: Numbers) -> str:
     whole = numerals.whole_cells(known) if text else np.full(len(known), pa.types.is_integer(known.type))
     if not whole.any():
         return ""
-    with np.errstate(invalid="ignore"):
-        beyond = whole & (np.abs(numbers) > EXACT)
-    if beyond.mean() > 0.1:
-        digits = len(str(known[int(np.argmax(beyond))].as_py()).strip("+- "))
-        return f"whole numbers of {digits} digits would lose digits as a number"
+    if reason := _loses_digits(known, numbers, whole):
+        return reason
     if text and whole.all():
         stripped = pc.utf8_trim_whitespace(known)
         lengths = pc.unique(pc.utf8_length(stripped))
@@ -139,13 +136,36 @@ def _is_code(known: pa.Array, numbers: Numbers) -> str:
     return ""
 
 
+def _loses_digits(known: pa.Array, numbers: Numbers, whole: npt.NDArray[np.bool_]) -> str:
+    """Return that whole numbers are too long for float64, or an empty string."""
+    with np.errstate(invalid="ignore"):
+        beyond = whole & (np.abs(numbers) > EXACT)
+    if beyond.mean() <= 0.1:
+        return ""
+    digits = len(str(known[int(np.argmax(beyond))].as_py()).strip("+- "))
+    return f"whole numbers of {digits} digits would lose digits as a number"
+
+
 def learn(values: pa.Array, role: Role = "input") -> State:
     """Learn form, scale and knots from the training rows; infinite and missing cells are left out of every statistic.
 
-    Raises TableError when there are values but no number among them, or no number at all to predict.
+    Raises TableError when there are values but no number among them, no number at all to predict, or when most are whole numbers
+    with more digits than a number keeps.
     """
     values, known, form = _read(values)
     numbers = _numbers(values, form)
+    if len(known):
+        known_numbers = _numbers(known, form)
+        whole = (
+            numerals.whole_cells(known)
+            if cells.is_text(known)
+            else np.full(len(known), pa.types.is_integer(known.type))
+        )
+        if reason := _loses_digits(known, known_numbers, whole):
+            raise TableError(
+                f"{reason[0].upper()}{reason[1:]}: {cells.quoted(known, 0)} becomes {known_numbers[0]:.0f}. "
+                "Read the column as words with --columns NAME=category, or as names with NAME=id."
+            )
     distinct, counts = scaling.counted(numbers)
     if not len(distinct) and (len(known) or role == "target"):
         first = f"the first is {cells.quoted(known, 0)}" if len(known) else "every cell is missing"

@@ -25,6 +25,7 @@ PAIRS = (
     ("false", "true"),
     ("f", "t"),
     ("0", "1"),
+    ("0.0", "1.0"),
     ("off", "on"),
     ("nein", "ja"),
     ("nee", "ja"),
@@ -158,7 +159,7 @@ def corrupt(values: pa.Array, severity: int, seed: int) -> pa.Array:
     generator = np.random.default_rng(seed)
     codes = _codes(values)
     values = cells.plain(values)
-    if (codes >= NO).any():
+    if (codes >= NO).any() and not pa.types.is_temporal(values.type):
         state = learn(values)
         words = cells.restored(pa.array([state.no, state.yes], pa.string()), state.kind).cast(values.type)
         other = words.take(pa.array(np.where(codes == YES, 0, 1)))

@@ -26,7 +26,7 @@ def loss(output: Tensor, truth: Tensor, weights: Tensor | None) -> Tensor:
     members = output.shape[1]
     repeated = truth.unsqueeze(1).expand(-1, members)  # (row, member)
     losses = functional.cross_entropy(output.flatten(0, 1), repeated.flatten(), reduction="none")
-    return mean_loss(losses.unflatten(0, (-1, members)), weights)
+    return mean_loss(losses.view(-1, members), weights)
 
 
 def read_out(output: Tensor) -> Tensor:

@@ -26,5 +26,3 @@ class Head(Protocol):
     def read_out(self, output: Tensor) -> Tensor:
         """Turn the members' outputs into one answer: ``(row,)`` scalars or ``(row, class)`` probabilities."""
         ...
-
-

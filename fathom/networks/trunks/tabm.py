@@ -60,7 +60,11 @@ class Ensemble(nn.Module):
         inputs = tokens * width
         for layer in range(options.layers):
             scale_in = apart if layer == 0 else torch.ones(options.members, inputs)
-            layers += [SharedLinear(options.members, inputs, options.width, scale_in), nn.ReLU(), nn.Dropout(options.dropout)]
+            layers += [
+                SharedLinear(options.members, inputs, options.width, scale_in),
+                nn.ReLU(),
+                nn.Dropout(options.dropout),
+            ]
             inputs = options.width
         self.layers = nn.Sequential(*layers)
 

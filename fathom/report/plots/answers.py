@@ -1,5 +1,6 @@
 """Plots of predictions against the truth: dots and residuals, confusion, calibration."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -89,7 +90,7 @@ def _square(x_low: float, x_high: float, y_low: float, y_high: float, left: floa
 def calibration(bins: Sequence[Bin], *, x_label: str, y_label: str) -> str:
     """Draw observed shares against predicted ones with intervals, and below them how many rows each stands for."""
     ticks = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    height = 470.0 if len({item.rows for item in bins}) > 1 else 396.0  # equal counts are not worth a plot
+    height = 396.0 if evenly_filled(bins) else 470.0
     frame = Frame(WIDTH, height, Scale(0, 1, gutter(ticks), WIDTH - 14), Scale(0, 1, 352, 34))
     places = frame.points([item.predicted for item in bins], [item.observed for item in bins])
     spans = [
@@ -103,23 +104,35 @@ def calibration(bins: Sequence[Bin], *, x_label: str, y_label: str) -> str:
         whiskers(spans, "network", upright=True),
         line(places, "faint network"),
         dots(places, "network", radius=4),
-        _row_counts(bins, frame),
+        "" if evenly_filled(bins) else _row_counts(bins, frame),
     ]
     said = "; ".join(f"{share(item.predicted)} predicted, {share(item.observed)} observed" for item in bins)
     return picture(WIDTH, height, f"Calibration. {said}.", body)
 
 
+def evenly_filled(bins: Sequence[Bin]) -> bool:
+    """Say whether every bin holds about as many rows as the others, which is not worth a plot of its own.
+
+    >>> evenly_filled([Bin(0.1, 0.1, None, None, 100), Bin(0.9, 0.9, None, None, 103)])
+    True
+    """
+    rows = [item.rows or 0 for item in bins]
+    return bool(rows) and max(rows) <= 1.2 * min(rows)
+
+
 def _row_counts(bins: Sequence[Bin], frame: Frame) -> str:
     most = max((item.rows or 0 for item in bins), default=0)
-    if not most or frame.height < 470:
+    if not most:
         return ""
     base, tallest = 464.0, 36.0
-    boxes = []
-    labels = []
+    places = sorted(frame.x.place(item.predicted) for item in bins)
+    gap = min((right - left for left, right in itertools.pairwise(places)), default=40.0)
+    width = max(min(14.0, gap - 1), 2.0)
+    boxes, labels = [], []
     for item in bins:
         x, height = frame.x.place(item.predicted), tallest * (item.rows or 0) / most
-        boxes.append((x - 7, base - height, 14, height))
-        if len(bins) <= 10:
+        boxes.append((x - width / 2, base - height, width, height))
+        if gap > 24:
             labels.append(text(x, base - height - 4, count(item.rows), kind="small", anchor="middle"))
     head = text(2, base - tallest - 16, "rows", kind="label")
     return head + bars(boxes, "quiet") + "".join(labels)
@@ -131,10 +144,10 @@ def confusion(classes: Sequence[str], counts: Sequence[Sequence[float]]) -> str:
     A cell is as strong as its share of the true class: the diagonal, where both agree, in the network's colour, mistakes in
     the other one.
     """
-    cell = 58.0 if len(classes) <= 5 else 46.0
-    names = min(max(map(len, classes), default=1), 16)
-    left, top, slope = names * CHARACTER + 14, names * CHARACTER * 0.72 + 50, names * CHARACTER * 0.72
-    size = cell * len(classes)
+    cell = 96.0 if len(classes) <= 3 else 64.0 if len(classes) <= 6 else 46.0
+    names = min(max(map(len, classes), default=1), 16) * CHARACTER
+    upright = names < cell - 6
+    left, top = names + 14, (58.0 if upright else names * 0.72 + 52)
     heats, words = (
         [],
         [text(2, 14, "columns: predicted class", kind="label"), text(2, 31, "rows: true class", kind="label")],
@@ -142,20 +155,30 @@ def confusion(classes: Sequence[str], counts: Sequence[Sequence[float]]) -> str:
     for row, name in enumerate(classes):
         short, middle = fit(name, 16), cell * (row + 0.5)
         words.append(text(left - 8, top + middle + 4, short, kind="name", anchor="end", full=name))
-        words.append(_turned(left + middle, top - 8, -45, text(0, 0, short, full=name)))
+        turned = text(0, 0, short, anchor="middle" if upright else "start", full=name)
+        words.append(_turned(left + middle, top - 8, 0 if upright else -45, turned))
         total = sum(counts[row]) or 1
         for column, rows in enumerate(counts[row]):
             x, y, strength = left + cell * column, top + cell * row, rows / total
             hint = f"{name}, predicted as {classes[column]}: {plural(rows, 'row')}, {share(strength)} of the true class"
             heats.append(_heat(x + 1, y + 1, cell - 2, strength, hint, kind="network" if row == column else "baseline"))
-            kind = "cell" if rows else "cell none"
-            words.append(text(x + cell / 2, y + cell / 2 + 4, count(rows), kind=kind, anchor="middle"))
+            words.append(_numbers(x + cell / 2, y + cell / 2 + 4, rows, strength, roomy=cell > 60))
     right = sum(counts[index][index] for index in range(len(classes)))
     label = (
         f"Confusion matrix of {len(classes)} classes, {count(right)} of {plural(sum(map(sum, counts)), 'row')} right."
     )
-    width = max(left + size + max(slope - cell / 2, 0) + 12, 150)
-    return picture(width, top + size + 4, label, [f'<g class="heats">{"".join(heats)}</g>', *words])
+    size = cell * len(classes)
+    width = left + size + (4 if upright else max(names * 0.72 - cell / 2, 0) + 12)
+    return picture(max(width, 150), top + size + 4, label, [f'<g class="heats">{"".join(heats)}</g>', *words])
+
+
+def _numbers(x: float, y: float, rows: float, strength: float, *, roomy: bool) -> str:
+    kind = "cell" if rows else "cell none"
+    if not roomy or not rows:
+        return text(x, y, count(rows), kind=kind, anchor="middle")
+    return text(x, y - 7, count(rows), kind="cell large", anchor="middle") + text(
+        x, y + 11, share(strength), anchor="middle"
+    )
 
 
 def _heat(x: float, y: float, side: float, strength: float, hint: str, *, kind: str) -> str:

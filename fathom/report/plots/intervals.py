@@ -94,7 +94,7 @@ def rows_of_estimates(
     body = [axes(frame, x_label=label, x_ticks=nice_ticks(low, high, count=4 if narrow else 6))]
     if low < 0 < high:
         body.append(line([(x.place(0), bottom), (x.place(0), 4)], "zero"))
-    values = together([row.value for row in rows])
+    values = together([row.value for row in rows], 3 if boxes else 4)
     for index, (row, value) in enumerate(zip(rows, values, strict=True)):
         y = 8 + step * (index + (0.68 if narrow else 0.5))
         body.append(_estimate(row, value, x, y, width, narrow=narrow, names=names, boxes=boxes))

@@ -1,0 +1,79 @@
+"""What several test files share: real rows, fits of them, and the command line."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fathom
+from fathom.baselines import constant, linear
+from fathom.data.table import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+FLIGHTS = ROOT / "examples" / "data" / "flights.csv"
+# Two epochs and two rivals: for tests that ask how, not how well.
+QUICK = {"effort": "quick", "epochs": 2, "baselines": (constant, linear)}
+
+
+@pytest.fixture(scope="session")
+def flights() -> Table:
+    """1,500 flights, spread over the year."""
+    table = fathom.read(FLIGHTS)
+    return table.take(np.linspace(0, table.rows - 1, 1_500).astype(np.int64))
+
+
+@pytest.fixture(scope="session")
+def late_network(flights):
+    """A network that says whether a flight is late, against every rival."""
+    return fathom.fit(flights, target="late", keep="network", effort="quick", epochs=2)
+
+
+@pytest.fixture(scope="session")
+def two_targets(flights):
+    """A network of two targets, a number and a category."""
+    return fathom.fit(flights, target=["temperature_f", "origin"], keep="network", bad_rows="skip", **QUICK)
+
+
+@pytest.fixture(scope="session")
+def late_run(flights, tmp_path_factory):
+    """A run folder, whose bundle holds the best simpler model."""
+    folder = tmp_path_factory.mktemp("runs") / "late"
+    fathom.fit(flights, target="late", keep="baseline", out=folder, **QUICK)
+    return folder
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """Run ``fathom ARGUMENTS`` in this process, in an empty folder; returns its exit code and what it printed."""
+    from fathom import cli
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["fathom", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code
+        captured = capsys.readouterr()
+        return Outcome(0 if code is None else int(code), captured.out, captured.err)
+
+    return run
+
+
+def python(code: str, *, executable: str = sys.executable, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh interpreter."""
+    return subprocess.run([executable, "-c", code], capture_output=True, text=True, timeout=timeout, check=False)

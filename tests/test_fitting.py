@@ -1,0 +1,177 @@
+"""From a table to a verdict: the main road, on real rows."""
+
+import json
+
+import numpy as np
+import pytest
+
+import fathom
+from fathom.data.table import Table
+from fathom.errors import OptionError
+from tests.conftest import QUICK
+
+KEYS = {
+    "format", "fathom", "created", "command", "table", "targets", "rows", "skipped_rows", "split", "columns", "models", "metrics",
+    "verdict", "shipped", "shipped_reason", "warnings", "training", "plots", "importance", "worst_rows", "settings", "seed",
+    "seconds", "peak_bytes", "machine",
+}  # fmt: skip
+
+
+def test_the_result_says_everything_that_was_promised(late_network):
+    result = late_network.result
+    assert set(result) == KEYS
+    json.dumps(result, allow_nan=False)
+    verdict = result["verdict"]
+    assert verdict["answer"] in ("worth it", "not worth it", "cannot tell yet")
+    assert verdict["low"] <= verdict["difference"] <= verdict["high"]
+    assert [model["kind"] for model in result["models"]] == ["network"] + ["baseline"] * (len(result["models"]) - 1)
+    for model in result["models"]:
+        assert model["fit_seconds"] > 0 and model["predict_seconds_per_row"] > 0 and model["bytes"] > 0
+        for score in model["scores"].values():
+            assert score["low"] <= score["value"] <= score["high"]
+    assert result["rows"]["train"] + result["rows"]["validation"] + result["rows"]["test"] == result["rows"]["total"]
+    assert result["shipped"] == "network"
+    assert result["seed"] == 0
+
+
+def test_the_models_beat_a_constant_on_real_rows(late_network):
+    scores = {model["name"]: model["scores"]["log_loss"]["value"] for model in late_network.result["models"]}
+    assert min(value for name, value in scores.items() if name != "constant") < scores["constant"]
+
+
+def test_the_same_seed_gives_the_same_bundle_and_another_seed_another(flights, late_network):
+    again = fathom.fit(flights, target="late", keep="network", **QUICK)
+    assert dict(again.files) == dict(late_network.files)
+    other = fathom.fit(flights, target="late", keep="network", seed=1, **QUICK)
+    assert other.files["weights.safetensors"] != late_network.files["weights.safetensors"]
+
+
+def test_no_test_row_touches_what_is_learned(flights, late_network):
+    """Spoil every test row: nothing that was learned may change."""
+    from fathom.data.splitting import TEST, split
+
+    parts = split(flights, classes=flights.column("late"))
+    spoiled = flights.arrow.to_pydict()
+    for row in parts.rows(TEST):
+        spoiled["distance_miles"][row] = "99999"
+        spoiled["airline"][row] = "Nowhere Air"
+    table = Table.of(spoiled)
+    own_test = table.take(parts.rows(TEST))
+    kept = np.flatnonzero(parts.part != TEST)
+    first = fathom.fit(flights.take(kept), target="late", keep="network", test=flights.take(parts.rows(TEST)), **QUICK)
+    second = fathom.fit(table.take(kept), target="late", keep="network", test=own_test, **QUICK)
+    assert first.files["weights.safetensors"] == second.files["weights.safetensors"]
+    assert first.files["model.json"] == second.files["model.json"]
+    assert first.result["verdict"] != second.result["verdict"]
+
+
+def test_several_targets_share_one_network_and_are_answered_together(two_targets, flights):
+    answers = two_targets.predict(flights)
+    assert answers.names == (
+        "temperature_f", "temperature_f_low", "temperature_f_high",
+        "origin", "origin_probability", "origin=EWR", "origin=JFK", "origin=LGA",
+    )  # fmt: skip
+    assert set(two_targets.result["models"][0]["targets"]) == {"temperature_f", "origin"}
+    assert two_targets.result["verdict"]["metric"] == "error against a constant"
+
+
+def test_predictions_carry_probabilities_or_an_interval(two_targets, flights):
+    answers = two_targets.predict(flights).to_pandas()
+    assert (answers["temperature_f_low"] < answers["temperature_f"]).all()
+    truth = flights.to_pandas()["temperature_f"].replace("", None).astype(float)
+    held = ((truth >= answers["temperature_f_low"]) & (truth <= answers["temperature_f_high"]))[truth.notna()].mean()
+    assert 0.8 < held < 0.97
+    np.testing.assert_allclose(answers[["origin=EWR", "origin=JFK", "origin=LGA"]].sum(axis=1), 1, atol=1e-6)
+    assert (answers["origin_probability"] == answers[["origin=EWR", "origin=JFK", "origin=LGA"]].max(axis=1)).all()
+
+
+def test_the_latest_rows_judge_when_time_parts_them(flights):
+    model = fathom.fit(flights, target="late", time="departure", **QUICK)
+    assert model.result["split"]["how"].startswith("the latest rows by 'departure' are the test rows")
+    assert next(c for c in model.result["columns"] if c["name"] == "departure")["role"] == "time"
+
+
+def test_a_group_is_left_out_of_what_is_learned(flights):
+    model = fathom.fit(flights, target="late", group="destination", **QUICK)
+    assert next(c for c in model.result["columns"] if c["name"] == "destination")["role"] == "group"
+    assert "destination" not in [row["column"] for row in model.result["importance"]]
+
+
+def test_ids_constants_empty_and_text_columns_are_left_out_and_said_so(flights):
+    rows = flights.rows
+    added = {
+        "row": list(range(rows)),
+        "ticket": [f"T-{i * 7919 % 100_003:06d}" for i in range(rows)],
+        "year": ["2013"] * rows,
+        "note": [""] * rows,
+        "remark": [
+            f"the {i}th flight was in fact quite a flight, number {i * 31 % 997}, all said" for i in range(rows)
+        ],
+    }
+    model = fathom.fit(Table.of({**flights.arrow.to_pydict(), **added}), target="late", **QUICK)
+    reasons = {c["name"]: c["reason"] for c in model.result["columns"] if c["role"] == "left_out"}
+    assert set(reasons) == set(added)
+    assert reasons["row"].startswith("id: ") and reasons["ticket"].startswith("id: ")
+    assert reasons["year"] == "constant: '2013' on every training row"
+    assert reasons["note"] == "empty: no training row has a value"
+    assert reasons["remark"].startswith("text: ")
+
+
+def test_columns_are_overruled(flights):
+    model = fathom.fit(
+        flights, target="late", columns={"wind_direction_degrees": "category", "airline": "skip"}, **QUICK
+    )
+    kinds = {c["name"]: (c["role"], c["modality"], c["reason"]) for c in model.result["columns"]}
+    assert kinds["wind_direction_degrees"] == ("input", "category", "you said so")
+    assert kinds["airline"] == ("left_out", "", "you said so")
+
+
+def test_rows_without_a_target_are_left_out_and_listed_when_asked(flights):
+    model = fathom.fit(flights, target="pressure_mbar", bad_rows="skip", **QUICK)
+    assert model.result["rows"]["skipped"] == len(flights.to_pandas().query("pressure_mbar == ''"))
+    assert model.result["skipped_rows"][0]["reason"] == "the target 'pressure_mbar' is missing"
+
+
+def test_minutes_are_kept(flights):
+    import time
+
+    started = time.perf_counter()
+    model = fathom.fit(flights, target="late", minutes=0.5, epochs=100_000, batch_rows=32, effort="thorough")
+    assert model.result["training"]["stopped"].startswith("the time for training")
+    assert time.perf_counter() - started < 45  # the limit itself is measured by bench/minutes.py on a quiet machine
+
+
+def test_each_setting_changes_something(flights, late_network):
+    changes = {
+        "trunk": "mlp", "encoder": {"number": "periodic"}, "optimizer": "sgd", "learning_rate": 1e-2, "epochs": 3,
+        "batch_rows": 64, "class_weights": True, "effort": "standard",
+    }  # fmt: skip
+    for name, value in changes.items():
+        settings = {**QUICK, "keep": "network", name: value}
+        model = fathom.fit(flights, target="late", **settings)
+        assert model.files["weights.safetensors"] != late_network.files["weights.safetensors"], name
+    judged = fathom.fit(flights, target="late", metric="roc_auc", **QUICK)
+    assert judged.result["verdict"]["metric"] == "roc_auc"
+
+
+def test_an_unknown_setting_is_an_error_with_a_suggestion(flights):
+    with pytest.raises(
+        OptionError, match=r"^There is no setting 'efort'\. Did you mean 'effort'\? There are: group, time, "
+    ):
+        fathom.fit(flights, target="late", efort="quick")
+
+
+def test_test_rows_that_were_learned_from_are_warned_of(flights):
+    model = fathom.fit(flights, target="late", test=flights.take(range(200)), **QUICK)
+    assert any("stand, cell for cell, among the training rows too" in warning for warning in model.result["warnings"])
+
+
+def test_a_second_fit_of_the_same_rows_knows_that_they_were_looked_at(flights, late_run):
+    second = late_run.parent / "second"
+    model = fathom.fit(flights, target="late", out=second, **QUICK)
+    looks = model.result["split"]["looks"]
+    assert looks[0]["what"] == "late: opened once, to judge the models of this fit"
+    assert any(
+        warning.startswith("These test rows had been looked at once before this fit.")
+        for warning in model.result["warnings"]
+    )
