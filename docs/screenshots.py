@@ -29,7 +29,7 @@ SLICE = 4_000  # the longest picture, in CSS pixels
 
 
 def photograph(page_file: Path, folder: Path | None, *, slice_height: int = SLICE) -> list[str]:
-    """Return what is wrong with the page, in words; write ``<width>-<scheme>-<slice>.png`` files if there is a ``folder``."""
+    """Return what is wrong with the page; write ``<width>-<scheme>-<slice>.png`` files if there is a ``folder``."""
     from playwright.sync_api import sync_playwright
 
     executable = next((found for found in map(shutil.which, BROWSERS) if found), None)
@@ -42,7 +42,8 @@ def photograph(page_file: Path, folder: Path | None, *, slice_height: int = SLIC
         browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
         for width in WIDTHS:
             for scheme in SCHEMES:
-                context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+                window = {"width": width, "height": 900}
+                context = browser.new_context(viewport=window, color_scheme=scheme)  # type: ignore[arg-type]
                 problems += _visit(context.new_page(), page_file, folder, f"{width}-{scheme}", slice_height)
                 context.close()
         browser.close()

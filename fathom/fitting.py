@@ -55,7 +55,7 @@ def fit(
 
     Raises TableError, OptionError, OutputError or ExtraError, each saying what to do.
 
-    >>> table = {"x": list(range(200)), "y": [3.0 * (x % 7) + 0.25 * x for x in range(200)]}
+    >>> table = {"x": [x / 8 for x in range(200)], "y": [3.0 * (x % 7) + 0.25 * x for x in range(200)]}
     >>> model = fit(table, target="y", effort="quick", epochs=2)
     >>> model.result["verdict"]["answer"] in ("worth it", "not worth it", "cannot tell yet")
     True

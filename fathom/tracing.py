@@ -49,7 +49,7 @@ def trace(
 
     Raises what `fit` raises, and OptionError when there is no such row.
 
-    >>> table = {"x": list(range(50)), "y": [2 * x for x in range(50)]}
+    >>> table = {"x": [x / 8 for x in range(50)], "y": [2.5 * x for x in range(50)]}
     >>> [station.name for station in trace(table, "y", row=7)][:3]
     ['reading', 'splitting', 'encoding → modalities/number']
     """

@@ -82,7 +82,7 @@ def test_a_file_runs_no_code_that_it_is_given(path):
             assert (node.value.id, node.attr) != ("torch", "load"), path
 
 
-@pytest.mark.parametrize(("folder", "members"), OPEN_SETS.items(), ids=OPEN_SETS)
+@pytest.mark.parametrize(("folder", "members"), [*OPEN_SETS.items()], ids=[*OPEN_SETS])
 def test_every_member_of_an_open_set_is_listed_and_knows_no_other(folder, members):
     listed = {Path(member.__file__).stem for member in members}
     have_a_name = {

@@ -1,6 +1,6 @@
 """What both kinds of boosted trees share: how a problem is laid out for them, how much they try, and a result without trees."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,13 @@ PATIENCE = 20  # rounds without a better answer to the validation rows before gr
 ROUNDS_UNCHECKED = 100  # the rounds of a table without validation rows: scikit-learn's and LightGBM's own default
 MOST_ROUNDS = 1000
 LEAST_ROUNDS = 150
-MOST_TREES = 4000  # each round grows one tree for each of more than two classes
+MOST_TREES = 2000  # each round grows one tree for each of more than two classes
 ROUNDS_IN_PEACE = 300  # with fewer, each tree must correct more
 MOST_ROWS_IN_LEAF = 20  # the least rows of a leaf: scikit-learn's and LightGBM's own default; fewer for small tables
-CELLS_FOR_ALL_SETTINGS = 2_000_000  # training rows x features x trees of a round
-CELLS_FOR_TWO_SETTINGS = 5_000_000
+FEW_COLUMNS = 6
+CELLS_FOR_ALL_SETTINGS = 500_000  # training rows x features x trees of a round
+CELLS_FOR_TWO_SETTINGS = 3_000_000
+CELLS_OF_A_TREE = 20_000  # what a tree costs however small, in cells
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,52 @@ def lay_out(train: Features, truth: Truth, validation: Features, check: Truth) -
     )
 
 
-def settings_worth(problem: Problem) -> int:
-    """Return how many settings to try: three, or fewer when each of them takes long."""
-    cells = problem.matrix.size * problem.trees_of_a_round
-    return 3 if cells <= CELLS_FOR_ALL_SETTINGS else 2 if cells <= CELLS_FOR_TWO_SETTINGS else 1
+@dataclass(frozen=True)
+class Setting:
+    """How trees are grown: by how much each corrects those before, its size, the columns and rows that it sees.
+
+    ``penalty`` says how strongly leaves are drawn to 0, in rows that say nothing.
+    """
+
+    learning_rate: float
+    most_leaves: int
+    columns: float
+    rows: float
+    penalty: float
+
+
+def settings_for(problem: Problem, settings: tuple[Setting, ...]) -> list[Setting]:
+    """Return the settings to try, fewer when each takes long, suited to the number of columns and classes.
+
+    With few rounds for many classes the learning rate is up to doubled. With few columns each tree sees all. A row weighs
+    ``p * (1 - p)`` in the trees of a class with share ``p``, little with many classes, and so must the penalty.
+    """
+    cells = (problem.matrix.size + CELLS_OF_A_TREE) * problem.trees_of_a_round
+    worth = 3 if cells <= CELLS_FOR_ALL_SETTINGS else 2 if cells <= CELLS_FOR_TWO_SETTINGS else 1
+    hurry = min(2.0, max(1.0, ROUNDS_IN_PEACE / most_rounds(problem)))
+    classes = max(2, len(problem.present))
+    return [
+        replace(
+            setting,
+            learning_rate=setting.learning_rate * hurry,
+            columns=setting.columns if len(problem.features) >= FEW_COLUMNS else 1.0,
+            penalty=setting.penalty * 4 * (1 - 1 / classes) / classes,
+        )
+        for setting in settings[:worth]
+    ]
+
+
+def notes(setting: Setting, *, rounds: int, tried: int) -> dict[str, float]:
+    """Return what a report says of the setting that was taken."""
+    return {
+        "learning rate": setting.learning_rate,
+        "most leaves": setting.most_leaves,
+        "share of columns": setting.columns,
+        "share of rows": setting.rows,
+        "penalty": setting.penalty,
+        "rounds": rounds,
+        "settings tried": tried,
+    }
 
 
 def most_rounds(problem: Problem) -> int:
@@ -89,14 +133,9 @@ def most_rounds(problem: Problem) -> int:
     return min(MOST_ROUNDS, max(LEAST_ROUNDS, MOST_TREES // problem.trees_of_a_round))
 
 
-def learning_rate(problem: Problem, rate: float) -> float:
-    """Return the learning rate, up to doubled where many classes leave few rounds."""
-    return rate * min(2.0, max(1.0, ROUNDS_IN_PEACE / most_rounds(problem)))
-
-
 def least_rows_in_leaf(problem: Problem) -> int:
-    """Return how many training rows a leaf needs: a twentieth of the table, between 2 and 20."""
-    return min(MOST_ROWS_IN_LEAF, max(2, len(problem.values) // 20))
+    """Return how many training rows a leaf needs: a tenth of a class, or a twentieth of the table, between 2 and 20."""
+    return min(MOST_ROWS_IN_LEAF, max(2, len(problem.values) // (10 * max(2, len(problem.present)))))
 
 
 def without_trees(truth: Truth) -> dict[str, npt.NDArray[Any]]:

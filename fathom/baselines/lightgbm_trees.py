@@ -24,8 +24,12 @@ SOURCE = (
     "https://papers.nips.cc/paper/6907; grown by LightGBM (MIT), https://github.com/lightgbm-org/LightGBM."
 )
 
-# Learning rate, most leaves of a tree, share of the columns and share of the rows that each tree sees.
-SETTINGS = ((0.05, 31, 0.7, 0.8), (0.1, 8, 0.7, 0.8), (0.05, 31, 1.0, 1.0))
+SETTINGS = (
+    boosting.Setting(learning_rate=0.05, most_leaves=31, columns=0.7, rows=0.8, penalty=1.0),
+    boosting.Setting(learning_rate=0.1, most_leaves=8, columns=0.7, rows=0.8, penalty=5.0),
+    boosting.Setting(learning_rate=0.05, most_leaves=31, columns=1.0, rows=1.0, penalty=1.0),
+)
+CELLS_OF_ONE_THREAD = 1_000_000  # below, threads wait for each other longer than they work; the result is the same
 
 Grown = tuple[Any, int]  # the booster, and the rounds after which it answered best
 
@@ -51,7 +55,7 @@ def fit(
     options = _options(problem, bool(truth.classes), seed)
     rows = _datasets(problem, options)
     choice = choose(
-        SETTINGS[: boosting.settings_worth(problem)],
+        boosting.settings_for(problem, SETTINGS),
         lambda setting: _grow(problem, rows, options, setting),
         seconds=seconds,
     )
@@ -60,24 +64,18 @@ def fit(
     def answer(matrix: Matrix) -> Matrix:
         if len(matrix) == 0:  # LightGBM refuses
             return np.empty((0, truth.classes) if truth.classes else (0,))
-        found = np.asarray(booster.predict(matrix[:, problem.features], num_iteration=rounds))
+        found = np.asarray(
+            booster.predict(matrix[:, problem.features], num_iteration=rounds, num_threads=options["num_threads"])
+        )
         if len(problem.present) == 2:
             found = np.stack([1.0 - found, found], axis=1)
         return spread_out(found, problem.present, truth.classes, 0.0) if truth.classes else found
 
-    rate, leaves, columns, seen = choice.setting
     return Fitted(
         NAME,
         truth.classes,
         _read(booster.model_to_string(num_iteration=rounds), problem, truth.classes),
-        notes={
-            "learning rate": boosting.learning_rate(problem, rate),
-            "most leaves": leaves,
-            "share of columns": columns,
-            "share of rows": seen,
-            "rounds": rounds,
-            "settings tried": choice.tried,
-        },
+        notes=boosting.notes(choice.setting, rounds=rounds, tried=choice.tried),
         estimator=answer,
     )
 
@@ -88,11 +86,12 @@ def _options(problem: boosting.Problem, classify: bool, seed: int) -> dict[str, 
         "objective": "regression" if not classify else "binary" if len(problem.present) == 2 else "multiclass",
         "metric": "l2" if not classify else "binary_logloss" if len(problem.present) == 2 else "multi_logloss",
         "min_data_in_leaf": boosting.least_rows_in_leaf(problem),
-        "min_data_per_group": min(100, max(2, len(problem.values) // 20)),  # 100 is LightGBM's default
+        "min_data_per_group": min(100, 5 * boosting.least_rows_in_leaf(problem)),  # 100 is LightGBM's default
         "feature_pre_filter": False,
         "deterministic": True,
         "force_row_wise": True,
         "seed": seed % 2**31,
+        "num_threads": 1 if problem.matrix.size < CELLS_OF_ONE_THREAD else 0,  # 0: as many as there are
         "verbosity": -1,
     }
     return options | ({"num_class": len(problem.present)} if options["objective"] == "multiclass" else {})
@@ -118,20 +117,20 @@ def _grow(
     problem: boosting.Problem,
     rows: tuple[Any, Any],
     options: dict[str, Any],
-    setting: tuple[float, int, float, float],
+    setting: boosting.Setting,
 ) -> tuple[float, Grown]:
     """Grow with one setting; return the loss on the validation rows after the best round, and what was grown."""
     lightgbm = require("lightgbm", "baselines")
-    rate, leaves, columns, seen = setting
     known, check = rows
     booster = lightgbm.train(
         options
         | {
-            "learning_rate": boosting.learning_rate(problem, rate),
-            "num_leaves": leaves,
-            "feature_fraction": columns,
-            "bagging_fraction": seen,
-            "bagging_freq": 1 if seen < 1 else 0,
+            "learning_rate": setting.learning_rate,
+            "num_leaves": setting.most_leaves,
+            "feature_fraction": setting.columns,
+            "bagging_fraction": setting.rows,
+            "bagging_freq": 1 if setting.rows < 1 else 0,
+            "lambda_l2": setting.penalty,
         },
         known,
         boosting.most_rounds(problem),

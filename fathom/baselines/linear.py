@@ -29,6 +29,7 @@ SOURCE = (
 # How strongly coefficients are pulled to 0, in rows: a penalty of 10 weighs like ten rows whose features say nothing.
 PENALTIES = tuple(float(f"{10**power:.3g}") for power in (4, 3.5, 3, 2.5, 2, 1.5, 1, 0.5, 0, -0.5, -1, -1.5, -2))
 CLASS_PENALTIES = (1000.0, 100.0, 10.0, 1.0, 0.1)
+PENALTY_UNCHECKED = 1.0  # that of a table without validation rows: scikit-learn's own default
 MOST_CELLS = 10_000_000  # 80 MB of expanded training rows; more rows than this allows are drawn by the seed
 LEAST_ROWS = 5_000  # however many columns there are
 MOST_STEPS = 300
@@ -60,9 +61,11 @@ def fit(
 
         def attempt(penalty: float) -> tuple[float, Model]:
             model = fit_one(penalty)
-            return loss(model[2](unseen), check), model
+            return loss(_answer(unseen, model[0], model[1], truth.classes), check), model
 
         settings = CLASS_PENALTIES if truth.classes else PENALTIES
+        if len(checked) == 0:
+            settings = (PENALTY_UNCHECKED,)
         choice = choose(settings, attempt, seconds=seconds, patience=1 if truth.classes else 2)
     coefficients, intercept, answer = choice.result
     return Fitted(
@@ -126,8 +129,12 @@ def _frozen(model: Any) -> Any:
 def predict(fitted: Fitted, matrix: Matrix) -> Matrix:
     """Answer ``(row, feature)`` with ``(row,)`` scalars or ``(row, class)`` probabilities."""
     arrays = fitted.arrays
-    scores = expanding.expand(arrays, matrix) @ arrays["coefficients"] + arrays["intercept"]
-    return softmax(scores) if fitted.classes else scores[:, 0]
+    return _answer(expanding.expand(arrays, matrix), arrays["coefficients"], arrays["intercept"], fitted.classes)
+
+
+def _answer(expanded: Matrix, coefficients: Matrix, intercept: Matrix, classes: int) -> Matrix:
+    scores = expanded @ coefficients + intercept
+    return softmax(scores) if classes else np.asarray(scores[:, 0])
 
 
 def nodes(fitted: Fitted, source: str, answer: str) -> Fragment:

@@ -25,8 +25,11 @@ SOURCE = (
     "grown by scikit-learn (BSD-3-Clause): HistGradientBoosting."
 )
 
-# Learning rate, most leaves of a tree, share of the columns looked at for each split.
-SETTINGS = ((0.1, 31, 1.0), (0.1, 8, 0.5), (0.05, 31, 0.5))
+SETTINGS = (
+    boosting.Setting(learning_rate=0.1, most_leaves=31, columns=1.0, rows=1.0, penalty=1.0),
+    boosting.Setting(learning_rate=0.1, most_leaves=8, columns=0.5, rows=1.0, penalty=5.0),
+    boosting.Setting(learning_rate=0.05, most_leaves=31, columns=0.5, rows=1.0, penalty=1.0),
+)
 MOST_CATEGORIES = 254  # per feature, of 255 bins; rarer ones count as missing
 
 Grown = tuple[Any, int]  # the estimator, and the rounds after which it answered best
@@ -50,7 +53,7 @@ def fit(
     matrix, check_matrix = _fewer_categories(problem)
     with one_thread():
         choice = choose(
-            SETTINGS[: boosting.settings_worth(problem)],
+            boosting.settings_for(problem, SETTINGS),
             lambda setting: _grow(problem, matrix, check_matrix, setting, bool(truth.classes), seed),
             seconds=seconds,
         )
@@ -63,18 +66,11 @@ def fit(
             return np.asarray(estimator.predict(rows))
         return spread_out(estimator.predict_proba(rows), problem.present, truth.classes, 0.0)
 
-    rate, leaves, share = choice.setting
     return Fitted(
         NAME,
         truth.classes,
         _read(estimator, problem, truth.classes),
-        notes={
-            "learning rate": boosting.learning_rate(problem, rate),
-            "most leaves": leaves,
-            "share of columns": share,
-            "rounds": rounds,
-            "settings tried": choice.tried,
-        },
+        notes=boosting.notes(choice.setting, rounds=rounds, tried=choice.tried),
         estimator=answer,
     )
 
@@ -94,7 +90,7 @@ def _grow(
     problem: boosting.Problem,
     matrix: Matrix,
     check_matrix: Matrix,
-    setting: tuple[float, int, float],
+    setting: boosting.Setting,
     classify: bool,
     seed: int,
 ) -> tuple[float, Grown]:
@@ -102,11 +98,11 @@ def _grow(
     ensemble = require("sklearn.ensemble", "train")
     kind = ensemble.HistGradientBoostingClassifier if classify else ensemble.HistGradientBoostingRegressor
     checked = len(problem.check_values) > 0
-    rate, leaves, share = setting
     estimator = kind(
-        learning_rate=boosting.learning_rate(problem, rate),
-        max_leaf_nodes=leaves,
-        max_features=share,
+        learning_rate=setting.learning_rate,
+        max_leaf_nodes=setting.most_leaves,
+        max_features=setting.columns,
+        l2_regularization=setting.penalty,
         max_iter=boosting.most_rounds(problem),
         min_samples_leaf=boosting.least_rows_in_leaf(problem),
         categorical_features=problem.sizes > 0,

@@ -195,19 +195,18 @@ def _not_text(content: Content, line: int) -> TableError:
 
 
 def _plain_characters(head: bytes, codec: str) -> int:
-    """Count the ASCII characters of bytes read as UTF-16; 0 when they make no text.
+    """Count the ASCII characters of bytes read as UTF-16; 0 when they are not half of it, or it is no text.
 
-    Read in the wrong byte order, line breaks, commas and digits become characters of distant scripts.
+    Read in the wrong byte order, line breaks, commas and digits become characters of distant scripts. So does
+    an ASCII text with a stray NUL.
     """
     try:
         text = codecs.getincrementaldecoder(codec)().decode(head)
     except UnicodeDecodeError:
         return 0
     strange = sum(not (character.isprintable() or character in "\t\n\v\f\r") for character in set(text))
-    breaks = sum(character in "\n\r" for character in text)
     plain = sum("\t" <= character <= "~" for character in text)
-    enough = breaks > 0 or plain > len(text) // 2
-    return plain if enough and strange == 0 else 0
+    return plain if plain * 2 >= len(text) and strange == 0 else 0
 
 
 def _legacy(content: Content, error: _UndecodableError) -> tuple[str, str]:

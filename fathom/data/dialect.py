@@ -14,6 +14,7 @@ from fathom.data.header import find_header, is_value
 RECORDS = 100  # how many records are looked at
 DELIMITERS = {"\t": "tab", ";": "semicolon", "|": "pipe", ",": "comma"}  # equals: the rarer in prose goes first
 NO_DELIMITER = "\x1f"  # ASCII's own unit separator, which no text table holds: every line is one cell
+_CELLS = 200_000  # of a very wide table, three records and as many more as hold so many cells are looked at
 _EVEN = 0.5  # the share of records that must agree before a delimiter is believed
 _SPACED = 0.95  # the share of cells that must begin with a space before spaces are taken as decoration
 _HINT = re.compile(r"sep=([^\r\n])[\r\n]", re.IGNORECASE)  # Excel's note of the delimiter on a line of its own
@@ -97,11 +98,13 @@ def sample(text: str, delimiter: str, quote: str | None, whole: bool, limit: int
     records: Records = []
     record: list[str] = []
     position = 0
-    while len(records) < limit:
+    cells = 0
+    while len(records) < limit and (len(records) < 3 or cells < _CELLS):
         match = cell.match(text, position)
         if match is None or (match.end() == len(text) and not match.group() and not record):
             break
         record.append(match.group(1))
+        cells += 1
         position = match.end()
         if match.group(2) != delimiter:
             if match.group(2) or whole:

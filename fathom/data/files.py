@@ -95,19 +95,20 @@ def find(source: str) -> list[str]:
     return matches
 
 
-def open_file(label: str) -> Content:
+def open_file(file: str) -> Content:
     """Open one file and look at its first bytes.
 
     Raises TableError when there is no such file, when it is no regular file, cannot be read, or is empty.
     """
+    label = os.fsencode(file).decode("utf-8", "replace")  # a name need not be valid UTF-8, a message must be
     try:
-        status = Path(label).stat()
+        status = Path(file).stat()
     except OSError as error:
-        raise _cannot_open(label, error) from None
+        raise _cannot_open(file, label, error) from None
     if stat.S_ISDIR(status.st_mode):
         raise TableError(
             f"{label} is a folder. Give a file in it, or a glob such as '{Path(label) / '*.csv'}'."
-            f"{_folder_holds(Path(label))}",
+            f"{_folder_holds(Path(file))}",
             file=label,
         )
     if not stat.S_ISREG(status.st_mode):
@@ -116,11 +117,11 @@ def open_file(label: str) -> Content:
             "Only regular files are read; to read what another program writes, pipe it in and give '-'.",
             file=label,
         )
-    content = Content(label, label, None, None, b"", (status.st_size, status.st_mtime_ns))
+    content = Content(label, file, None, None, b"", (status.st_size, status.st_mtime_ns))
     try:
         return _looked_at(content)
     except OSError as error:
-        raise _cannot_open(label, error) from None
+        raise _cannot_open(file, label, error) from None
 
 
 def open_stream(stream: ByteStream) -> Content:
@@ -206,12 +207,12 @@ def _looked_at(content: Content) -> Content:
     return Content(content.label, content.path, content.buffer, compression, head, content.stamp)
 
 
-def _cannot_open(label: str, error: OSError) -> TableError:
-    folder, name = Path(label).parent, Path(label).name
-    if isinstance(error, FileNotFoundError) and Path(label).is_symlink():
-        text = f"{label} is a link to {Path(label).readlink()}, which does not exist."
+def _cannot_open(file: str, label: str, error: OSError) -> TableError:
+    path, folder = Path(file), Path(file).parent
+    if isinstance(error, FileNotFoundError) and path.is_symlink():
+        text = f"{label} is a link to {path.readlink()}, which does not exist."
     elif isinstance(error, FileNotFoundError) and folder.is_dir():
-        near = suggestion(name, _names_in(folder))
+        near = suggestion(path.name, _names_in(folder))
         text = f"There is no file {label}.{near or _folder_holds(folder)}"
     elif isinstance(error, FileNotFoundError | NotADirectoryError):
         text = f"There is no file {label}: {folder} is no folder."

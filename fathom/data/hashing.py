@@ -172,17 +172,17 @@ def _sums(offsets: Offsets, elements: Callable[[int, int], Hashes]) -> Hashes:
     total = np.uint64(0)
     for start in range(first, last, SLICE):
         stop = min(start + SLICE, last)
-        row = int(np.searchsorted(offsets, start, "right")) - 1
-        end = int(np.searchsorted(offsets, stop, "left"))  # rows row … end - 1 touch this slice
-        bounds = offsets[row : end + 1]
+        after = int(np.searchsorted(offsets, start, "right"))  # the first offset beyond the slice's start
+        end = int(np.searchsorted(offsets, stop, "left"))  # rows after - 1 … end - 1 touch this slice
+        bounds = offsets[after - 1 : end + 1]
         inside = np.clip(bounds, start, stop)
         begins = np.repeat(bounds[:-1], inside[1:] - inside[:-1])
         places = (np.arange(start, stop) - begins).astype(np.uint64)
         sums = np.cumsum(_mix(elements(start, stop) + places * _STEP)) + total
-        inner = slice(row + 1, end + 1) if offsets[end] == stop else slice(row + 1, end)
-        running[inner] = sums[offsets[inner] - start - 1]
+        before = int(np.searchsorted(offsets, stop, "right"))
+        ends = slice(after, before)  # the offsets within the slice, its stop included
+        running[ends] = sums[offsets[ends] - start - 1]
         total = sums[-1]
-    running[np.searchsorted(offsets, last, "left") :] = total
     return _mix(np.diff(running) + (np.diff(offsets).astype(np.uint64) + np.uint64(1)) * _STEP)
 
 

@@ -45,7 +45,7 @@ def recognise_target(table: Table, name: str, overrides: Mapping[str, str], moda
     if name in overrides:
         kind, claim = by_name(overrides[name], modalities), Claim(1.0, "you said so")
     else:
-        kind, claim = _best(values, modalities)
+        kind, claim = _best(values, [modality for modality in modalities if modality.PREDICTABLE])
         distinct = _distinct(values)
         category = next((modality for modality in modalities if modality.NAME == "category"), kind)
         if kind.NAME == "number" and _whole(kind, values) and distinct <= MOST_CLASSES_OF_WHOLE_NUMBERS:
@@ -54,9 +54,10 @@ def recognise_target(table: Table, name: str, overrides: Mapping[str, str], moda
                 0.6,
                 f"only {distinct} different whole numbers, so each is a class; --columns {name}=number predicts a number",
             )
-        elif not kind.PREDICTABLE or claim.confidence < LEAST_CONFIDENCE:
+        elif claim.confidence < LEAST_CONFIDENCE:
+            likely, why = _best(values, modalities)
             raise TableError(
-                f"Column {name!r} looks like {_article(kind.NAME)} ({claim.reason}), which cannot be predicted. "
+                f"Column {name!r} looks like {_article(likely.NAME)} ({why.reason}), which cannot be predicted. "
                 f"Choose another target, or say what it is with --columns {name}=number or {name}=category.",
                 column=name,
             )

@@ -22,7 +22,7 @@ def counted(numbers: Numbers) -> tuple[Numbers, Counts]:
 
 
 def spread(counts: Counts, limit: int) -> npt.NDArray[np.int64]:
-    """Choose at most ``limit`` of the distinct values, the first and the last among them; return their places.
+    """Choose at most ``limit`` (0, or 3 and more) of the distinct values, first and last among them; return their places.
 
     Half stand evenly by row, half evenly by distinct value, so that a long tail behind a heap of equal values (92 of 100 rows
     are zero) gets its share too. When no value is repeated the two halves interleave.
@@ -47,9 +47,8 @@ def normal_scores(counts: Counts, chosen: npt.NDArray[np.int64]) -> Numbers:
     """
     middles = (np.cumsum(counts)[chosen] - counts[chosen] / 2) / counts.sum()
     normal = NormalDist()
-    scores = np.array(
-        [normal.inv_cdf(min(max(float(middle), 1e-12), 1 - 1e-12)) for middle in middles]
-    )  # at most LANDMARKS
+    middles = np.clip(middles, 1e-12, 1 - 1e-12).tolist()  # at most LANDMARKS of them
+    scores = np.array([normal.inv_cdf(middle) for middle in middles])
     return np.where(np.abs(scores) > 3, np.sign(scores) * (3 + (np.abs(scores) - 3) / 4), scores)
 
 

@@ -128,7 +128,7 @@ def _parse(
 ) -> tuple[pa.Table, list[OddRecord]]:
     """Split the file into the cells of its even records (header included), and set the odd ones aside.
 
-    Arrow knows a record's position only on one thread, so that files with odd records are parsed twice.
+    Arrow knows a record's position only on one thread: the first odd record stops the threads, and one begins again.
     """
     block, threads = _PARSED, True
     while True:
@@ -137,6 +137,9 @@ def _parse(
         try:
             cells = _parse_once(stream, dialect, quoted, block, threads, odd)
         except pa.ArrowInvalid as error:
+            if odd:
+                threads = False
+                continue
             if "straddling" in str(error) and block < _LARGEST_PARSED:
                 block *= 16
                 continue
@@ -145,18 +148,16 @@ def _parse(
                 "If it is no text table, export it as CSV; if it is, give its delimiter.",
                 file=content.label,
             ) from None
-        if not odd or not threads:
-            return cells, odd
-        threads = False
+        return cells, odd
 
 
 def _parse_once(
     stream: pa.NativeFile, dialect: Dialect, quoted: bool, block: int, threads: bool, odd: list[OddRecord]
 ) -> pa.Table:
     def set_aside(row: Any) -> str:
-        position = row.number - 1 if row.number is not None else -1
+        position = -1 if threads else row.number - 1
         odd.append(OddRecord(position, row.actual_columns, count_breaks(row.text.encode()), row.text[:100]))
-        return "skip"
+        return "error" if threads else "skip"
 
     names = [str(index) for index in range(dialect.width)]
     return csv.read_csv(

@@ -36,13 +36,13 @@ TITLES = {
 def render(result: dict[str, Any]) -> str:
     """Return the report of a result (``docs/result.md``) as one self-contained HTML page.
 
-    The page asks the network for nothing, needs no script, and says so in its content security policy. Whatever the result
-    does not hold is left out. Texts are shown as they are; characters that would be invisible or would reorder the text
-    around them are made visible.
+    The page asks the network for nothing and needs no script; its content security policy says so. Whatever the
+    result does not hold is left out. Texts are shown as they are; characters that would be invisible, or would reorder
+    the text around them, are made visible.
 
     Raises BundleError when the result is of another format, and ExtraError when jinja2 is not installed.
 
-    >>> page = render({"format": 1, "targets": [{"name": "price", "task": "regression"}], "table": {"files": ["homes.csv"]}})
+    >>> page = render({"format": 1, "targets": [{"name": "price"}], "table": {"files": ["homes.csv"]}})
     >>> page.startswith("<!doctype html>"), "homes.csv" in page
     (True, True)
     """
@@ -81,7 +81,7 @@ def view(result: View) -> View:
 
 
 def _each(targets: list[Any], make: Callable[[Any], Any]) -> list[View]:
-    """Make a part for every target, leaving out what does not exist; its title names the target if there are several."""
+    """Make a part for every target, without those that do not exist; it names its target where there are several."""
     parts = [(place, target, make(target)) for place, target in enumerate(targets, start=1)]
     several = len(targets) > 1
     return [

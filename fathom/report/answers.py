@@ -1,4 +1,4 @@
-"""What the shipped model answers on the test rows: its mistakes, its honesty about them, what it uses, its worst rows."""
+"""What the shipped model answers on the test rows: its mistakes, its honesty, what it uses, its worst rows."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from fathom.report.plots.answers import (
 )
 from fathom.report.plots.intervals import Estimate, rows_of_estimates
 from fathom.report.quantities import count, finite, interval, number, share, together
-from fathom.report.wording import cell, plural
+from fathom.report.wording import cell, clip, plural
 
 View = dict[str, Any]
 
@@ -25,6 +25,7 @@ MOST_BARS = 20
 MOST_WORST_ROWS = 50
 VALUES_IN_SIGHT = 6
 VALUES_AT_MOST = 30
+LONG_VALUE = 60  # characters from which a value gets a line of its own
 
 
 def predictions(result: View, target: str) -> View | None:
@@ -46,10 +47,11 @@ def _confusion(found: View) -> View | None:
 
 
 def _caption(classes: int) -> str:
-    words = "A line for each true class, a column for each predicted one; a cell is as strong as its share of the true class."
-    if classes > MOST_CLASSES:
-        words += f" The {MOST_CLASSES} classes with the most rows, of {count(classes)}."
-    return f"{words} The diagonal is right, everything else a mistake."
+    most = f" The {MOST_CLASSES} classes with the most rows, of {count(classes)}." if classes > MOST_CLASSES else ""
+    return (
+        "A line for each true class, a column for each predicted one; a cell is as strong as its share of the true "
+        f"class.{most} The diagonal is right, everything else a mistake."
+    )
 
 
 def _pairs(classes: list[str], counts: list[list[float]]) -> list[View]:
@@ -87,7 +89,8 @@ def _residuals(found: View, target: str) -> View | None:
         ),
         Figure(
             residuals(truth, predicted, target=target),
-            caption="Residuals. A slope or a bend is something that the model has missed; a funnel means that its errors grow.",
+            caption="Residuals. A slope or a bend is something that the model has missed; a funnel means that its "
+            "errors grow.",
         ),
     ]
     return {"kind": "residuals", "figures": figures, "pairs": []}
@@ -141,7 +144,10 @@ def importance(result: View) -> View | None:
     named = next(filter(None, (words(item, "unit") for item in found)), "")
     unit = f"added error when shuffled ({named})" if named else "added error when shuffled"
     wide, narrow = (rows_of_estimates(estimates, label=unit, width=width, boxes=True) for width in (WIDE, NARROW))
-    caption = "How much worse the predictions on the validation rows become when a column’s values are shuffled, with 95 % intervals."
+    caption = (
+        "How much worse the predictions on the validation rows become when a column’s values are shuffled, with 95 % "
+        "intervals."
+    )
     rest = [_importance(item) for item in found[MOST_BARS:]]
     return {"figure": Figure(wide, narrow, caption), "rest": rest, "unit": unit}
 
@@ -165,7 +171,7 @@ def _columns(result: View) -> list[View]:
 
 def _worst(row: View, order: dict[str, int]) -> View:
     values = sorted(mapping(row, "row").items(), key=lambda pair: order.get(pair[0], len(order)))
-    shown = [(name, cell(value)) for name, value in values[:VALUES_AT_MOST]]
+    shown = [_value(name, cell(value)) for name, value in values[:VALUES_AT_MOST]]
     sight = VALUES_IN_SIGHT if len(shown) > VALUES_IN_SIGHT + 2 else len(shown)  # one or two are not worth a click
     return {
         "where": cell(row.get("where"), 120),
@@ -176,6 +182,10 @@ def _worst(row: View, order: dict[str, int]) -> View:
         "more": shown[sight:],
         "left": len(values) - len(shown),
     }
+
+
+def _value(name: str, value: str) -> View:
+    return {"name": clip(name, 80), "value": value, "long": max(len(name), len(value)) > LONG_VALUE}
 
 
 def _answer(value: Any) -> str:

@@ -79,8 +79,9 @@ def _difference(found: View) -> Figure | None:
     relative = finite(found.get("relative"))
     part = "" if relative is None else f" It is {share(abs(relative))} of the baseline’s score."
     caption = (
-        f"The dot is the difference in {metric} between {network} and {baseline}, counted so that right of zero {network} is "
-        f"better; the line is its 95 % interval.{part} If the line crosses zero, chance alone could explain the difference."
+        f"The dot is the difference in {metric} between {network} and {baseline}, counted so that right of zero "
+        f"{network} is better; the line is its 95 % interval.{part} If the line crosses zero, chance alone could "
+        "explain the difference."
     )
     wide, narrow = (
         difference(estimate, better=network, worse=baseline, label=label, width=width) for width in (WIDE, NARROW)

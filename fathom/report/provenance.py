@@ -29,7 +29,7 @@ def columns(result: View) -> View | None:
 
 def _column(column: View) -> View:
     return {
-        "name": column["name"],
+        "name": clip(column["name"], 200),
         "role": words(column, "role") or "input",
         "modality": words(column, "modality"),
         "confidence": share(column.get("confidence")),
@@ -82,11 +82,16 @@ def split(result: View) -> View | None:
         return None
     return {
         "parts": parts,
-        "how": sentence(words(found, "how")),
+        "how": _how(words(found, "how")),
         "fingerprint": words(found, "fingerprint"),
         "looks": looks,
         "looks_total": plural(len(looks), "look"),
     }
+
+
+def _how(clause: str) -> str:
+    """Say how the rows were parted; ``by a hash of each row`` becomes a sentence."""
+    return sentence(f"the rows were parted {clause}" if clause.startswith("by ") else clause)
 
 
 def settings(result: View) -> View | None:

@@ -1,7 +1,7 @@
 """How the report writes quantities: numbers, shares, times and sizes, for people.
 
-Every function takes what ``result.json`` holds, ``None`` and numbers that are not finite included. A space between a number and
-its unit never breaks.
+Every function takes what ``result.json`` holds, ``None`` and numbers that are not finite included. A space between a
+number and its unit never breaks.
 """
 
 import math
@@ -11,6 +11,7 @@ from typing import Any
 
 NOTHING = "–"
 SPACE = "\u00a0"
+_UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -45,8 +46,12 @@ def number(value: Any, digits: int = 4) -> str:
 
 
 def together(values: Sequence[Any], digits: int = 4, *, like: float | None = None) -> tuple[str, ...]:
-    """Write numbers that belong together with equally many decimals: as many as ``like``, or the largest of them, needs.
+    """Write numbers that belong together with equally many decimals: as many as ``like``, or the largest, needs.
 
+    From a hundred million on they are written in millions (M), billions (B) or trillions (T).
+
+    >>> together([706_230_000, 95_000_000]), together([-0.31, -0.00001])
+    (('706.2M', '95.0M'), ('−0.3100', '0.0000'))
     >>> together([0.8712, 0.85, 0.8901]), together([0.5, None]), together([0.0385], like=0.94)
     (('0.8712', '0.8500', '0.8901'), ('0.5000', '–'), ('0.0385',))
     """
@@ -54,8 +59,9 @@ def together(values: Sequence[Any], digits: int = 4, *, like: float | None = Non
     largest = max((abs(value) for value in known if value is not None), default=0.0) if like is None else abs(like)
     if _needs_exponent(largest):
         return tuple(number(value, digits) for value in values)
-    decimals = _decimals(largest, digits)
-    return tuple(NOTHING if value is None else _minus(f"{value:,.{decimals}f}") for value in known)
+    unit, letter = next(((unit, letter) for unit, letter in _UNITS if largest >= 1e8 and largest >= unit), (1.0, ""))
+    decimals = _decimals(largest / unit, digits)
+    return tuple(NOTHING if value is None else _minus(f"{value / unit:,.{decimals}f}{letter}") for value in known)
 
 
 def interval(low: str, high: str) -> str:
@@ -89,7 +95,7 @@ def compact(value: float) -> str:
     """
     if _needs_exponent(value):
         return _exponent(value)
-    for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+    for unit, letter in _UNITS:
         if abs(value) >= max(unit, 1e4):
             return _minus(f"{value / unit:,.10g}") + letter
     return _minus(f"{value:,.10g}")
@@ -195,4 +201,5 @@ def _strip(text: str) -> str:
 
 
 def _minus(text: str) -> str:
-    return text.replace("-", "−")
+    """Write a true minus sign, and none in front of what was rounded to zero."""
+    return text.replace("-", "−") if text.strip("-0.") else text.lstrip("-")

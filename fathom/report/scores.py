@@ -127,8 +127,8 @@ def _figure(result: View, scored: list[tuple[View, View]], metrics: list[str], l
     label = f"{titled(name)}, test rows ({'lower' if metrics[0] in lower else 'higher'} is better)"
     wide, narrow = (rows_of_estimates(drawn, label=label, width=width) for width in (WIDE, NARROW))
     caption = (
-        f"{titled(name)} of every model on the test rows with its 95 % interval; further {side} is better. Filled dots are networks, "
-        "open ones baselines."
+        f"{titled(name)} of every model on the test rows with its 95 % interval; further {side} is better. "
+        "Filled dots are networks, open ones baselines."
     )
     return Figure(wide, narrow, caption)
 
@@ -169,7 +169,8 @@ def _ending(found: View) -> str:
 
 
 def _primary(result: View) -> str:
-    return metric_name(words(result, "verdict", "metric") or "metric")
+    metric = words(result, "verdict", "metric")
+    return metric_name(metric) if metric in mapping(result, "metrics") else "metric"
 
 
 def _curves(epochs: list[View], best: float | None) -> list[Figure]:
@@ -185,8 +186,8 @@ def _curves(epochs: list[View], best: float | None) -> list[Figure]:
     if shown:
         wide, narrow = (losses(shown, best_epoch=best, label="loss", width=width) for width in (WIDE, NARROW))
         caption = (
-            f"Loss after each of {plural(len(epochs), 'epoch')}, on the training and on the validation rows. Where the validation "
-            "line rises while the training line falls, the network begins to learn its rows by heart."
+            f"Loss after each of {plural(len(epochs), 'epoch')}, on the training and on the validation rows. Where the "
+            "validation line rises while the training line falls, the network begins to learn its rows by heart."
         )
         figures.append(Figure(wide, narrow, caption))
     rate = _curve(epochs, "learning_rate", "", "quiet")

@@ -1,4 +1,4 @@
-"""How the report writes words: strange characters made visible, long texts clipped, lists and dates as people write them."""
+"""How the report writes words: strange characters made visible, long texts clipped, lists and dates in plain words."""
 
 import json
 import unicodedata
@@ -54,25 +54,25 @@ def clip(text: Any, limit: int) -> str:
 
 
 def fit(text: Any, places: int) -> str:
-    """Return text that is at most ``places`` narrow characters wide; wide characters (CJK, emoji) count twice.
+    """Return text that is at most ``places`` average characters wide; those of CJK and emoji count twice.
 
     >>> fit("number_of_bedrooms", 10), fit("寝室の数", 5)
-    ('number_of…', '寝室…')
+    ('number_o…', '寝室…')
     """
     text = str(text)
-    used, kept = 0, ""
-    for character in text[: places + 1]:
+    used, kept = 0.0, ""
+    for character in text[: 3 * places]:  # combining characters take no place, but they shall not be endless
         used += _width(character)
         if used <= places - 1:
             kept += character
-    return text if used <= places and len(text) <= places else kept.rstrip("\u200d ") + "…"
+    return text if used <= places and len(text) <= 3 * places else kept.rstrip("\u200d ") + "…"
 
 
 def cell(value: Any, limit: int = 240) -> str:
     """Write any JSON value as a table cell shows it.
 
-    >>> cell(1984), cell("nurse"), cell(None), cell(True), cell(["a", "é"]), cell({"a": 1})
-    ('1984', 'nurse', '–', 'yes', 'a, é', '{"a": 1}')
+    >>> cell(1984), cell("nurse"), cell(None), cell(True), cell(["a", "é"]), cell({"a": 1, "b": None})
+    ('1984', 'nurse', '–', 'yes', 'a, é', 'a: 1, b: –')
     """
     if value is None or value in ([], {}):
         return NOTHING
@@ -80,9 +80,15 @@ def cell(value: Any, limit: int = 240) -> str:
         return "yes" if value else "no"
     if isinstance(value, Real):
         return plain(float(value))
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return clip(", ".join(value), limit)
+    if isinstance(value, list) and all(_flat(item) for item in value):
+        return clip(", ".join(map(cell, value)), limit)
+    if isinstance(value, dict) and all(map(_flat, value.values())):
+        return clip(", ".join(f"{name}: {cell(item)}" for name, item in value.items()), limit)
     return clip(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), limit)
+
+
+def _flat(value: Any) -> bool:
+    return value is None or isinstance(value, str | Real)
 
 
 def listing(names: Sequence[str], limit: int = 3) -> str:
@@ -139,7 +145,9 @@ def moment(text: Any) -> str:
     return f"{when.day} {when:%B} {when.year}, {when:%H:%M} UTC"
 
 
-def _width(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+def _width(character: str) -> float:
+    if unicodedata.combining(character) or character == "\u200d":
+        return 0.0
+    if character in "mwMW@%":
+        return 1.45
+    return 2.0 if unicodedata.east_asian_width(character) in "WF" else 1.0

@@ -23,7 +23,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize(
-    ("trunk", "encoder"), itertools.product(["tabm", "mlp", "transformer"], ["piecewise", "periodic"])
+    ("trunk", "encoder"), [*itertools.product(["tabm", "mlp", "transformer"], ["piecewise", "periodic"])]
 )
 def test_torch_and_onnx_runtime_agree_on_every_row_even_hostile_ones(flights, trunk, encoder):
     import torch

@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from fathom.data.hostile import hostile
 from fathom.data.modalities import MODALITIES, by_name, category, contract, identifier, number, yes_no
-from fathom.data.modalities.checking import FUNCTIONS, each_problem, hostile, problems
+from fathom.data.modalities.checking import FUNCTIONS, each_problem, problems
 from fathom.errors import OptionError
 
 

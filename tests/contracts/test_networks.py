@@ -48,7 +48,7 @@ def every_plan():
         yield NetworkPlan(SCALARS + CODES, (PRICE, GRADE), trunk.NAME, 8, SMALL[trunk.NAME], {"scalar": scalar.NAME})
 
 
-@pytest.fixture(params=every_plan(), ids=lambda plan: f"{plan.trunk}-{plan.encoders['scalar']}")
+@pytest.fixture(params=[*every_plan()], ids=lambda plan: f"{plan.trunk}-{plan.encoders['scalar']}")
 def network(request):
     torch.manual_seed(0)
     return Network(request.param)

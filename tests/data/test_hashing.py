@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fathom.data import hashing
@@ -22,6 +22,7 @@ SALTED = [6098228235598861357]
 texts = st.lists(st.one_of(st.none(), st.text(max_size=30)), max_size=40)
 
 
+@settings(deadline=None)
 @given(cells=texts)
 def test_strings_hash_alike_when_equal_and_only_then(cells: list[str | None]) -> None:
     hashes = hash_values(pa.array(cells, pa.string())).tolist()
@@ -29,6 +30,7 @@ def test_strings_hash_alike_when_equal_and_only_then(cells: list[str | None]) ->
     assert len(pairs) == len(set(cells)) == len(set(hashes))
 
 
+@settings(deadline=None)
 @given(cells=texts, start=st.integers(0, 40), size=st.integers(0, 40), width=st.integers(1, 9))
 def test_a_cell_hashes_alike_in_every_slice_type_and_working_size(
     cells: list[str | None], start: int, size: int, width: int
@@ -132,8 +134,10 @@ def test_sums_of_equal_letters_do_not_collide() -> None:
     assert len(set(hash_values(pa.array(words)).tolist())) == len(words)
 
 
-def test_twenty_megabytes_of_text_are_hashed_in_a_second() -> None:
-    column = pa.array([f"{number:020}" for number in range(200_000)])
+def test_ten_megabytes_of_text_are_hashed_in_a_second() -> None:
+    column = pa.array(
+        [f"{number:020}" for number in range(200_000)]
+    )  # 4 MB; an idle core takes a tenth of the time allowed
     start = time.process_time()
     hash_values(column)
-    assert time.process_time() - start < 0.2 * 2  # 4 MB, with as much again for a busy machine
+    assert time.process_time() - start < 0.4

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fathom.data.numerals import PLAIN, Form, count_digits, find_form, is_torn, parse, pattern, write_column
@@ -28,11 +28,13 @@ decimals = st.decimals(min_value=-(10**12), max_value=10**12, allow_nan=False, a
 )
 
 
+@settings(deadline=None)
 @given(number=decimals, form=st.sampled_from(FORMS))
 def test_a_number_written_in_any_form_is_read_back_exactly(number: float, form: Form) -> None:
     assert parse(pa.array([form.write(number, 4)]), form)[0] == float(f"{number:.4f}")
 
 
+@settings(deadline=None)
 @given(numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
 def test_every_float_is_read_back_to_the_last_bit(numbers: list[float]) -> None:
     text = pa.array([repr(number) for number in numbers])
@@ -41,6 +43,7 @@ def test_every_float_is_read_back_to_the_last_bit(numbers: list[float]) -> None:
     assert parse(among_words)[:-1].tolist() == numbers
 
 
+@settings(deadline=None)
 @given(text=st.text(alphabet="0123456789.,'+-−eE $€%\u00a0\u202ffnaiINF٣x", max_size=12), form=st.sampled_from(FORMS))
 def test_any_text_is_a_number_or_none_and_its_neighbours_do_not_matter(text: str, form: Form) -> None:
     alone = parse(pa.array([text]), form)

@@ -13,8 +13,6 @@ what ``fathom.data.modalities.contract`` promises. It looks at modalities of the
 """
 
 import dataclasses
-import datetime
-import decimal
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,6 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fathom.data.hostile import WORST_TEXT, hostile
 from fathom.data.modalities.contract import Features, Modality, Role
 from fathom.errors import OptionError, TableError
 from fathom.shapes import FLAT, Shape
@@ -44,56 +43,6 @@ FUNCTIONS = (
     "show",
     "sample",
 )
-_WORST = (
-    "1e400",
-    "-1e400",
-    "99999999999999999999",
-    "inf",
-    "nan",
-    "",
-    " ",
-    "🙂",
-    "a\0b",
-    "\0",
-    "שלום עולם",
-    "a\nb",
-    "31.02.2020",
-    "%",
-    "-",
-    "+",
-)
-
-
-def hostile() -> dict[str, pa.Array]:
-    """Return the worst that a table can hold, by name: each must be encoded, never NaN, never an error."""
-    moments = pa.array([0, 2**63 - 1, -(2**63) + 1, None])
-    return {
-        "nulls without a type": pa.nulls(3),
-        "null strings": pa.nulls(3, pa.string()),
-        "null numbers": pa.nulls(3, pa.float64()),
-        "no rows": pa.array([], pa.string()),
-        "no rows of numbers": pa.array([], pa.float64()),
-        "empty strings": pa.array(["", "", ""]),
-        "strange strings": pa.array([*_WORST, None]),
-        "a string of a megabyte": pa.array(["x" * 1_000_000, "9" * 1_000_000]),
-        "floats without end": pa.array([np.inf, -np.inf, np.nan, 1.7e308, -1.7e308, 5e-324, None]),
-        "small floats": pa.array(np.array([1.5, np.nan], np.float16)),
-        "large whole numbers": pa.array([2**63 - 1, -(2**63), None]),
-        "larger whole numbers": pa.array([2**64 - 1, 0], pa.uint64()),
-        "decimals": pa.array([decimal.Decimal("99999999999999999999.50"), None]),
-        "truths": pa.array([True, False, None]),
-        "dates": pa.array([datetime.date(1, 1, 1), datetime.date(9999, 12, 31), None]),
-        "days without end": pa.array([2**31 - 1, -(2**31)], pa.int32()).cast(pa.date32()),
-        "moments without end": moments.cast(pa.timestamp("s")),
-        "moments with a zone": moments.cast(pa.timestamp("us", "UTC")),
-        "times": pa.array([datetime.time(23, 59, 59), None]),
-        "durations": moments.cast(pa.duration("ns")),
-        "a dictionary": pa.array(["yes", None, "3", "yes"]).dictionary_encode(),
-        "views": pa.array(["yes", None, "3"]).cast(pa.string_view()),
-        "lists": pa.array([[1], None, []]),
-        "records": pa.array([{"a": 1}, None]),
-        "bytes": pa.array([b"\xff\xfe", b"3", None]),
-    }
 
 
 def problems(module: Modality) -> list[str]:
@@ -205,7 +154,7 @@ def _encoding(module: Modality) -> Iterator[str]:
         yield from _encoded(module, role, state, values, "the sample")
         for name, worst in hostile().items():
             yield from _encoded(module, role, state, worst, name)
-        text = pa.concat_arrays([values.cast(pa.string()), pa.array([*_WORST, None])])
+        text = pa.concat_arrays([values.cast(pa.string()), pa.array([*WORST_TEXT, None])])
         yield from _same_by_row(partial(module.encode, state), text, "encode")
 
 
@@ -264,7 +213,7 @@ def _hand_made_features(module: Modality) -> Iterator[str]:
         for name, column in columns.items():
             made = module.features(state, column)
             yield from _feature_matrix(made, len(column), name)
-        text = pa.concat_arrays([values.cast(pa.string()), pa.array([*_WORST, None])])
+        text = pa.concat_arrays([values.cast(pa.string()), pa.array([*WORST_TEXT, None])])
         yield from _same_by_row(partial(_matrix, module, state), text, "features")
 
 
@@ -349,4 +298,4 @@ _CHECKS = (
     _showing,
 )
 
-__all__ = ["FUNCTIONS", "each_problem", "hostile", "problems"]
+__all__ = ["FUNCTIONS", "each_problem", "problems"]

@@ -79,10 +79,16 @@ def _claim_whole(words: pa.Array) -> Claim:
     lengths = pc.unique(pc.utf8_length(words))
     if any(start <= low and high <= end for start, end in YEARS):
         return Claim(0.1, "all cells differ, but they may be years")
-    if high < 2.0**53 and (steps == steps[0]).all():
-        return Claim(0.97, f"row numbers: all {len(words):,} cells differ by {abs(steps[0]):.0f} from the one before")
+    # Other regular steps are rather a time or a scale.
+    if high < 2.0**53 and abs(steps[0]) == 1 and (steps == steps[0]).all():
+        return Claim(0.97, f"row numbers: all {len(words):,} cells differ by 1 from the one before")
     if high - low == len(words) - 1 and high < 2.0**53:
         return Claim(0.96, f"row numbers: each number from {low:.0f} to {high:.0f} once, in another order")
+    # The training rows of a numbered table are its numbers with gaps. Amounts that fill half of their range never differ all.
+    if high - low < 2 * len(words) and high < 2.0**53:
+        return Claim(
+            0.96, f"row numbers: all {len(words):,} cells differ and fill {low:.0f} to {high:.0f} but for gaps"
+        )
     if len(lengths) == 1 and lengths[0].as_py() > 1 and pc.any(pc.starts_with(words, "0")).as_py():
         return Claim(
             0.9, f"all {len(words):,} cells differ and are codes written in digits, such as {words[0].as_py()}"

@@ -176,7 +176,7 @@ def learn(values: pa.Array, role: Role = "input") -> State:
     if not len(distinct):  # a column without any value, which nothing can be learned of
         distinct, counts = np.zeros(1), np.ones(1, np.int64)
     target = role == "target"
-    mean, deviation = scaling.mean_and_deviation(numbers[np.isfinite(numbers)])
+    mean, deviation = scaling.mean_and_deviation(np.clip(numbers[np.isfinite(numbers)], distinct[0], distinct[-1]))
     chosen = scaling.spread(counts, 0 if target else scaling.LANDMARKS)
     landmarks, scores = distinct[chosen], scaling.normal_scores(counts, chosen)
     encoded = (distinct - mean) / deviation if target else scaling.forth(distinct, landmarks, scores)
@@ -226,7 +226,8 @@ def decode(state: State, answer: npt.NDArray[Any]) -> pa.Array:
     """Turn scalars ``(row,)`` back into numbers."""
     scalars = np.asarray(answer, np.float64).reshape(len(answer))
     if state.transform == "standard":
-        return pa.array(scalars * state.deviation + state.mean)
+        with np.errstate(over="ignore"):
+            return pa.array(np.nan_to_num(scalars * state.deviation + state.mean))
     return pa.array(scaling.back(scalars, state.landmarks, state.scores))
 
 

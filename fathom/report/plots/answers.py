@@ -141,8 +141,8 @@ def _row_counts(bins: Sequence[Bin], frame: Frame) -> str:
 def confusion(classes: Sequence[str], counts: Sequence[Sequence[float]]) -> str:
     """Draw the confusion matrix with its numbers: a row per true class, a column per predicted class.
 
-    A cell is as strong as its share of the true class: the diagonal, where both agree, in the network's colour, mistakes in
-    the other one.
+    A cell is as strong as its share of the true class: the diagonal, where both agree, in the network's colour,
+    mistakes in the other one.
     """
     cell = 96.0 if len(classes) <= 3 else 64.0 if len(classes) <= 6 else 46.0
     names = min(max(map(len, classes), default=1), 16) * CHARACTER

@@ -19,7 +19,7 @@ class Curve:
 
 
 def losses(curves: Sequence[Curve], *, best_epoch: float | None, label: str, width: float) -> str:
-    """Draw losses over epochs; the best epoch is marked. Losses that fall more than thirtyfold get a logarithmic scale."""
+    """Draw losses over epochs and mark the best one. Losses that fall more than thirtyfold get a logarithmic scale."""
     height = 250.0 if width < 500 else 290.0
     frame, logarithmic = _frame(curves, width, height, right=78, top=34, bottom=46)
     note = f"{label} (logarithmic)" if logarithmic else label

@@ -1,7 +1,7 @@
 """The few marks that every plot is made of, as SVG text: axes, line, dots, bars, whiskers.
 
-Places are in pixels from the top left corner, before the page scales the picture. Colours are never named here: a mark carries
-a class (``network``, ``baseline``, ``quiet`` …) that ``style.css`` colours for light, dark and paper.
+Places are in pixels from the top left corner, before the page scales the picture. Colours are never named here: a mark
+carries a class (``network``, ``baseline``, ``quiet`` …) that ``style.css`` colours for light, dark and paper.
 
 The choice of round ticks follows P. Heckbert, "Nice Numbers for Graph Labels", Graphics Gems (1990), page 61.
 """
@@ -19,7 +19,7 @@ CHARACTER = 6.6  # width of an average character of a 12-pixel label, in pixels
 
 @dataclass(frozen=True)
 class Scale:
-    """A straight or logarithmic way from values to pixels; ``start`` and ``end`` are the pixels of ``low`` and ``high``.
+    """A straight or logarithmic way from values to pixels: ``low`` lies at ``start``, ``high`` at ``end``.
 
     >>> Scale(0, 10, start=40, end=140).place(5)
     90.0
@@ -121,7 +121,7 @@ def axes(
     x_ticks: Sequence[float] = (),
     y_ticks: Sequence[float] = (),
 ) -> str:
-    """Draw grid lines, tick labels and axis labels; the label of the y axis stands above the plot, where it can be read."""
+    """Draw grid lines, ticks and axis labels; the label of the y axis stands above the plot, where it can be read."""
     left, right, bottom, top = frame.x.start, frame.x.end, frame.y.start, frame.y.end
     grid, labels = [], []
     for tick in x_ticks:
@@ -163,7 +163,7 @@ def bars(boxes: Iterable[tuple[float, float, float, float]], kind: str) -> str:
 
 
 def whiskers(spans: Iterable[tuple[float, float, float]], kind: str, *, upright: bool = False, cap: float = 4) -> str:
-    """Draw intervals with caps, each ``(low, high, across)`` in pixels: lying at height ``across``, or upright at x ``across``."""
+    """Draw intervals with caps, each ``(low, high, across)`` in pixels: lying at height ``across``, or upright."""
     path = ""
     for low, high, across in spans:
         a, b, near, far, middle = map(pixel, (low, high, across - cap, across + cap, across))
