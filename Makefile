@@ -33,13 +33,13 @@ format: $(READY)
 	$(BIN)/python dev/house.py --write
 
 bench: $(READY)  ## eight real tables
-	$(BIN)/python bench/tables.py
+	$(BIN)/python -m bench.tables
 
 bench-verdict: $(READY)  ## 160 planted tables whose true verdict is known
-	$(BIN)/python bench/verdict.py
+	$(BIN)/python -m bench.verdict
 
 bench-scale: $(READY)  ## 1e4, 1e5 and 1e6 rows
-	$(BIN)/python bench/scale.py
+	$(BIN)/python -m bench.scale
 
 screenshots: $(READY)
 	$(BIN)/python docs/screenshots.py

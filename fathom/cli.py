@@ -246,15 +246,14 @@ def _run() -> int:
     except FathomError as error:
         print(f"fathom: {error}", file=sys.stderr)
         return MISTAKE
-    except KeyboardInterrupt:
+    except SystemExit as ended:  # typer turns Ctrl-C into this code
+        if ended.code != INTERRUPTED:
+            raise
         print(
             "\nfathom: stopped. Nothing was left half-written; the same command starts again with the same split of the rows.",
             file=sys.stderr,
         )
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has seen enough
-        sys.stderr.close()
-        return 0
     except MemoryError:
         print("fathom: memory ran out. Fit fewer rows or columns, or use a machine with more memory.", file=sys.stderr)
         return MISTAKE

@@ -40,10 +40,10 @@ def choose(
     """Try ``settings`` in order and return the one with the lowest loss; the first of equals wins.
 
     ``attempt`` returns a loss and a result. The first setting is always tried; no new one is begun after ``seconds``, nor
-    when the last ``patience`` settings were all worse than the best.
+    after more than ``patience`` settings in a row that were no better than the best.
 
     >>> choose([3, 2, 1, 0, -1, -2], lambda x: (x * x, str(x)), patience=1)
-    Choice(setting=0, result='0', loss=0.0, tried=5)
+    Choice(setting=0, result='0', loss=0.0, tried=6)
     """
     start = monotonic()
     best: Choice[Setting, Result] | None = None

@@ -27,8 +27,7 @@ from fathom.data.modalities.contract import Features
 LIMIT = 5.0  # of our own choice, in standard deviations; 1 in 1.7 million of a bell curve lies beyond
 MOST_CATEGORIES = 50  # per feature
 
-# A bell curve holds 90 % within ±1.645 and 98 % within ±2.326 standard deviations.
-_SPREADS = ((5.0, 95.0, 2 * 1.6449), (1.0, 99.0, 2 * 2.3263))
+_INNER = 1.6449  # a bell curve holds 90 % within this many standard deviations
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -58,12 +57,11 @@ def _middle_and_scale(values: Matrix) -> tuple[float, float]:
     if len(values) == 0:
         return 0.0, 0.0
     middle = float(np.median(values))
-    for low, high, deviations in _SPREADS:  # mostly one value: widen, at last take the standard deviation
-        spread = float(np.subtract(*np.percentile(values, [high, low]))) / deviations
-        if spread > 0:
-            break
-    else:
-        spread = float(np.std(values))
+    spread = float(np.subtract(*np.percentile(values, [95.0, 5.0]))) / (2 * _INNER)
+    others = values[values != middle]
+    if spread == 0 and len(others):  # mostly one value: what remains sets the scale
+        with np.errstate(over="ignore"):
+            spread = float(np.percentile(np.abs(others - middle), 90.0)) / _INNER
     return middle, 1.0 / spread if 0 < spread < np.inf and 1.0 / spread < np.inf else 0.0
 
 

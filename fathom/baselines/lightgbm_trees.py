@@ -35,6 +35,7 @@ Grown = tuple[Any, int]  # the booster, and the rounds after which it answered b
 
 # Bits of the text format's decision_type: include/LightGBM/tree.h.
 IS_CATEGORY, DEFAULT_LEFT, MISSING_SHIFT, MISSING_IS_ZERO, MISSING_IS_NAN = 1, 2, 2, 1, 2
+SMALLEST = float(np.float32(1e-35))  # kZeroThreshold in its meta.h: a number no further from 0 is taken for 0
 
 
 def available() -> bool:
@@ -170,6 +171,8 @@ def _tree(block: str, target: int, features: npt.NDArray[Any]) -> tree_arrays.Tr
     missing_kind = (decision >> MISSING_SHIFT) & 3
     if (missing_kind == MISSING_IS_ZERO).any():
         raise AssertionError("LightGBM was not asked to take zeros for missing values, yet its trees do.")
+    # A number at the edge of what LightGBM takes for 0 lies above the threshold there, not on it.
+    threshold = np.where(threshold == -SMALLEST, np.nextafter(-SMALLEST, -np.inf), threshold)
     # Where training rows lacked no value, LightGBM takes NaN for 0.
     missing = np.where(missing_kind == MISSING_IS_NAN, (decision & DEFAULT_LEFT) > 0, threshold >= 0.0)
     words = numbers("cat_threshold", np.int64).astype(np.uint32)

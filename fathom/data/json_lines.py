@@ -66,37 +66,41 @@ def read_json_lines(content: Content, *, bad_rows: BadRows = "error", encoding: 
 
 def _arrow_table(content: Content, characters: Characters) -> tuple[pa.Table, Lines] | None:
     """Return the table as Arrow reads it and the line of each row, or None where Arrow may not be faithful."""
-    if _needs_care(content, characters.codec):
+    objects = _lines_with_brackets(content, characters.codec)
+    if not objects:
         return None
     table = _parse(content, characters.codec)
-    if table is None or not table.num_rows or any(_holds_large(column) for column in table.columns):
+    # Arrow also takes two objects on a line, one that runs over lines, and null; the careful reader says what is wrong.
+    if table is None or table.num_rows != objects or any(_holds_large(column) for column in table.columns):
         return None
     lines = np.arange(1, characters.lines + 1, dtype=np.int64)
     if table.num_rows != characters.lines:
         lines = np.setdiff1d(lines, blank_lines(content, characters.codec))
-    # Arrow also takes two objects on a line, or one that runs over lines; the careful reader says what is wrong.
     return (table, lines) if table.num_rows == len(lines) else None
 
 
-def _needs_care(content: Content, codec: str) -> bool:
-    """Say whether the text may hold what Arrow's reader takes without a word, or what would crash it."""
-    carried, depth = b"", 0
+def _lines_with_brackets(content: Content, codec: str) -> int | None:
+    """Count the lines that can hold an object; None if the text may hold what Arrow takes without a word, or crashes on."""
+    carried, depth, last, count = b"", 0, ord("\n"), 0
     for block in text_blocks(content, codec):
         joined = carried + block[:16]
         if any(word in block or word in joined for word in (b"NaN", b"Infinity")):
-            return True
+            return None
         carried = block[-16:]
         marks = np.frombuffer(block.translate(None, _NO_BRACKETS), dtype=np.uint8)
         if not len(marks):
             continue
+        breaks = marks == ord("\n")
+        count += int((~breaks & np.r_[last == ord("\n"), breaks[:-1]]).sum())
+        last = int(marks[-1])
         heights = depth + np.cumsum(_STEPS[marks])
-        ends = np.maximum.accumulate(np.where(marks == ord("\n"), np.arange(len(marks)), -1))
+        ends = np.maximum.accumulate(np.where(breaks, np.arange(len(marks)), -1))
         # Brackets inside strings count as well: each line begins anew, so that they cannot add up.
         nested = heights - np.where(ends >= 0, heights[ends], 0)
         if int(nested.max()) > _DEPTH:
-            return True
+            return None
         depth = int(nested[-1])
-    return False
+    return count
 
 
 def _parse(content: Content, codec: str) -> pa.Table | None:

@@ -35,6 +35,12 @@ def numbers(matrix, values, classes=0, weights=None):
     return Features(matrix, names, (0,) * len(names)), Truth(np.asarray(values), classes, weights)
 
 
+@pytest.fixture(autouse=True)
+def few_rounds(monkeypatch):
+    """Let trees stop early: what is tried here does not need hundreds of them."""
+    monkeypatch.setattr(boosting, "MOST_ROUNDS", 60)
+
+
 def rows_of(table, rows):
     features, truth = table
     return Features(features.matrix[rows], features.names, features.sizes), part(truth, rows)

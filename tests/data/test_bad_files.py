@@ -66,7 +66,10 @@ def test_a_name_that_names_no_file_gets_the_nearest_one():
     assert message("homes.csv/a") == "There is no file homes.csv/a: homes.csv is no folder."
     assert message("*.tsv") == "No file matches '*.tsv'. The folder . holds homes.csv."
     assert message("n*/*.tsv") == "No file matches 'n*/*.tsv'."
-    assert message("a**/x") == "'a**/x' cannot be read as a glob: Invalid pattern: '**' can only be an entire path component."
+    assert (
+        message("a**/x")
+        == "'a**/x' cannot be read as a glob: Invalid pattern: '**' can only be an entire path component."
+    )
     assert message("") == "The name of the table is empty. Give a file, a glob such as 'data/*.csv', or '-'."
     assert message("a\0b") == "'a\\x00b' is not the name of a file: it holds a NUL character."
     assert message("x" * 300) == f"{'x' * 200} cannot be opened: File name too long."
@@ -99,7 +102,10 @@ def test_a_file_that_may_not_be_read_is_refused(folder):
         said = message(str(folder / "homes.csv"))
     finally:
         os.seteuid(user)
-    assert said == f"{folder}/homes.csv may not be read: permission denied. Ask its owner, or run as a user who may read it."
+    assert (
+        said
+        == f"{folder}/homes.csv may not be read: permission denied. Ask its owner, or run as a user who may read it."
+    )
 
 
 @pytest.mark.parametrize(
@@ -176,7 +182,11 @@ def test_a_parquet_file_that_says_it_is_larger_than_the_memory_is_refused(monkey
 
 
 def test_every_single_flipped_byte_of_a_typed_file_is_read_or_refused():
-    for name, data in (("t.parquet", parquet_bytes()[:600]), ("t.parquet", parquet_bytes()), ("t.arrow", arrow_bytes())):
+    for name, data in (
+        ("t.parquet", parquet_bytes()[:600]),
+        ("t.parquet", parquet_bytes()),
+        ("t.arrow", arrow_bytes()),
+    ):
         for place in range(0, len(data), 97):
             changed = bytearray(data)
             changed[place] ^= 0xFF

@@ -129,7 +129,9 @@ def test_typed_files_keep_their_types_but_for_dictionaries_and_large_strings(nam
         with make(name, frame().schema) as writer:
             writer.write_table(frame())
     table = read(name)
-    assert [kind if not pa.types.is_list(kind) else pa.list_(kind.value_type) for kind in table.arrow.schema.types] == PLAIN
+    assert [
+        kind if not pa.types.is_list(kind) else pa.list_(kind.value_type) for kind in table.arrow.schema.types
+    ] == PLAIN
     assert table.arrow.to_pylist() == frame().to_pylist()
     assert table.where(1) == f"{name}, row 2"
     packed = write("packed", gzip.compress(Path(name).read_bytes()))
@@ -227,7 +229,9 @@ def test_options_are_honoured_or_refused():
     assert read(write("a.txt", b"a:b\n1:2\n"), delimiter=":").names == ("a", "b")
     assert read(write("a.tsv", b"a\tb\n1\t2\n"), delimiter="\\t").decisions[1] == "Delimiter: tab, as given."
     assert read(write("l.csv", b"a,b\n1,\xe9\n"), encoding="cp1251").column("b").to_pylist() == ["й"]
-    assert message("a.csv", bad_rows="skp") == "bad_rows='skp' is unknown. Did you mean 'skip'? It is 'error' or 'skip'."
+    assert (
+        message("a.csv", bad_rows="skp") == "bad_rows='skp' is unknown. Did you mean 'skip'? It is 'error' or 'skip'."
+    )
     assert message("a.csv", delimiter="::") == (
         "delimiter='::' cannot separate cells: one ASCII character is needed, and no quote or line break. "
         "Usual ones are ',', ';', '|' and 'tab'."

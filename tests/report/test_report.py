@@ -433,10 +433,7 @@ def test_hostile_names_and_values_are_shown_and_never_obeyed():
     assert not page.count("img") and not page.count("b")
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
     assert "<script>alert(1)</script>" in page.text, "shown as text"
-    assert (
-        "{{7*7}} {% raw %}" in page.text
-        and "49" not in page.text.replace("49.", "").replace("149", "").split("Columns that")[0]
-    )
+    assert page.text.count("{{7*7}} {% raw %}") > 30, "shown, not worked out"
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
     assert "nul␀ bell␇ ⟨U+D800⟩ half" in page.text and "⟨U+202E⟩gnp.exe reversed" in page.text
     assert "寝室の数 👩‍👩‍👧‍👦 مرحبا" in page.text, "any script is shown as it is"

@@ -1,0 +1,166 @@
+"""The command line as a person meets it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import fathom
+from fathom import sealing
+from fathom.data.writing import write
+from tests.conftest import FLIGHTS, ROOT
+
+PYTHON = [sys.executable, "-m", "fathom"]
+
+
+def test_a_fit_prints_what_it_found_and_leaves_a_run(flights, command, tmp_path):
+    write(flights, tmp_path / "some.csv")
+    outcome = command("fit", "some.csv", "-t", "late", "--effort", "quick", "--epochs", 2, "--keep", "network")
+    assert outcome.code == 0
+    run = tmp_path / "runs" / "some-1"
+    assert {path.name for path in run.iterdir()} == {
+        "result.json",
+        "report.html",
+        "bundle",
+        "looks.json",
+        "test_rows.npy",
+    }
+    result = json.loads((run / "result.json").read_text())
+    said = " ".join(outcome.out.split())
+    assert result["verdict"]["sentence"] in said
+    for model in result["models"]:
+        assert model["name"] in said
+    for column in result["columns"]:
+        assert column["name"] in said
+    assert "fathom predict runs/some-1/bundle NEW_ROWS.csv -o predictions.csv" in said
+    assert outcome.err.splitlines()[0].startswith("Reading: 1,500 rows, 18 columns (")
+    assert result["command"] == "fathom fit some.csv -t late --effort quick --epochs 2 --keep network"
+    assert "\x1b[" not in outcome.out + outcome.err
+
+
+def test_predict_reads_and_writes_every_format_and_the_pipe(late_run, flights, command, tmp_path):
+    rows = flights.take(range(20))
+    expected = fathom.load(late_run).predict(rows).to_pylist()
+    for ending in ("csv", "tsv", "parquet", "arrow", "jsonl"):
+        write(rows, tmp_path / f"rows.{ending}")
+        outcome = command("predict", late_run, f"rows.{ending}", "-o", f"out.{ending}")
+        assert outcome.code == 0, outcome.err
+        found = fathom.read(tmp_path / f"out.{ending}").to_pylist()
+        assert [row["late"] for row in found] == [row["late"] for row in expected]
+        assert float(found[3]["late=yes"]) == pytest.approx(expected[3]["late=yes"])
+    with (tmp_path / "rows.csv").open("rb") as piped:
+        done = subprocess.run(
+            [*PYTHON, "predict", late_run, "-"], stdin=piped, capture_output=True, text=True, timeout=60, check=True
+        )
+    assert done.stdout.splitlines()[0] == '"late","late_probability","late=no","late=yes"'
+    assert len(done.stdout.splitlines()) == 21
+
+
+def test_predicting_rows_with_their_truth_scores_them_and_counts_the_look(late_run, command):
+    before = len(sealing.looks_of(late_run))
+    outcome = command("predict", late_run, FLIGHTS, "-o", "out.csv")
+    assert "These rows hold 'late': log loss 0." in outcome.err
+    assert "of them are sealed test rows" in outcome.err
+    assert len(sealing.looks_of(late_run)) == before + 1
+    command("report", late_run, "-o", "page.html")
+    from pathlib import Path
+
+    assert "scored by predict" in Path("page.html").read_text()
+
+
+def test_the_report_of_a_run_is_built_again(late_run, command, tmp_path):
+    outcome = command("report", late_run, "-o", "again.html")
+    assert (outcome.code, outcome.out) == (0, "again.html\n")
+    page = (tmp_path / "again.html").read_text()
+    verdict = json.loads((late_run / "result.json").read_text())["verdict"]["sentence"]
+    import html
+
+    assert verdict in html.unescape(page)
+    outcome = command("report", "nowhere")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "fathom: There is no nowhere/result.json. Name a folder that fathom fit wrote, for example runs/homes-1.\n",
+    )
+
+
+def test_a_trace_follows_one_row_through_the_real_stations(command):
+    outcome = command("trace", FLIGHTS, "-t", "late", "--row", 7)
+    assert outcome.code == 0
+    with FLIGHTS.open() as file:
+        cells = file.read().splitlines()[7].split(",")
+    for station in (
+        "reading",
+        "splitting",
+        "encoding",
+        "baselines",
+        "network",
+        "trunks/tabm",
+        "heads/category",
+        "training",
+    ):
+        assert station in outcome.out
+    assert f"airline = '{cells[1]}'" in outcome.out
+    outcome = command("trace", FLIGHTS, "-t", "late", "--row", 20_000)
+    assert (outcome.code, outcome.err) == (2, "fathom: There is no row 20000: the table has rows 1 to 10,000.\n")
+
+
+@pytest.mark.parametrize("verb", ["", "fit", "predict", "report", "trace"])
+def test_help_shows_an_example(verb, command):
+    outcome = command(*([verb] if verb else []), "--help")
+    assert outcome.code == 0
+    assert f"fathom {verb or 'fit'} " in outcome.out
+
+
+def test_the_version_is_told(command):
+    assert command("--version").out == f"fathom {fathom.__version__}\n"
+
+
+def test_every_setting_is_an_option_of_fit():
+    from dataclasses import fields
+
+    from fathom.settings import Settings
+
+    shown = subprocess.run(
+        [*PYTHON, "fit", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    for entry in fields(Settings):
+        assert f"--{entry.name.replace('_', '-')}" in shown.stdout, entry.name
+
+
+def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tmp_path):
+    fit = subprocess.Popen(
+        [*PYTHON, "fit", FLIGHTS, "-t", "late", "--effort", "thorough", "--out", tmp_path / "run"],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert fit.stderr is not None
+    for line in fit.stderr:
+        if line.startswith("Fitting simpler models"):
+            break
+    time.sleep(1)
+    fit.send_signal(signal.SIGINT)
+    out, err = fit.communicate(timeout=60)
+    assert fit.returncode == 130
+    assert err.splitlines()[-1] == (
+        "fathom: stopped. Nothing was left half-written; the same command starts again with the same split of the rows."
+    )
+    assert "Traceback" not in err and out == ""
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_help_is_quick():
+    """The claim is 0.3 s on a quiet machine; processor time is what a busy one still tells."""
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([*PYTHON, "--help"], capture_output=True, check=True, timeout=60)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 1.0
