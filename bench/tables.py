@@ -160,7 +160,7 @@ def written(score: Report) -> str:
 def show(name: str, seed: int, report: Report, plain: Report) -> None:
     """Print one fit: every model's scores, the verdict, the time of the stages and the peak of memory."""
     metric = report["verdict"]["metric"]
-    shown = [metric, "accuracy"] if "accuracy" in report["metrics"] else [metric]
+    shown = [metric, "accuracy"] if "accuracy" in report["models"][0]["scores"] else [metric]
     rows = report["rows"]
     print(f"\n{name}, seed {seed}: {rows['train']:,} + {rows['validation']:,} + {rows['test']:,} rows")
     ordered = [*report["models"], {"name": "plain network", "kind": "comparison", **plain}]

@@ -49,14 +49,18 @@ def test_every_command_of_make_that_a_document_names_is_there():
     named = {
         goal
         for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-        for run in re.findall(r"\bmake ((?:[a-z-]+ ?)+)", "\n".join(re.findall(r"`[^`]+`|^make .*$", path.read_text(), re.M)))
+        for run in re.findall(
+            r"\bmake ((?:[a-z-]+ ?)+)", "\n".join(re.findall(r"`[^`]+`|^make .*$", path.read_text(), re.M))
+        )
         for goal in run.split("  ")[0].split()
     }
     assert {"demo", "test", "check"} <= named
     assert named <= goals
 
 
-@pytest.mark.parametrize("document", sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]))
+@pytest.mark.parametrize(
+    "document", sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+)
 def test_every_link_leads_somewhere(document):
     path = ROOT / document
     missing = [target for target in LINK.findall(path.read_text()) if not (path.parent / target).exists()]

@@ -1,6 +1,8 @@
 """A bundle answers rows with NumPy and ONNX Runtime alone: the column code of training, then one graph."""
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +16,26 @@ from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.errors import BundleError
 
-ROWS_AT_ONCE = 16_384  # bounds the memory of a prediction whatever the table's size
+# Both bound the memory of a prediction whatever the table's size: rows that are encoded together, and rows that go through the
+# graph together, few enough for what lies between its nodes to stay in the processor's cache (`make bench-scale`).
+ROWS_AT_ONCE = 16_384
+ROWS_A_RUN = 512
 
 Answers = dict[str, npt.NDArray[np.float64]]
 
 
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Inference:
-    """A description and the ONNX Runtime session that answers for it."""
+    """A description and the ONNX Runtime session that answers for it, on ``threads`` pieces of a table at a time."""
 
     description: Description
     session: Any
+    threads: int = 1
 
     @classmethod
     def open(cls, files: Mapping[str, bytes], modalities: Sequence[Modality], threads: int = 0) -> "Inference":
@@ -34,7 +45,9 @@ class Inference:
         """
         description = Description.from_bytes(files["model.json"], modalities)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = (
+            1  # cores share out rows, which costs less than sharing out every node of the graph
+        )
         options.log_severity_level = 4  # what goes wrong is raised; nothing else is for the user
         name = "network.onnx" if description.kind == "network" else "baseline.onnx"
         try:
@@ -43,21 +56,34 @@ class Inference:
             raise BundleError(
                 f"{name} cannot be run by ONNX Runtime {onnxruntime.__version__}: {error}", file=name
             ) from None
-        return cls(description, session)
+        return cls(description, session, threads or cores())
 
     def answer(self, table: Table) -> Answers:
         """Answer every row: ``{target: (row,) scalars or (row, class) probabilities}``, in encoded units."""
-        slices = [self._slice(table, start) for start in range(0, max(table.rows, 1), ROWS_AT_ONCE)]
-        return {name: np.concatenate([answers[name] for answers in slices]) for name in slices[0]}
+        size = min(ROWS_AT_ONCE, max(ROWS_A_RUN, -(-table.rows // self.threads)))
+        pieces = [
+            Table(table.arrow.slice(start, size), name=table.name) for start in range(0, max(table.rows, 1), size)
+        ]
+        if len(pieces) == 1 or self.threads == 1:
+            answers = [self._piece(piece) for piece in pieces]
+        else:
+            with ThreadPoolExecutor(self.threads) as pool:
+                answers = list(pool.map(self._piece, pieces))
+        return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
-    def _slice(self, table: Table, start: int) -> Answers:
-        piece = Table(table.arrow.slice(start, ROWS_AT_ONCE), name=table.name)
+    def _piece(self, piece: Table) -> Answers:
         inputs = self.inputs(piece)
         if not piece.rows:  # ONNX Runtime 1.31 divides by the number of rows in some kernels, and the process would end
             inputs = {name: np.zeros((1, *array.shape[1:]), array.dtype) for name, array in inputs.items()}
-        answers = self.session.run(None, inputs)
+        runs = [
+            self.session.run(None, {name: array[start : start + ROWS_A_RUN] for name, array in inputs.items()})
+            for start in range(0, max(piece.rows, 1), ROWS_A_RUN)
+        ]
         names = [column.name for column in self.description.targets]
-        return {name: np.asarray(answer, np.float64)[: piece.rows] for name, answer in zip(names, answers, strict=True)}
+        return {
+            name: np.concatenate(answers).astype(np.float64)[: piece.rows]
+            for name, answers in zip(names, zip(*runs, strict=True), strict=True)
+        }
 
     def inputs(self, table: Table) -> dict[str, npt.NDArray[np.generic]]:
         """Return what the graph reads for these rows."""

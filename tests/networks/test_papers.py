@@ -32,6 +32,21 @@ def test_piecewise_linear_embeddings_are_those_of_the_authors():
         torch.testing.assert_close(ours(x).tokens, theirs(x))
 
 
+@pytest.mark.parametrize("bins", [1, 2, 3, 10, 128])
+def test_one_bin_is_looked_up_as_all_bins_are_multiplied(bins):
+    generator = torch.Generator().manual_seed(bins)
+    knots = [torch.randn(count + 1, generator=generator).sort().values for count in (bins, 1, max(1, bins // 2))]
+    parts = [Part(f"column{i}", "value", "scalar", knots=tuple(edge.tolist())) for i, edge in enumerate(knots)]
+    module = piecewise.build(piecewise.Options(), parts, 4)
+    torch.nn.init.normal_(module.steps, generator=generator)
+    edges = torch.cat(knots)[:, None].expand(-1, 3)
+    x = torch.cat([edges, edges + 1e-3, 3 * torch.randn(500, 3, generator=generator), torch.full((2, 3), 1e30)])
+    x[-1] = -1e30
+    with torch.no_grad():
+        looked_up, multiplied = module.eval()(x).tokens, module.train()(x).tokens
+    torch.testing.assert_close(looked_up, multiplied, atol=1e-4, rtol=1e-5)
+
+
 def test_periodic_embeddings_are_those_of_the_authors():
     theirs_module = pytest.importorskip("rtdl_num_embeddings")
     theirs = theirs_module.PeriodicEmbeddings(3, 5, n_frequencies=4, frequency_init_scale=0.5, lite=False)

@@ -7,11 +7,13 @@ https://arxiv.org/abs/2410.24210): a linear embedding plus a learned piecewise-l
 authors' package (Apache-2.0) serves as the second opinion in our tests.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from fathom.networks.encoders.contract import Features
 from fathom.shapes import Part, Shape
@@ -43,17 +45,42 @@ def bins(parts: Sequence[Part]) -> tuple[Tensor, Tensor]:
     return left, inverse
 
 
+def ladder(left: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the left edges as two steps of a search: those of groups ``(part, group)``, and within them ``(part, group, bin)``.
+
+    Absent bins lie at infinity, so that no number reaches them.
+    """
+    parts, count = left.shape
+    size = max(2, math.isqrt(count))  # ONNX Runtime does not sum over nothing, so each step has two at least
+    groups = max(2, -(-count // size))
+    edges = left.masked_fill(inverse == 0, math.inf)
+    edges[:, 0] = left[:, 0]
+    edges = functional.pad(edges, (0, groups * size - count), value=math.inf).view(parts, groups, size)
+    return edges[:, :, 0].contiguous(), edges
+
+
 class PiecewiseLinear(nn.Module):
-    """Embeds ``scalars (row, part)`` as ``tokens (row, part, width)``."""
+    """Embeds ``scalars (row, part)`` as ``tokens (row, part, width)``.
+
+    In training all bins of a number are one product, which learns fast. In answering only the bin in which the number lies is
+    looked up, and what the bins below it sum to: a tenth of the arithmetic, and the same sum.
+    """
 
     left: Tensor
     inverse: Tensor
+    groups: Tensor
+    edges: Tensor
+    first: Tensor
 
     def __init__(self, parts: Sequence[Part], width: int) -> None:
         super().__init__()
         left, inverse = bins(parts)
+        groups, edges = ladder(left, inverse)
         self.register_buffer("left", left, persistent=False)
         self.register_buffer("inverse", inverse, persistent=False)
+        self.register_buffer("groups", groups, persistent=False)
+        self.register_buffer("edges", edges, persistent=False)
+        self.register_buffer("first", torch.arange(len(parts)), persistent=False)
         bound = width**-0.5
         self.slope = nn.Parameter(torch.empty(len(parts), width).uniform_(-bound, bound))
         self.offset = nn.Parameter(torch.empty(len(parts), width).uniform_(-bound, bound))
@@ -62,9 +89,26 @@ class PiecewiseLinear(nn.Module):
     def forward(self, scalars: Tensor) -> Features:
         """Map ``(row, part)`` to one token a part."""
         x = scalars.unsqueeze(-1)  # (row, part, 1)
-        reach = ((x - self.left) * self.inverse).clamp(0.0, 1.0)  # (row, part, bin): 1 below the number, 0 above it
-        bent = torch.bmm(reach.transpose(0, 1), self.steps).transpose(0, 1)  # (row, part, width)
+        bent = self._all_bins(x) if self.training else self._one_bin(x)
         return Features(torch.addcmul(self.offset, x, self.slope) + bent)
+
+    def _all_bins(self, x: Tensor) -> Tensor:
+        reach = ((x - self.left) * self.inverse).clamp(0.0, 1.0)  # (row, part, bin): 1 below the number, 0 above it
+        return torch.bmm(reach.transpose(0, 1), self.steps).transpose(0, 1)  # (row, part, width)
+
+    def _one_bin(self, x: Tensor) -> Tensor:
+        count = self.left.shape[1]
+        parts, groups, size = self.edges.shape
+        group = (x >= self.groups[:, 1:]).sum(-1)  # (row, part)
+        edges = functional.embedding(self.first * groups + group, self.edges.view(parts * groups, size))
+        place = (
+            self.first * count + group * size + (x >= edges[..., 1:]).sum(-1)
+        )  # (row, part), among the bins of all parts
+        below = functional.pad(self.steps.cumsum(1)[:, :-1], (0, 0, 1, 0))  # what the bins below a bin sum to
+        left, inverse = (functional.embedding(place, edge.view(-1, 1)) for edge in (self.left, self.inverse))
+        reach = ((x - left) * inverse).clamp(0.0, 1.0)
+        below, steps = (functional.embedding(place, table.flatten(0, 1)) for table in (below, self.steps))
+        return torch.addcmul(below, reach, steps)
 
 
 def build(options: Options, parts: Sequence[Part], width: int) -> nn.Module:
