@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PEERS := .venv-peers/.ready
 # A second run beside the first on two cores needs one thread each.
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 RUNS := runs
 
-.PHONY: demo test test-all check format bench bench-verdict bench-scale screenshots clean
+.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes screenshots clean
 
 $(READY): pyproject.toml constraints.txt dev/setup.sh
 	PYTHON=$(PYTHON) sh dev/setup.sh
@@ -20,6 +21,9 @@ test: $(READY)  ## the test suite, documentation included
 
 test-all: $(READY)  ## the slow tests too
 	$(TEST)
+
+reliability: $(READY)  ## every fault as often as a release needs; SEED=7 repeats one run
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/reliability --full --timeout 3000 $(if $(SEED),--seed $(SEED))
 
 check: $(READY)  ## style, types
 	$(BIN)/ruff check .
@@ -41,8 +45,26 @@ bench-verdict: $(READY)  ## 160 planted tables whose true verdict is known
 bench-scale: $(READY)  ## 1e4, 1e5 and 1e6 rows
 	$(BIN)/python -m bench.scale
 
+$(PEERS): dev/peers.txt constraints.txt dev/peers.sh
+	PYTHON=$(PYTHON) sh dev/peers.sh
+	@touch $@
+
+peers: $(PEERS)  ## the environment of the models that bench-frontier compares with
+
+bench-large: $(READY)  ## 10 GB of CSV with 3 GB of memory; about an hour, 25 GB of disk
+	$(BIN)/python -m bench.large
+
+bench-frontier: $(READY) $(PEERS)  ## thirteen real tables against RealMLP, TabM and boosted trees; hours
+	$(BIN)/python -m bench.frontier
+
+bench-step: $(READY)  ## a training step against a bare loop, and beside busy processes
+	$(BIN)/python -m bench.step
+
+bench-minutes: $(READY)  ## is --minutes kept?
+	$(BIN)/python -m bench.minutes
+
 screenshots: $(READY)
 	$(BIN)/python docs/screenshots.py
 
 clean:
-	rm -rf .venv $(RUNS) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers $(RUNS) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fathom.errors import FathomError
     from fathom.fitting import fit
     from fathom.model import Model, load
+    from fathom.settings_files import settings_from
     from fathom.tracing import trace
 
 _HOMES = {
@@ -29,10 +30,11 @@ _HOMES = {
     "fit": "fathom.fitting",
     "load": "fathom.model",
     "read": "fathom.data.reading",
+    "settings_from": "fathom.settings_files",
     "trace": "fathom.tracing",
 }
 
-__all__ = ["MODALITIES", "FathomError", "Model", "Table", "fit", "load", "read", "trace"]
+__all__ = ["MODALITIES", "FathomError", "Model", "Table", "fit", "load", "read", "settings_from", "trace"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.effort import Sizes
 from fathom.errors import OptionError
+from fathom.larger import window_rows
 from fathom.preparing import Prepared
 from fathom.progress import Progress
 from fathom.settings import Settings
 from fathom.shapes import Arrays
+from fathom.storing import batch_reader
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,22 @@ def class_weights(columns: Sequence[Column], truth: Arrays) -> dict[str, Matrix]
     return weights
 
 
+def training_weights(prepared: Prepared, settings: Settings, truth: Arrays) -> dict[str, Matrix]:
+    """Return what each training row counts, a target that weighs its rows: its own weight times its class's, with mean 1."""
+    weights = class_weights(prepared.targets, truth) if settings.class_weights else {}
+    if prepared.weights is None:
+        return weights
+    every = {column.name: prepared.weights * weights.get(column.name, 1.0) for column in prepared.targets}
+    return {name: weight / weight.mean() for name, weight in every.items()}
+
+
+def validation_weights(prepared: Prepared) -> dict[str, Matrix]:
+    """Return what each validation row counts where an epoch or a setting is chosen, a target; nothing where all count alike."""
+    if prepared.validation_weights is None:
+        return {}
+    return {column.name: prepared.validation_weights for column in prepared.targets}
+
+
 def fit_baselines(
     prepared: Prepared,
     settings: Settings,
@@ -123,7 +142,7 @@ def fit_baselines(
         encode_targets(prepared.columns, prepared.train),
         encode_targets(prepared.columns, prepared.validation),
     )
-    weights = class_weights(prepared.targets, known) if settings.class_weights else {}
+    weights, tuning = training_weights(prepared, settings, known), validation_weights(prepared)
     candidates = []
     for done, baseline in enumerate(able):
         started = time.perf_counter()
@@ -132,7 +151,7 @@ def fit_baselines(
                 train,
                 Truth(_plain(known[column.name]), target_classes(column), weights.get(column.name)),
                 check,
-                Truth(_plain(checked[column.name]), target_classes(column)),
+                Truth(_plain(checked[column.name]), target_classes(column), tuning.get(column.name)),
                 seed=settings.seed,
                 seconds=None if seconds is None else seconds / len(able) / len(prepared.targets),
             )
@@ -180,6 +199,17 @@ def fit_baselines(
     return candidates
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A network as training left it: its plan and training's, the network itself, every epoch, and the seconds it took."""
+
+    plan: Any
+    training: Any
+    network: Any
+    history: Any
+    seconds: float
+
+
 def fit_network(
     prepared: Prepared,
     settings: Settings,
@@ -187,19 +217,37 @@ def fit_network(
     modalities: Sequence[Modality],
     seconds: float | None,
     progress: Progress,
+    checkpoints: Path | None = None,
 ) -> Candidate:
-    """Build, train and export the network. Training ends after ``seconds`` at the latest."""
+    """Build, train and export the network; the arguments are those of `train_network`."""
+    trained = train_network(prepared, settings, sizes, modalities, seconds, progress, checkpoints)
+    return export_network(prepared, trained, settings, sizes, modalities, progress)
+
+
+def train_network(
+    prepared: Prepared,
+    settings: Settings,
+    sizes: Sizes,
+    modalities: Sequence[Modality],
+    seconds: float | None,
+    progress: Progress,
+    checkpoints: Path | None = None,
+) -> Trained:
+    """Build and train the network. Training ends after ``seconds`` at the latest.
+
+    ``checkpoints`` is a folder in which training puts itself down, and from which it goes on. Raises CheckpointError when that of other rows or
+    settings lie there.
+    """
+    started = time.perf_counter()
     import torch
 
-    from fathom.bundle.exporting import network_onnx
-    from fathom.bundle.loading import network_weights, reload_network
     from fathom.networks.network import Network
-    from fathom.networks.trunks import trunk_named
     from fathom.training.batching import as_batch
-    from fathom.training.loop import Epoch, train
+    from fathom.training.checkpointing import Checkpoints, run_name
+    from fathom.training.loop import train
     from fathom.training.objectives import predict
+    from fathom.training.state import Epoch
 
-    started = time.perf_counter()
     columns = prepared.columns
     plan = network_plan(prepared, settings, sizes, modalities)
     training = training_plan(settings, sizes, seconds)
@@ -207,46 +255,97 @@ def fit_network(
 
     def told(epoch: Epoch, epochs: int) -> None:
         progress.advance(epoch.epoch, f"validation loss {epoch.validation_loss:.4f}")
+        measured = ("train_loss", "validation_loss", "learning_rate", "seconds")
+        progress.measure(epoch.epoch, {name: getattr(epoch, name) for name in measured})
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = Network(plan)
-        known = encode_targets(columns, prepared.train)
-        weights = class_weights(prepared.targets, known) if settings.class_weights else {}
+        train_rows = _train_rows(prepared, settings)
+        if seconds is not None:  # what has gone by until now counts
+            training = replace(training, seconds=max(1.0, seconds - (time.perf_counter() - started)))
         history = train(
             network,
-            as_batch(encode_inputs(columns, prepared.train), known, weights),
-            as_batch(encode_inputs(columns, prepared.validation), encode_targets(columns, prepared.validation)),
+            train_rows,
+            as_batch(
+                encode_inputs(columns, prepared.validation),
+                encode_targets(columns, prepared.validation),
+                validation_weights(prepared),
+            ),
             training,
             predict,
             told,
+            Checkpoints(
+                checkpoints, run_name(plan, training, train_rows.sample), settings.checkpoint_seconds, told=progress.say
+            )
+            if checkpoints
+            else None,
         )
     took = time.perf_counter() - started
     progress.end(f"best epoch {history.best_epoch} of {len(history.epochs)}")
+    return Trained(plan, training, network, history, took)
+
+
+def _train_rows(prepared: Prepared, settings: Settings) -> Any:
+    """Return the training rows as batches are made from them: in memory, or on the disk."""
+    from fathom.training.batching import StoredRows, as_batch
+
+    known = encode_targets(prepared.columns, prepared.train)
+    held = as_batch(encode_inputs(prepared.columns, prepared.train), known, training_weights(prepared, settings, known))
+    if prepared.larger is None or prepared.larger.stored is None:
+        return held
+    stored = prepared.larger.stored
+    return StoredRows(
+        batch_reader(prepared, settings),
+        stored.rows,
+        prepared.epoch_rows(settings.effort),
+        held,
+        window_rows(settings, stored.row_bytes),
+    )
+
+
+def export_network(
+    prepared: Prepared,
+    trained: Trained,
+    settings: Settings,
+    sizes: Sizes,
+    modalities: Sequence[Modality],
+    progress: Progress,
+) -> Candidate:
+    """Turn a trained network into a candidate that answers as a server would."""
+    import torch
+
+    from fathom.bundle.exporting import network_onnx
+    from fathom.bundle.loading import network_weights, reload_network
+    from fathom.networks.trunks import trunk_named
+    from fathom.networks.trunks.residual import is_residual
+
+    network, history = trained.network, trained.history
+
+    layers = sizes.trunk_options["layers"]
+    residual = settings.trunk == "transformer" or is_residual(layers, settings.skip)
+    blocks = f"{layers} {'residual' if residual else 'plain'} layers"
 
     progress.begin("Exporting the network")
-    description = Description("network", "network", columns, plan=plan.to_json())
+    description = Description("network", "network", prepared.columns, plan=trained.plan.to_json())
     saved = network_weights(network)
-
-    def answers_of(network: Any, table: Table) -> Answers:
-        with torch.inference_mode():
-            inputs = {shape: torch.from_numpy(array) for shape, array in encode_inputs(columns, table).items()}
-            return {name: answer.double().numpy() for name, answer in network.answer(inputs).items()}
 
     candidate = _candidate(
         prepared,
         description,
         weights=saved,
         graph=network_onnx(network),
-        summary=f"deep network: {trunk_named(settings.trunk).SUMMARY}, {network.parameter_count:,} weights",
-        fit_seconds=took,
+        summary=f"deep network: {trunk_named(settings.trunk).SUMMARY}, {blocks}, {network.parameter_count:,} weights",
+        fit_seconds=trained.seconds,
         trainers={
-            "trainer": lambda table: answers_of(network, table),
-            "reloaded bundle": lambda table: answers_of(reload_network(description, saved), table),
+            "trainer": lambda table: network_answers(network, prepared.columns, table),
+            "reloaded bundle": lambda table: network_answers(
+                reload_network(description, saved), prepared.columns, table
+            ),
         },
-        notes={"trunk": settings.trunk, **sizes.trunk_options},
+        notes={"trunk": settings.trunk, **sizes.trunk_options, "blocks": blocks},
         modalities=modalities,
-        threads=settings.threads,
+        threads=settings.threads or torch.get_num_threads(),
     )
     progress.end(f"{candidate.size / 1e6:.1f} MB")
     epochs = [
@@ -259,9 +358,24 @@ def fit_network(
             "epochs": epochs,
             "best_epoch": history.best_epoch,
             "stopped": history.stopped,
-            "plan": asdict(training),
+            "doctor": [asdict(finding) for finding in history.findings],
+            "gradients": _gradients_json(history.gradients),
+            "threads": [_choice_json(choice) for choice in history.threads],
+            "plan": asdict(trained.training),
         },
     )
+
+
+def network_answers(network: Any, columns: Sequence[Column], table: Table) -> Answers:
+    """Answer rows with a network in memory, in encoded units and in the precision of its weights."""
+    import torch
+
+    precision = next(network.parameters()).dtype
+    inputs = {shape: torch.from_numpy(array) for shape, array in encode_inputs(columns, table).items()}
+    if "scalar" in inputs:
+        inputs["scalar"] = inputs["scalar"].to(precision)
+    with torch.inference_mode():
+        return {name: answer.double().numpy() for name, answer in network.answer(inputs).items()}
 
 
 def training_plan(settings: Settings, sizes: Sizes, seconds: float | None) -> Any:
@@ -279,6 +393,7 @@ def training_plan(settings: Settings, sizes: Sizes, seconds: float | None) -> An
         averaging=sizes.averaging,
         seconds=seconds,
         seed=settings.seed,
+        threads=settings.threads,
     )
 
 
@@ -329,6 +444,16 @@ def _candidate(
 
 def _plain(values: Any) -> Any:
     return values.astype(np.int64) if values.dtype.kind == "i" else values.astype(np.float64)
+
+
+def _choice_json(choice: Any) -> dict[str, Any]:
+    return {**asdict(choice), "milliseconds": {str(count): took for count, took in choice.milliseconds.items()}}
+
+
+def _gradients_json(gradients: Mapping[int, Mapping[str, float]]) -> dict[str, Any]:
+    first, last = ([*gradients.values()] or [{}])[0], ([*gradients.values()] or [{}])[-1]
+    layers = [{"layer": layer, "first": norm, "last": last[layer]} for layer, norm in first.items()]
+    return {"epochs": [*gradients], "layers": layers}
 
 
 def _epoch_json(epoch: Any, before: Any) -> dict[str, Any]:

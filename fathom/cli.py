@@ -2,8 +2,11 @@
 
 import json
 import shlex
+import signal
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,6 +64,7 @@ def pairs(values: list[str], option: str) -> dict[str, str]:
 
 @app.command(epilog="Example:  fathom fit homes.csv --target price --columns zip=category --effort quick")
 def fit(
+    context: typer.Context,
     files: Annotated[
         list[str],
         typer.Argument(help="The table: CSV, TSV, Parquet, Arrow or JSON lines, one file or more, or a glob."),
@@ -70,17 +74,35 @@ def fit(
     out: Annotated[
         Path | None, typer.Option(help="A new folder for report, result and bundle.  [default: runs/TABLE-N]")
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the newest run of this table that was stopped, or with --out's."),
+    ] = False,
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="A TOML file of settings by name; flags win over it.")
+    ] = None,
     columns: Annotated[
         list[str] | None, typer.Option(help="What a column is: age=number,zip=category,note=skip.")
     ] = None,
     group: Annotated[str | None, typer.Option(help="Keep rows with equal values of this column in one part.")] = None,
     time: Annotated[str | None, typer.Option(help="Judge on the latest rows by this column.")] = None,
+    weight: Annotated[
+        str | None, typer.Option(help="How much each row counts in training: a column of numbers, 0 or more.")
+    ] = None,
     metric: Annotated[
         str | None, typer.Option(help="What decides: log_loss, accuracy, roc_auc, f1, rmse, mae, r2, …")
     ] = None,
     effort: Annotated[str, typer.Option(help="quick, standard or thorough.")] = "standard",
     minutes: Annotated[float | None, typer.Option(help="The most minutes the whole run may take.")] = None,
     trunk: Annotated[str, typer.Option(help="The network: tabm, mlp or transformer.")] = "tabm",
+    layers: Annotated[int | None, typer.Option(help="Hidden layers of the network.  [default: by effort]")] = None,
+    skip: Annotated[
+        bool | None,
+        typer.Option(
+            "--skip/--no-skip",
+            help="Whether a layer adds to a normalised copy of what came before.  [default: from 9 layers on]",
+        ),
+    ] = None,
     encoder: Annotated[list[str] | None, typer.Option(help="How a kind of column is read: number=periodic.")] = None,
     optimizer: Annotated[str, typer.Option(help="adamw or sgd.")] = "adamw",
     learning_rate: Annotated[float | None, typer.Option(help="The highest learning rate.  [default: by trunk]")] = None,
@@ -104,25 +126,43 @@ def fit(
         typer.Option("--header/--no-header", help="Whether the first line holds names.  [default: recognised]"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Where chance starts: same seed, same result.")] = 0,
-    threads: Annotated[int | None, typer.Option(help="Cores that arithmetic may take.  [default: all]")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Cores that arithmetic takes.  [default: as many as are quickest]")
+    ] = None,
+    memory: Annotated[
+        float | None,
+        typer.Option(help="GB of memory; a table larger than a quarter is read in blocks.  [default: the machine's]"),
+    ] = None,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(help="Seconds between two checkpoints: the most work that can be lost.")
+    ] = 30.0,
+    log: Annotated[
+        str | None, typer.Option(help="'tensorboard' writes losses and learning rate into RUN/tensorboard.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict and the folder only.")] = False,
 ) -> None:
     """Train a network, judge it against simpler models, and write a report and a bundle."""
     from fathom import terminal
     from fathom.fitting import fit as run
-    from fathom.running import next_folder
+    from fathom.running import can_go_on, next_folder, unfinished_folder
 
     source: Any = files[0] if len(files) == 1 else files
-    folder = out or next_folder(_stem(files[0]))
+    unfinished = unfinished_folder(_stem(files[0])) if resume and out is None else None
+    folder = out or unfinished or next_folder(_stem(files[0]))
+    if resume and not can_go_on(folder):
+        print(f"Note: no run of {files[0]} was stopped with anything to go on from; a new one begins.", file=sys.stderr)
     settings: dict[str, Any] = {
         "columns": pairs(columns or [], "--columns"),
         "encoder": pairs(encoder or [], "--encoder"),
         "group": group,
         "time": time,
+        "weight": weight,
         "metric": metric,
         "effort": effort,
         "minutes": minutes,
         "trunk": trunk,
+        "layers": layers,
+        "skip": skip,
         "optimizer": optimizer,
         "learning_rate": learning_rate,
         "epochs": epochs,
@@ -135,9 +175,20 @@ def fit(
         "bad_rows": bad_rows,
         "seed": seed,
         "threads": threads,
+        "memory": memory,
+        "checkpoint_seconds": checkpoint_seconds,
+        "log": log,
     }
-    with terminal.progress(quiet) as progress:
-        model = run(source, target, test=test, out=folder, progress=progress, command=_command(), **settings)
+    if settings_file is not None:
+        settings = _flags_win(context, settings, fathom.settings_from(settings_file))
+    try:
+        with terminal.progress(quiet) as progress, stopped_by_sigterm():
+            model = run(
+                source, target, test=test, out=folder, resume=resume, progress=progress, command=_command(), **settings
+            )
+    except (KeyboardInterrupt, SystemExit) as end:
+        print(f"\nfathom: stopped. {_how_to_go_on(folder)}", file=sys.stderr)
+        raise SystemExit(INTERRUPTED if isinstance(end, KeyboardInterrupt) else end.code) from None
     assert model.result is not None
     to = terminal.console()
     if quiet:
@@ -170,15 +221,28 @@ def predict(
         typer.Option("--header/--no-header", help="Whether the first line holds names.  [default: recognised]"),
     ] = None,
     threads: Annotated[int, typer.Option(help="Cores that arithmetic may take; 0 is all.")] = 0,
+    memory: Annotated[
+        float | None,
+        typer.Option(help="GB of memory; rows larger than a quarter are answered in blocks.  [default: the machine's]"),
+    ] = None,
 ) -> None:
     """Answer rows with a bundle. Needs neither torch nor scikit-learn."""
+    from fathom.answering import answer_blocks, is_large
     from fathom.data.reading import read
     from fathom.data.writing import write
     from fathom.looking import score_known
     from fathom.model import load
 
     model = load(bundle, threads=threads)
-    table = read(rows[0] if len(rows) == 1 else rows, delimiter=delimiter, encoding=encoding, header=header)
+    source: Any = rows[0] if len(rows) == 1 else rows
+    if is_large(source, memory):
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            warnings.showwarning = lambda message, *_, **__: print(f"Note: {message}", file=sys.stderr)
+            done = answer_blocks(model, source, out, delimiter=delimiter, encoding=encoding, header=header)
+        print(f"{done:,} rows were answered in blocks (--memory); rows answered so are not scored.", file=sys.stderr)
+        return
+    table = read(source, delimiter=delimiter, encoding=encoding, header=header)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         answers = model.predict(table)
@@ -246,14 +310,6 @@ def _run() -> int:
     except FathomError as error:
         print(f"fathom: {error}", file=sys.stderr)
         return MISTAKE
-    except SystemExit as ended:  # typer turns Ctrl-C into this code
-        if ended.code != INTERRUPTED:
-            raise
-        print(
-            "\nfathom: stopped. Nothing was left half-written; the same command starts again with the same split of the rows.",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
     except MemoryError:
         print("fathom: memory ran out. Fit fewer rows or columns, or use a machine with more memory.", file=sys.stderr)
         return MISTAKE
@@ -272,8 +328,43 @@ def _suggest_command() -> None:
         sys.exit(MISTAKE)
 
 
+def _flags_win(context: typer.Context, flags: dict[str, Any], from_file: dict[str, Any]) -> dict[str, Any]:
+    """Return a file's settings with those in their place that were given as flags; tables are joined name by name."""
+    given = {}
+    for name, value in flags.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            given[name] = {**from_file.get(name, {}), **value} if isinstance(value, dict) else value
+    return {**from_file, **given}
+
+
 def _command() -> str:
-    return shlex.join(["fathom", *sys.argv[1:]])
+    return shlex.join(["fathom", *(word for word in sys.argv[1:] if word != "--resume")])
+
+
+def _how_to_go_on(folder: Path) -> str:
+    from fathom.running import can_go_on
+
+    if not can_go_on(folder):
+        return "Nothing was left half-written; the same command starts again with the same split of the rows."
+    words = [word for word in sys.argv[1:] if word != "--resume"]
+    if not any(word == "--out" or word.startswith("--out=") for word in words):
+        words += ["--out", str(folder)]
+    return f"What was learned so far is kept. Go on with:  {shlex.join(['fathom', *words, '--resume'])}"
+
+
+@contextmanager
+def stopped_by_sigterm() -> Iterator[None]:
+    """End on SIGTERM as on Ctrl-C, tidily; training listens for itself."""
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _stem(name: str) -> str:

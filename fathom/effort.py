@@ -32,6 +32,8 @@ class Sizes:
 # Rows that training may look at in all (epochs x training rows), and the fewest and most epochs, by effort.
 LOOKS = {"quick": 300_000, "standard": 800_000, "thorough": 4_000_000}
 EPOCHS = {"quick": (3, 60), "standard": (4, 120), "thorough": (10, 250)}
+# Rows an epoch has at most where the table is larger than memory, by effort: each is drawn anew from all training rows.
+LARGEST_EPOCH: dict[Effort, int] = {"quick": 300_000, "standard": 1_500_000, "thorough": 10_000_000}
 FEW_ROWS = 10_000
 TRUNKS: dict[str, dict[Effort, dict[str, Any]]] = {
     "tabm": {
@@ -64,21 +66,24 @@ def batch_rows_for(rows: int) -> int:
     return size
 
 
-def sizes(effort: Effort, trunk: str, train_rows: int) -> Sizes:
-    """Return the sizes for an effort, a trunk and a number of training rows.
+def sizes(effort: Effort, trunk: str, train_rows: int, layers: int | None = None, skip: bool | None = None) -> Sizes:
+    """Return the sizes for an effort, a trunk and a number of training rows; ``layers`` and ``skip`` are the user's, if they are told.
 
     >>> sizes("quick", "tabm", 1_000).epochs > sizes("quick", "tabm", 100_000).epochs
     True
+    >>> sizes("quick", "mlp", 1_000, layers=150).trunk_options["layers"]
+    150
     """
     fewest, most = EPOCHS[effort]
     # Few rows are learned by heart sooner; for many, leaving units out only costs accuracy (docs/log.md).
     dropout = 0.1 if train_rows < FEW_ROWS else 0.0
+    told = {name: value for name, value in (("layers", layers), ("skip", skip)) if value is not None}
     epochs = max(fewest, min(most, LOOKS[effort] // max(train_rows, 1)))
     batch_rows = batch_rows_for(train_rows)
     steps = epochs * max(1, train_rows // batch_rows)
     return Sizes(
         token_width=16,
-        trunk_options={**TRUNKS[trunk][effort], "dropout": dropout},
+        trunk_options={**TRUNKS[trunk][effort], "dropout": dropout, **told},
         batch_rows=batch_rows,
         epochs=epochs,
         patience=max(4, epochs // 4),

@@ -7,6 +7,8 @@
     ├── OptionError        a setting is unknown, or cannot be honoured
     ├── OutputError        a result cannot be written (disk full, folder in use)
     ├── BundleError        a bundle is damaged, or does not fit the rows it is given
+    ├── CheckpointError    a fit cannot be taken up again
+    ├── TrainingError      a network cannot be taught: its numbers leave the range that a computer holds
     └── ExtraError         a library is needed that is not installed
 
 A message says what was found and where, what was expected, and what to do next.
@@ -57,6 +59,14 @@ class OutputError(FathomError):
 
 class BundleError(FathomError):
     """A bundle is damaged, or does not fit the rows it is given."""
+
+
+class CheckpointError(FathomError):
+    """A fit cannot be taken up again from what it left."""
+
+
+class TrainingError(FathomError):
+    """A network cannot be taught, and lowering the learning rate did not help."""
 
 
 class ExtraError(FathomError):

@@ -1,5 +1,6 @@
 """The recipe: split, learn, encode, train, choose, judge; from a table to a model, a report and a bundle."""
 
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,17 +21,21 @@ from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.effort import sizes
-from fathom.errors import check_installed
+from fathom.errors import OptionError, check_installed
 from fathom.judging import check_metric, judge_candidates
 from fathom.model import Model, predictions
 from fathom.preparing import Prepared, prepare
-from fathom.progress import Progress, Silent
+from fathom.progress import Progress, Several, Silent
 from fathom.results import make_result
 from fathom.running import RunFolder
 from fathom.settings import Settings
+from fathom.settings_files import settings_text
+from fathom.storing import encode_rows
+from fathom.surveying import open_larger, survey
+from fathom.tensorboard import FOLDER, scalars
 
 PARITY_ROWS = 512
-FINISHING_SECONDS = 9.0  # what exporting, judging, explaining and saving take after training, for `--minutes`
+FINISHING_SECONDS = 9.0  # of CPU time, that exporting, judging, explaining and saving take after training at most, for `--minutes`
 BASELINE_SHARE = 0.15  # of the time that is left when the simpler models start
 
 
@@ -40,6 +45,7 @@ def fit(
     *,
     test: Any = None,
     out: str | Path | None = None,
+    resume: bool = False,
     progress: Progress | None = None,
     modalities: Sequence[Modality] = MODALITIES,
     baselines: Sequence[Baseline] = BASELINES,
@@ -50,10 +56,11 @@ def fit(
 
     ``source`` and ``test`` are anything that `fathom.read` takes: files, a glob, a pandas, polars or Arrow frame. ``target`` names the column, or
     columns, to predict. ``out`` names a new folder for `result.json`, `report.html` and `bundle/`; without it nothing is written and
-    ``Model.save`` and ``Model.report`` write them later. ``settings`` are the fields of `fathom.settings.Settings`, by name. ``modalities`` and ``baselines`` may
+    ``Model.save`` and ``Model.report`` write them later. ``resume`` goes on with what an interrupted fit of the same rows and settings left of that folder, to
+    the same weights bit for bit. ``settings`` are the fields of `fathom.settings.Settings`, by name. ``modalities`` and ``baselines`` may
     be extended by your own.
 
-    Raises TableError, OptionError, OutputError or ExtraError, each saying what to do.
+    Raises TableError, OptionError, OutputError, CheckpointError or ExtraError, each saying what to do.
 
     >>> table = {"x": [x / 8 for x in range(200)], "y": [3.0 * (x % 7) + 0.25 * x for x in range(200)]}
     >>> model = fit(table, target="y", effort="quick", epochs=2)
@@ -62,19 +69,34 @@ def fit(
     """
     check_installed(("torch", "sklearn", "safetensors", "onnx", "onnxscript", "jinja2"), "train")
     chosen = Settings.of(settings)
-    told = progress or Silent()
+    check_log(chosen, out)
     clock = Clock(chosen.minutes)
-    with RunFolder.reserve(out) as run:
-        prepared = prepare(source, target, test, chosen, modalities, told)
+    with RunFolder.reserve(out, resume) as run, _room(run) as folder, _listeners(run, progress, chosen) as told:
+        opened = open_larger(source, chosen, told)
+        if opened is None:
+            prepared = prepare(source, target, test, chosen, modalities, told)
+        else:
+            prepared = survey(opened, target, test, chosen, modalities, told, folder)
         check_metric(prepared.targets, chosen)
+        if opened is not None:
+            prepared = encode_rows(prepared, folder, told)
         clock.mark("preparing")
-        with _threads(chosen.threads) as threads:
+        with _threads(asked := chosen.threads) as threads:
             chosen = replace(chosen, threads=threads)
-            size = sizes(chosen.effort, chosen.trunk, prepared.train.rows)
+            size = sizes(chosen.effort, chosen.trunk, prepared.epoch_rows(chosen.effort), chosen.layers, chosen.skip)
             network_plan(prepared, chosen, size, modalities)  # what cannot be built is said before anything is trained
             rivals = fit_baselines(prepared, chosen, baselines, modalities, clock.share(BASELINE_SHARE), told)
             clock.mark("simpler models")
-            network = fit_network(prepared, chosen, size, modalities, clock.until(FINISHING_SECONDS), told)
+            with _torch_threads(threads):
+                network = fit_network(
+                    prepared,
+                    replace(chosen, threads=asked),
+                    size,
+                    modalities,
+                    clock.until(FINISHING_SECONDS),
+                    told,
+                    run.checkpoints if run else None,
+                )
             clock.mark("network")
             judged = judge_candidates(prepared, network, rivals, chosen, size.resamples, told)
             clock.mark("judging")
@@ -90,8 +112,43 @@ def fit(
             run.write({"bundle/" + name: content for name, content in files.items()})
             run.write(sealing.files(prepared.split.fingerprint, prepared.sealed, [own_look]))
             run.write({"result.json": manifest.dump(result), "report.html": _report(result)})
+            run.write({"settings.toml": settings_text(replace(chosen, threads=asked), command).encode()})
             told.end(str(run.path))
     return Model.of(files, result, modalities, threads)
+
+
+def check_log(settings: Settings, out: str | Path | None) -> None:
+    """Raise ExtraError or OptionError where the log that was asked for cannot be written."""
+    if settings.log is None:
+        return
+    check_installed(("tensorboard",), "tensorboard")
+    if out is None:
+        raise OptionError("log='tensorboard' is written into the run folder, and none is named. Give out=FOLDER.")
+
+
+@contextmanager
+def _listeners(run: RunFolder | None, progress: Progress | None, settings: Settings) -> Iterator[Progress]:
+    """Yield who is told of the fit. Raises OptionError for one that does not listen to everything."""
+    told = progress or Silent()
+    if not isinstance(told, Progress):
+        raise OptionError(
+            f"progress is a {type(told).__name__}, which lacks a method: it needs begin, advance, measure, end and say (fathom.progress.Progress)."
+        )
+    if settings.log is None or run is None:
+        yield told
+        return
+    with scalars(run.staging / FOLDER) as log:
+        yield Several(told, log)
+
+
+@contextmanager
+def _room(run: RunFolder | None) -> Iterator[Path]:
+    """Return the folder for what does not fit in memory; nothing is left of it but by a run that may go on."""
+    if run is not None:
+        yield run.encoded
+        return
+    with tempfile.TemporaryDirectory(prefix="fathom-") as folder:
+        yield Path(folder)
 
 
 def bundle_files(prepared: Prepared, shipped: Candidate, modalities: Sequence[Modality]) -> dict[str, bytes]:
@@ -135,16 +192,33 @@ def _report(result: Mapping[str, Any]) -> bytes:
 
 
 @contextmanager
-def _threads(wanted: int | None) -> Iterator[int]:
-    """Set how many cores torch takes while a fit runs; scikit-learn's and LightGBM's follow the same limit."""
+def _threads(asked: int | None) -> Iterator[int]:
+    """Limit how many cores arithmetic takes while a fit runs; yields the most: ``asked``, or what torch would take.
+
+    Unless they are asked for, OpenMP's threads (torch, scikit-learn's and LightGBM's trees) are as many as are quickest beside whatever else runs: trees
+    have the same bits with any number. BLAS, which the linear model needs, has not, so it takes one.
+    """
+    import sklearn.ensemble  # noqa: F401  (a library that is not loaded yet is not limited)
     import torch
     from threadpoolctl import threadpool_limits
 
+    from fathom.training.threads import Exercise, quickest
+
+    most = asked or torch.get_num_threads()
+    with _torch_threads(most):
+        own = asked or quickest(Exercise(), most).threads
+        with threadpool_limits(own, "openmp"), threadpool_limits(1, "blas"):
+            yield most
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    import torch
+
     before = torch.get_num_threads()
-    torch.set_num_threads(wanted or before)
+    torch.set_num_threads(count)
     try:
-        with threadpool_limits(wanted or before):
-            yield wanted or before
+        yield
     finally:
         torch.set_num_threads(before)
 
@@ -154,6 +228,7 @@ class Clock:
 
     def __init__(self, minutes: float | None) -> None:
         self.started = self.last = time.perf_counter()
+        self.worked = time.process_time()
         self.limit = None if minutes is None else 60.0 * minutes
         self.seconds: dict[str, float] = {}
 
@@ -164,10 +239,15 @@ class Clock:
         self.last = now
 
     def until(self, reserve: float) -> float | None:
-        """Return the seconds until ``reserve`` seconds before the limit, at least one; ``None`` without a limit."""
+        """Return the seconds until as long before the limit as ``reserve`` seconds of work will take, at least one; ``None`` without a limit."""
         if self.limit is None:
             return None
-        return max(1.0, self.limit - (time.perf_counter() - self.started) - reserve)
+        return max(1.0, self.limit - (time.perf_counter() - self.started) - reserve * self.slowness)
+
+    @property
+    def slowness(self) -> float:
+        """How many seconds a second of work has taken so far: 1 on a quiet machine, more where others hold the cores."""
+        return max(1.0, (time.perf_counter() - self.started) / max(time.process_time() - self.worked, 1e-3))
 
     def share(self, part: float) -> float | None:
         """Return a share of the seconds that are left; ``None`` without a limit."""

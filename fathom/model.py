@@ -82,7 +82,7 @@ class Model:
                 f"Not used, because training did not have them: {', '.join(map(repr, extra[:10]))}.", stacklevel=3
             )
         for column in inputs:
-            _warn_unreadable(column, table)
+            warn_unreadable(column, table)
         return table.select([column.name for column in inputs])
 
     def answer(self, table: Table) -> Answers:
@@ -145,7 +145,8 @@ def class_labels(target: Column) -> list[str]:
     return [target.kind.show(target.state, value) for value in every.to_pylist()]
 
 
-def _warn_unreadable(column: Column, table: Table) -> None:
+def warn_unreadable(column: Column, table: Table) -> None:
+    """Warn of cells that the column's kind cannot read. Raises TableError when they are more than half of its cells."""
     assert column.kind is not None
     marks = unreadable_cells(column, table)
     if not marks.any():

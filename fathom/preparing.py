@@ -1,6 +1,6 @@
 """From files to columns that have learned and rows that are parted: everything before the first model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,10 @@ from fathom.data.reading import read
 from fathom.data.recognising import check_names, recognise_inputs, recognise_target, without_unusable
 from fathom.data.splitting import TEST, TRAIN, VALIDATION, Split, check_enough_rows, seen_before, split
 from fathom.data.table import Table
+from fathom.data.weighing import row_weights, weights_of_parts
+from fathom.effort import LARGEST_EPOCH, Effort
 from fathom.errors import TableError, suggestion
+from fathom.larger import Larger, moments_of
 from fathom.progress import Progress
 from fathom.settings import Settings
 
@@ -23,7 +26,9 @@ from fathom.settings import Settings
 class Prepared:
     """A table whose columns are understood and whose rows are parted.
 
-    The test rows are in ``sealed``, apart from the others, so that nothing meets them by accident.
+    The test rows are in ``sealed``, apart from the others, so that nothing meets them by accident. ``weights (row,)`` and
+    ``validation_weights (row,)`` say what each row counts in training and in its choices, with mean 1; ``None`` is all alike.
+    Of a table ``larger`` than memory, all of this is a sample.
     """
 
     table: Table
@@ -33,11 +38,25 @@ class Prepared:
     validation: Table
     sealed: Table
     warnings: tuple[str, ...]
+    weights: npt.NDArray[np.float64] | None = None
+    validation_weights: npt.NDArray[np.float64] | None = None
+    larger: Larger | None = None
 
     @property
     def targets(self) -> tuple[Column, ...]:
         """The columns to predict."""
         return tuple(column for column in self.columns if column.role == "target")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The rows of the whole table: ``total``, those of each part, and those ``skipped``."""
+        if self.larger is None:
+            return {"total": self.table.rows, **self.split.counts, "skipped": len(self.table.skipped)}
+        return {"total": sum(self.larger.counts.values()), **self.larger.counts, "skipped": self.larger.skipped}
+
+    def epoch_rows(self, effort: Effort) -> int:
+        """Return how many rows a pass over the training rows has."""
+        return self.train.rows if self.larger is None else min(self.counts["train"], LARGEST_EPOCH[effort])
 
 
 def prepare(
@@ -50,7 +69,7 @@ def prepare(
 ) -> Prepared:
     """Read, understand and part a table. Raises TableError or OptionError for anything that cannot be used."""
     targets = [target] if isinstance(target, str) else list(target)
-    parting = [name for name in (settings.group, settings.time) if name is not None]
+    parting = [name for name in (settings.group, settings.time, settings.weight) if name is not None]
 
     progress.begin("Reading")
     table = _read(source, settings)
@@ -59,9 +78,7 @@ def prepare(
     check_enough_rows(table.rows, table.name)
     test_rows = 0
     if test is not None:
-        own_test = _read(test, settings)
-        own_test = _aligned(own_test, table)
-        own_test = without_unusable(own_test, targets, settings.bad_rows, settings.columns, modalities)
+        own_test = read_test(test, table, targets, settings, modalities)
         test_rows = own_test.rows
         table = join(table, own_test)
     progress.end(f"{table.rows:,} rows, {len(table.names)} columns")
@@ -70,23 +87,52 @@ def prepare(
     predicted = {name: recognise_target(table, name, settings.columns, modalities) for name in targets}
     classes = next((table.column(c.name) for c in predicted.values() if c.kind and c.kind.SHAPE == "code"), None)
     moments = _moments(table, settings, modalities) if settings.time else None
+    unweighted = table.select([name for name in table.names if name != settings.weight])  # weights move no row
     parts = split(
-        table, classes=classes, group=settings.group, time=moments, time_column=settings.time or "", test_rows=test_rows
+        unweighted,
+        classes=classes,
+        group=settings.group,
+        time=moments,
+        time_column=settings.time or "",
+        test_rows=test_rows,
     )
-    roles = {name: role for name, role in ((settings.group, "group"), (settings.time, "time")) if name}
+    prepared = understand(
+        table, targets, predicted, parts, settings, modalities, _warnings(unweighted, parts, test_rows)
+    )
+    if settings.weight:
+        weights = row_weights(table, settings.weight, table.rows - test_rows)
+        own, other = weights_of_parts(weights, parts, settings.weight)
+        prepared = replace(prepared, weights=own, validation_weights=other)
+    progress.end(f"{len(inputs_of(prepared.columns))} to predict from")
+    return prepared
+
+
+def understand(
+    table: Table,
+    targets: Sequence[str],
+    predicted: Mapping[str, Column],
+    parts: Split,
+    settings: Settings,
+    modalities: Sequence[Modality],
+    warnings: Sequence[str],
+) -> Prepared:
+    """Recognise the inputs of a table whose targets are recognised and whose rows are parted, and lay its parts side by side.
+
+    Raises TableError when a column cannot be read or none is left to predict from.
+    """
+    named = ((settings.group, "group"), (settings.time, "time"), (settings.weight, "weight"))
+    roles = {name: role for name, role in named if name}
     others = [name for name in table.names if name not in predicted]
     inputs = {
         column.name: column
         for column in recognise_inputs(table, parts.rows(TRAIN), others, roles, settings.columns, modalities)
     }
-    columns = tuple((inputs | predicted)[name] for name in [*table.names])
+    columns = tuple({**inputs, **predicted}[name] for name in [*table.names])
     if not inputs_of(columns):
         why = "; ".join(f"{column.name!r} is {column.reason}" for column in columns if column.role == "left_out")
         raise TableError(
             f"No column is left to predict from. {why or 'The table holds nothing but the target'}. Add a column that may tell something."
         )
-    progress.end(f"{len(inputs_of(columns))} to predict from")
-
     ordered = sorted(columns, key=lambda column: targets.index(column.name) if column.role == "target" else -1)
     return Prepared(
         table,
@@ -95,8 +141,16 @@ def prepare(
         table.take(parts.rows(TRAIN)),
         table.take(parts.rows(VALIDATION)),
         table.take(parts.rows(TEST)),
-        _warnings(table, parts, test_rows),
+        tuple(warnings),
     )
+
+
+def read_test(
+    test: Any, table: Table, targets: Sequence[str], settings: Settings, modalities: Sequence[Modality]
+) -> Table:
+    """Read the user's own test rows, in the columns of ``table``."""
+    own_test = _aligned(_read(test, settings), table)
+    return without_unusable(own_test, targets, settings.bad_rows, settings.columns, modalities)
 
 
 def _read(source: Any, settings: Settings) -> Table:
@@ -141,19 +195,18 @@ def _moments(table: Table, settings: Settings, modalities: Sequence[Modality]) -
     """Return a number a row that grows with time. Raises TableError for a time column that has gaps or is no time."""
     name = settings.time
     assert name is not None
+    kind, state = time_kind(table, settings, modalities)
+    return moments_of(table, name, kind, state)
+
+
+def time_kind(table: Table, settings: Settings, modalities: Sequence[Modality]) -> tuple[Modality, Any]:
+    """Return what reads the time column, and its state. Raises TableError when the column is no time."""
+    name = settings.time
+    assert name is not None
     values = table.column(name)
     for kind in (modality for modality in modalities if modality.NAME in ("date", "number")):
-        if kind.claim(values).confidence < 0.5:
-            continue
-        moments = kind.features(kind.learn(values, "input"), values).matrix[:, 0]
-        if np.isnan(moments).any():
-            row = int(np.flatnonzero(np.isnan(moments))[0])
-            path, line = table.place(row)
-            raise TableError(
-                f"{table.where(row)}: the time column {name!r} is missing, so the row cannot be placed in time. Fill it in, or remove the row.",
-                file=path, line=line, column=name,
-            )  # fmt: skip
-        return moments
+        if kind.claim(values).confidence >= 0.5:
+            return kind, kind.learn(values, "input")
     raise TableError(
         f"The time column {name!r} holds neither dates nor numbers, for example {values[0].as_py()!r}. Name another with --time.",
         column=name,

@@ -48,12 +48,12 @@ def make_result(
         "command": command,
         "table": {
             "name": table.name,
-            "files": [source.path for source in table.sources],
-            "bytes": int(table.arrow.nbytes),
+            "files": _files(prepared),
+            "bytes": prepared.larger.reading.stream.bytes_stored if prepared.larger else int(table.arrow.nbytes),
             "decisions": list(table.decisions),
         },
         "targets": [_target_json(column) for column in prepared.targets],
-        "rows": {"total": table.rows, **prepared.split.counts, "skipped": len(table.skipped)},
+        "rows": prepared.counts,
         "skipped_rows": [asdict(row) for row in table.skipped[:MOST_SKIPPED]],
         "split": {"how": prepared.split.how, "fingerprint": prepared.split.fingerprint, "looks": list(looks)},
         "columns": [_column_json(column) for column in prepared.columns],
@@ -79,6 +79,12 @@ def peak_bytes() -> int:
     """Return the highest resident memory of this process so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def _files(prepared: Prepared) -> list[str]:
+    if prepared.larger is not None:  # of many files, some may have no row in the sample
+        return [content.label for content, _ in prepared.larger.reading.stream.files]
+    return [source.path for source in prepared.table.sources]
 
 
 def _target_json(column: Column) -> dict[str, Any]:

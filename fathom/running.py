@@ -1,16 +1,22 @@
 """A run folder is written whole or not at all, by one fit at a time."""
 
+import json
 import os
 import re
 import shutil
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from fathom.data.writing import cannot_write
-from fathom.errors import OutputError
+from fathom.data.writing import cannot_write, sync_folder
+from fathom.errors import OutputError, require
 
-OWNER = "owner"
+LOCK = "lock"
+OWNER = "owner.json"
+CHECKPOINTS = "checkpoints"
+ENCODED = "encoded"
 
 
 def next_folder(table: str, runs: Path = Path("runs")) -> Path:
@@ -26,6 +32,30 @@ def next_folder(table: str, runs: Path = Path("runs")) -> Path:
     return runs / f"{name}-{number}"
 
 
+def unfinished_folder(table: str, runs: Path = Path("runs")) -> Path | None:
+    """Return the folder ``runs/<table>-<n>`` of the newest run that left checkpoints and no result, or ``None``."""
+    name = re.sub(r"[^\w.]+", "-", table).strip("-.") or "table"
+    left = [path for path in runs.glob(f".{name}-*.unfinished") if has_checkpoints(path)]
+    if not left:
+        return None
+    newest = max(left, key=_last_change)
+    return newest.with_name(newest.name.removeprefix(".").removesuffix(".unfinished"))
+
+
+def has_checkpoints(staging: Path) -> bool:
+    """Say whether there is something to go on from: what a network has learned, or rows that are encoded."""
+    return any((staging / CHECKPOINTS).glob("*.checkpoint")) or any((staging / ENCODED).glob("journal.json"))
+
+
+def _last_change(staging: Path) -> int:
+    return max(path.stat().st_mtime_ns for name in (CHECKPOINTS, ENCODED) if (path := staging / name).is_dir())
+
+
+def can_go_on(path: Path) -> bool:
+    """Say whether the unfinished run of a folder left checkpoints."""
+    return has_checkpoints(_staging(path))
+
+
 def _staging(path: Path) -> Path:
     return path.with_name(f".{path.name}.unfinished")
 
@@ -39,27 +69,40 @@ class RunFolder:
 
     @classmethod
     @contextmanager
-    def reserve(cls, out: str | Path | None) -> Iterator["RunFolder | None"]:
+    def reserve(cls, out: str | Path | None, resume: bool = False) -> Iterator["RunFolder | None"]:
         """Reserve a folder for a fit, and put it in place when the fit has ended well; ``None`` writes nothing.
 
+        What a fit that was stopped has left is kept with ``resume``, and cleared away without. When this fit is stopped, its checkpoints stay.
         Raises OutputError when the folder is there already, another fit is writing it, or the disk does not take it.
         """
         if out is None:
             yield None
             return
         path = Path(out)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise OutputError(
-                f"{path} is there already, and a run never writes over another. Name a new folder with --out, or remove it.",
-                file=str(path),
-            )
+        _check_free(path)
         staging = _staging(path)
-        _take(path, staging)
+        lock = _take(path, staging)
         try:
+            _check_free(path)  # another fit may have ended since
+            if not resume:
+                _clear(staging, path)
+            _sign(staging, path)
             yield cls(path, staging)
             _put_in_place(path, staging)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            if not has_checkpoints(staging):
+                shutil.rmtree(staging, ignore_errors=True)
+            lock.release()
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder for checkpoints, which goes when the run is put in place."""
+        return self.staging / CHECKPOINTS
+
+    @property
+    def encoded(self) -> Path:
+        """The folder for the rows of a table larger than memory, which goes when the run is put in place."""
+        return self.staging / ENCODED
 
     def write(self, files: Mapping[str, bytes]) -> None:
         """Write files, by their place in the folder. Raises OutputError when the disk does not take them."""
@@ -75,43 +118,70 @@ class RunFolder:
             raise cannot_write(self.path, error, sum(map(len, files.values()))) from None
 
 
-def _take(path: Path, staging: Path) -> None:
-    """Make the staging folder ours; one that was left by a fit that is gone is taken over."""
+def _check_free(path: Path) -> None:
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise OutputError(
+            f"{path} is there already, and a run never writes over another. Name a new folder with --out, or remove it.",
+            file=str(path),
+        )
+
+
+def _take(path: Path, staging: Path) -> Any:
+    """Make the staging folder ours: its lock goes with the process that holds it, however that ends."""
+    filelock = require("filelock", "train")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            staging.mkdir()
-        except FileExistsError:
-            owner = _owner(staging)
-            if owner is not None:
-                raise OutputError(
-                    f"{path} is being written by another fit (process {owner}). Wait for it, or name another folder with --out.",
-                    file=str(path),
-                ) from None
-            shutil.rmtree(staging)
-            staging.mkdir()
-        (staging / OWNER).write_text(str(os.getpid()))
+        staging.mkdir(exist_ok=True)
+        lock = filelock.FileLock(staging / LOCK)
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise OutputError(
+            f"{path} is being written by another fit ({_owner(staging)}). Wait for it, or name another folder with --out.",
+            file=str(path),
+        ) from None
     except OSError as error:
         raise cannot_write(path, error) from None
+    return lock
+
+
+def _clear(staging: Path, path: Path) -> None:
+    """Remove what a fit that is gone has left, but for the lock, which is ours by now."""
+    try:
+        for left in staging.iterdir():
+            if left.is_dir():
+                shutil.rmtree(left)
+            elif left.name != LOCK:
+                left.unlink()
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+def _sign(staging: Path, path: Path) -> None:
+    try:
+        (staging / OWNER).write_text(json.dumps({"process": os.getpid(), "machine": socket.gethostname()}))
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+def _owner(staging: Path) -> str:
+    """Say which process on which machine is writing."""
+    try:
+        owner = json.loads((staging / OWNER).read_text())
+        return f"process {owner['process']} on {owner['machine']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "it has just begun"
 
 
 def _put_in_place(path: Path, staging: Path) -> None:
+    """Rename the folder, which then holds nothing but the run; the lock's file goes last, while we still hold it."""
     try:
+        for passing in (CHECKPOINTS, ENCODED):
+            shutil.rmtree(staging / passing, ignore_errors=True)
         (staging / OWNER).unlink()
+        (staging / LOCK).unlink()
         if path.exists():
             path.rmdir()
         staging.rename(path)
+        sync_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from None
-
-
-def _owner(staging: Path) -> int | None:
-    """Return the process that is writing, or ``None`` when it is gone."""
-    try:
-        process = int((staging / OWNER).read_text())
-        os.kill(process, 0)
-    except PermissionError:
-        return process
-    except (OSError, ValueError):
-        return None
-    return process

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal, get_args
+from numbers import Integral, Real
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from fathom.effort import EFFORTS, TRUNKS, Effort
 from fathom.errors import OptionError, suggestion
@@ -14,20 +15,27 @@ Keep = Literal["network", "baseline"]
 class Settings:
     """Everything that may be chosen. ``None`` means: let Fathom choose.
 
-    ``group`` names the column whose equal values stay in one part, ``time`` the column whose latest rows become the test rows; ``columns`` says what a
+    ``group`` names the column whose equal values stay in one part, ``time`` the column whose latest rows become the test rows, ``weight`` the column
+    that says how much each row counts in training (0 or more; scores count every row alike); ``columns`` says what a
     column is (``number``, ``category``, …, or ``skip``); ``metric`` judges (`fathom.scoring.METRICS`); ``effort`` and ``minutes`` say how much work is put in,
-    ``minutes`` as a hard limit for the whole fit; ``trunk`` and ``encoder`` choose the network; ``class_weights`` makes rare classes count as much as
+    ``minutes`` as a hard limit for the whole fit; ``trunk`` and ``encoder`` choose the network, ``layers`` how many hidden layers its trunk has and
+    ``skip`` whether each adds to a normalised copy of what came before, which lets hundreds of them learn (more than eight do unless told otherwise); ``class_weights`` makes rare classes count as much as
     frequent ones; ``keep`` ships the network or the best baseline whatever the verdict; ``bad_rows`` says what happens to rows that cannot be used;
-    ``delimiter``, ``encoding`` and ``header`` say how text files are written, where that is recognised wrongly; ``threads`` is how many cores arithmetic may take.
+    ``delimiter``, ``encoding`` and ``header`` say how text files are written, where that is recognised wrongly; ``threads`` is how many cores arithmetic may take;
+    ``memory`` is how many GB of it the fit may take, on which it hangs whether a table is read whole; ``checkpoint_seconds`` lie between two checkpoints, which is the most work that a fit can lose;
+    ``log`` writes what training measures into the run folder too, for TensorBoard.
     """
 
     group: str | None = None
     time: str | None = None
+    weight: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     metric: str | None = None
     effort: Effort = "standard"
     minutes: float | None = None
     trunk: str = "tabm"
+    layers: int | None = None
+    skip: bool | None = None
     encoder: Mapping[str, str] = field(default_factory=dict)
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float | None = None
@@ -41,29 +49,52 @@ class Settings:
     header: bool | None = None
     seed: int = 0
     threads: int | None = None
+    memory: float | None = None
+    checkpoint_seconds: float = 30.0
+    log: Literal["tensorboard"] | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Settings":
         """Make settings from values by name and check them. Raises OptionError for a name or a value that cannot be."""
-        known = [entry.name for entry in fields(cls)]
+        known, hints = [entry.name for entry in fields(cls)], get_type_hints(cls)
         for name in values:
             if name not in known:
                 raise OptionError(
                     f"There is no setting {name!r}.{suggestion(name, known)} There are: {', '.join(known)}."
                 )
+            _check_kind(name, values[name], hints[name])
         settings = replace(cls(), **values)
         _one_of("effort", settings.effort, EFFORTS)
         _one_of("trunk", settings.trunk, tuple(TRUNKS))
         _one_of("optimizer", settings.optimizer, ("adamw", "sgd"))
         _one_of("bad_rows", settings.bad_rows, ("error", "skip"))
+        if settings.log is not None:
+            _one_of("log", settings.log, ("tensorboard",))
         if settings.keep is not None:
             _one_of("keep", settings.keep, get_args(Keep))
-        for name in ("minutes", "learning_rate", "epochs", "batch_rows", "threads"):
+        for name in (
+            "minutes",
+            "layers",
+            "learning_rate",
+            "epochs",
+            "batch_rows",
+            "threads",
+            "memory",
+            "checkpoint_seconds",
+        ):
             value = getattr(settings, name)
             if value is not None and not value > 0:
                 raise OptionError(f"{_flag(name)} is {value}, and must be more than 0.")
+        if settings.skip is not None and settings.trunk == "transformer":
+            raise OptionError(
+                "--skip and --no-skip are for the trunks tabm and mlp; a transformer always has them. Leave them out, or choose --trunk mlp."
+            )
         if settings.group is not None and settings.time is not None:
             raise OptionError("--group and --time each part the rows their own way. Choose one of them.")
+        if settings.weight is not None and settings.weight in (settings.group, settings.time):
+            raise OptionError(
+                f"Column {settings.weight!r} cannot both weigh and part the rows. Name another for --weight."
+            )
         if not 0 <= settings.seed < 2**63:
             raise OptionError(f"--seed is {settings.seed}, and must be from 0 to 2**63 - 1.")
         return settings
@@ -75,6 +106,26 @@ class Settings:
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
+
+
+def _check_kind(name: str, value: object, hint: Any) -> None:
+    """Raise OptionError for a value of another kind than the field's; which words there are is asked later."""
+    allowed = get_args(hint) or (hint,)
+    if value is None and type(None) in allowed:
+        return
+    if get_origin(hint) is Mapping:
+        fits = isinstance(value, Mapping) and all(isinstance(word, str) for pair in value.items() for word in pair)
+        wanted = 'names with a word each, for example {"zip": "category"}'
+    elif bool in allowed:
+        fits, wanted = isinstance(value, bool), "true or false"
+    elif int in allowed:
+        fits, wanted = isinstance(value, Integral) and not isinstance(value, bool), "a whole number"
+    elif float in allowed:
+        fits, wanted = isinstance(value, Real) and not isinstance(value, bool), "a number"
+    else:
+        fits, wanted = isinstance(value, str), "a word"
+    if not fits:
+        raise OptionError(f"{_flag(name)} is {value!r}, where {wanted} is expected.")
 
 
 def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:

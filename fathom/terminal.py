@@ -37,10 +37,17 @@ class PlainProgress:
     def advance(self, done: int, note: str = "") -> None:
         """Keep quiet: a log wants ends."""
 
+    def measure(self, step: int, values: Mapping[str, float]) -> None:
+        """Keep quiet."""
+
     def end(self, note: str = "") -> None:
         """Write the stage, what came of it and the seconds it took."""
         took = time.perf_counter() - self.started
         self.to.print(f"{self.stage}: {escape(note)}{' ' if note else ''}({took:.1f} s)", soft_wrap=True)
+
+    def say(self, sentence: str) -> None:
+        """Write it down."""
+        self.to.print(escape(sentence), soft_wrap=True)
 
 
 class BarProgress:
@@ -60,12 +67,19 @@ class BarProgress:
         """Move the bar."""
         self.bars.update(self.task, completed=done, note=escape(note))
 
+    def measure(self, step: int, values: Mapping[str, float]) -> None:
+        """Keep quiet: the note says it."""
+
     def end(self, note: str = "") -> None:
         """Fill the bar."""
         task = self.bars.tasks[self.task]
         total = task.total if task.total is not None else 1
         self.bars.update(self.task, total=total, completed=total, note=escape(note))
         self.bars.stop_task(self.task)
+
+    def say(self, sentence: str) -> None:
+        """Write it above the bars."""
+        self.bars.console.print(escape(sentence))
 
 
 @contextmanager
@@ -109,6 +123,8 @@ def show_result(result: Mapping[str, Any], to: Console, folder: str) -> None:
     to.print(f"Shipped: [bold]{escape(result['shipped'])}[/bold], because {escape(result['shipped_reason'])}.")
     for warning in result["warnings"]:
         to.print(f"[bold red]Warning:[/bold red] {escape(warning)}")
+    for finding in result["training"].get("doctor", []):
+        to.print(f"[bold red]Training:[/bold red] {escape(finding['sentence'])} {escape(finding['remedy'])}")
     if folder:
         to.print(f"\nReport  {escape(folder)}/report.html\nBundle  {escape(folder)}/bundle", soft_wrap=True)
         to.print(f"Next    fathom predict {escape(folder)}/bundle NEW_ROWS.csv -o predictions.csv", soft_wrap=True)
@@ -122,6 +138,7 @@ def _columns(columns: Sequence[Mapping[str, Any]]) -> Grid:
         kind = {
             "left_out": "[dim]left out[/dim]",
             "group": "group",
+            "weight": "weight",
             "target": f"[bold]{column['modality']} (target)[/bold]",
         }.get(column["role"], column["modality"])
         missing = f"{column['missing']:.0%}" if column["missing"] >= 0.005 else ("<1%" if column["missing"] else "")

@@ -121,7 +121,7 @@ def _network(prepared: Prepared, row: int, settings: Settings) -> list[Station]:
     from fathom.training.loop import make_optimizer
     from fathom.training.objectives import predict
 
-    size = sizes(settings.effort, settings.trunk, prepared.train.rows)
+    size = sizes(settings.effort, settings.trunk, prepared.train.rows, settings.layers, settings.skip)
     parts = tuple(column.parts[0] for column in prepared.targets)
     one = prepared.table.take([row])
     inputs = encode_inputs(prepared.columns, one)

@@ -1,5 +1,6 @@
 """What several test files share: real rows, fits of them, and the command line."""
 
+import random
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -72,6 +73,28 @@ def command(monkeypatch, capsys, tmp_path):
         return Outcome(0 if code is None else int(code), captured.out, captured.err)
 
     return run
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--full", action="store_true", help="try each random fault as often as a release needs, not a tenth of it"
+    )
+    parser.addoption("--seed", type=int, default=None, help="where chance starts in the tests of faults")
+
+
+@pytest.fixture
+def times(request):
+    """How often a random fault is tried: ``times(in every run, before a release)``."""
+    return lambda few, many: many if request.config.getoption("--full") else few
+
+
+@pytest.fixture
+def chance(request):
+    """Where and when faults strike; the seed is printed when a test fails."""
+    seed = request.config.getoption("--seed")
+    seed = random.SystemRandom().randrange(2**32) if seed is None else seed
+    print(f"--seed {seed}")
+    return random.Random(seed)
 
 
 def python(code: str, *, executable: str = sys.executable, timeout: float = 120) -> subprocess.CompletedProcess[str]:

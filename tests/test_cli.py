@@ -27,6 +27,7 @@ def test_a_fit_prints_what_it_found_and_leaves_a_run(flights, command, tmp_path)
         "report.html",
         "bundle",
         "looks.json",
+        "settings.toml",
         "test_rows.npy",
     }
     result = json.loads((run / "result.json").read_text())

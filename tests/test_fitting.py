@@ -10,6 +10,7 @@ import pytest
 import fathom
 from fathom.data.table import Table
 from fathom.errors import OptionError
+from fathom.report import render
 from tests.conftest import QUICK
 
 KEYS = {
@@ -144,7 +145,7 @@ def test_minutes_are_kept(flights):
 def test_each_setting_changes_something(flights, late_network):
     changes = {
         "trunk": "mlp", "encoder": {"number": "periodic"}, "optimizer": "sgd", "learning_rate": 1e-2, "epochs": 3,
-        "batch_rows": 64, "class_weights": True, "effort": "standard",
+        "batch_rows": 64, "class_weights": True, "effort": "standard", "layers": 3, "skip": True,
     }  # fmt: skip
     for name, value in changes.items():
         settings = {**QUICK, "keep": "network", name: value}
@@ -159,6 +160,39 @@ def test_an_unknown_setting_is_an_error_with_a_suggestion(flights):
         OptionError, match=r"^There is no setting 'efort'\. Did you mean 'effort'\? There are: group, time, "
     ):
         fathom.fit(flights, target="late", efort="quick")
+
+
+def test_more_than_eight_layers_are_residual(flights):
+    model = fathom.fit(flights, target="late", trunk="mlp", layers=9, **QUICK)
+    (network,) = [found for found in model.result["models"] if found["kind"] == "network"]
+    assert "multilayer perceptron, 9 residual layers, " in network["summary"]
+    assert network["notes"]["blocks"] == "9 residual layers"
+    assert len(model.result["training"]["gradients"]["layers"]) == 12, "two encoders and a head"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"layers": 0}, "--layers is 0, and must be more than 0."),
+        (
+            {"skip": False, "trunk": "transformer"},
+            "--skip and --no-skip are for the trunks tabm and mlp; a transformer always has them. Leave them out, or choose --trunk mlp.",
+        ),
+    ],
+)
+def test_layers_that_cannot_be_are_an_error(flights, settings, message):
+    with pytest.raises(OptionError) as caught:
+        fathom.fit(flights, target="late", **settings)
+    assert str(caught.value) == message
+
+
+def test_what_the_doctor_found_in_many_plain_layers_is_part_of_the_result_and_of_the_report(flights):
+    model = fathom.fit(flights, target="late", keep="network", trunk="mlp", layers=40, skip=False, **QUICK)
+    training = model.result["training"]
+    assert "vanishing gradients" in {finding["name"] for finding in training["doctor"]}
+    layers = training["gradients"]["layers"]
+    assert layers[0]["first"] < 1e-9 * layers[-1]["first"]
+    assert "The first layers hardly learned: of 43 layers" in render(model.result)
 
 
 def test_test_rows_that_were_learned_from_are_warned_of(flights):

@@ -35,7 +35,7 @@ ALLOWED = {
     "progress": set(),
     "data": {"errors", "shapes", "data"},
     "networks": {"errors", "shapes", "networks"},
-    "training": {"errors", "shapes", "networks", "training"},
+    "training": {"errors", "shapes", "data", "networks", "training"},
     "baselines": {"errors", "shapes", "data", "baselines"},
     "resampling": {"errors"},
     "scoring": {"errors", "resampling"},

@@ -11,7 +11,7 @@ from fathom.data.modalities.contract import Features, Modality
 from fathom.data.table import Table
 from fathom.shapes import FLAT, Arrays, Part
 
-ColumnRole = Literal["input", "target", "group", "time", "left_out"]
+ColumnRole = Literal["input", "target", "group", "time", "weight", "left_out"]
 
 
 @dataclass(frozen=True)

@@ -55,16 +55,26 @@ def record_lines(cells: pa.Table, odd: Sequence[tuple[int, int]], lines_in_file:
     ``cells`` are the even records, blank lines and header included; ``odd`` gives position and inner line breaks of the
     others. Only when records and lines of the file differ in number are line breaks looked for in the cells.
     """
+    lines, even = block_lines(cells, odd, 1, broken=lines_in_file != cells.num_rows + len(odd))
+    return lines[:-1], even
+
+
+def block_lines(cells: pa.Table, odd: Sequence[tuple[int, int]], first: int, *, broken: bool) -> tuple[Lines, Lines]:
+    """Return the line of each record of a run of them that begins on line ``first``, and after the last that of the next.
+
+    Positions, those of ``odd`` and those returned of the even records, count within the run; ``broken`` says whether cells may hold
+    line breaks.
+    """
     records = cells.num_rows + len(odd)
     odd_positions = np.array([position for position, _ in odd], dtype=np.int64)
     even = np.delete(np.arange(records, dtype=np.int64), odd_positions)
-    lines = np.arange(1, records + 1, dtype=np.int64)
-    if lines_in_file != records:
+    lines = np.arange(first, first + records + 1, dtype=np.int64)
+    if broken:
         breaks = np.zeros(records, dtype=np.int64)
         breaks[odd_positions] = [inner for _, inner in odd]
         for column in cells.columns:
             breaks[even] += _breaks(column)
-        lines[1:] += np.cumsum(breaks)[:-1]
+        lines[1:] += np.cumsum(breaks)
     return lines, even
 
 
@@ -75,11 +85,7 @@ def blank_rows(content: Content, codec: str, cells: pa.Table, lines: Lines, *, s
     and after the last row are none.
     """
     blank = np.zeros(cells.num_rows, dtype=np.bool_)
-    candidates = np.flatnonzero(is_empty(cells.column(0)))
-    for column in cells.columns[1:]:
-        if not len(candidates):
-            return blank
-        candidates = candidates[is_empty(column.take(pa.array(candidates)))]
+    candidates = empty_rows(cells)
     if not len(candidates):
         return blank
     blank[candidates] = np.isin(lines[candidates], blank_lines(content, codec))
@@ -87,6 +93,25 @@ def blank_rows(content: Content, codec: str, cells: pa.Table, lines: Lines, *, s
         filled = np.flatnonzero(~blank)
         blank[filled[0] : filled[-1]] = False
     return blank
+
+
+def empty_rows(cells: pa.Table) -> Lines:
+    """Return the positions of the rows whose cells are all empty."""
+    candidates = np.flatnonzero(is_empty(cells.column(0)))
+    for column in cells.columns[1:]:
+        if len(candidates):
+            candidates = candidates[is_empty(column.take(pa.array(candidates)))]
+    return candidates
+
+
+def passed_over(content: Content, codec: str, lines_in_file: int, *, single: bool) -> Lines:
+    """Return the lines of which `blank_rows` marks the rows, for a file that is read block by block."""
+    lines = blank_lines(content, codec)
+    if not single:
+        return lines
+    leading = lines == np.arange(1, len(lines) + 1)
+    trailing = lines == lines_in_file - np.arange(len(lines))[::-1]
+    return np.asarray(lines[leading | trailing])
 
 
 def _breaks(column: pa.ChunkedArray) -> Lines:

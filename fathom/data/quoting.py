@@ -25,7 +25,7 @@ def check_quotes(content: Content, codec: str, dialect: Dialect) -> tuple[str, .
     Raises TableError, naming the line on which the quote opens, when it never closes, when text follows the closing
     quote of a cell that runs over lines, or when quotes inside a cell are escaped by a backslash.
     """
-    if _is_regular(content, codec, dialect):
+    if is_regular(content, codec, dialect):
         return ()
     text = b"".join((*text_blocks(content, codec), b"\n"))
     quote = dialect.quote.encode()
@@ -57,7 +57,7 @@ def check_quotes(content: Content, codec: str, dialect: Dialect) -> tuple[str, .
     return (f"{cells} text after the closing quote, first on line {first}; the quotes were removed, the text kept.",)
 
 
-def _is_regular(content: Content, codec: str, dialect: Dialect) -> bool:
+def is_regular(content: Content, codec: str, dialect: Dialect) -> bool:
     """Say whether every quote of the file stands where a well-kept file has it."""
     if dialect.spaced:
         return False  # spaces may stand around the quotes; rare enough to be walked

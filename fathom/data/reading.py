@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -60,14 +60,13 @@ def read(
     >>> read({"age": ["41", "38"], "job": ["nurse", "cook"]}).where(1)
     'row 2'
     """
-    delimiter = _checked_delimiter(delimiter)
     if bad_rows not in ("error", "skip"):
         near = suggestion(str(bad_rows), ("error", "skip"))
         raise OptionError(f"bad_rows={bad_rows!r} is unknown.{near} It is 'error' or 'skip'.")
-    given = {"delimiter": delimiter, "encoding": encoding, "header": header}
-    files = _named_files(source)
+    given = how_written(delimiter, encoding, header)
+    files = named_files(source)
     if files is not None:
-        return _joined([_read_content(content, bad_rows, given) for content in map(_opened, files)])
+        return joined([_read_content(content, bad_rows, given) for content in map(opened, files)])
     if isinstance(source, ByteStream):
         return _read_content(open_stream(source), bad_rows, given)
     _refuse(given, "a table in memory")
@@ -85,17 +84,18 @@ def read(
     )
 
 
-def _named_files(source: object) -> list[str] | None:
+def named_files(source: object) -> list[str] | None:
     """Return the files that a path, a glob or a list of them names, or None when the source is something else."""
     if isinstance(source, str | os.PathLike):
         name = os.fsdecode(source)
         return [name] if name == "-" else find(name)
     if isinstance(source, list | tuple) and source and all(isinstance(item, str | os.PathLike) for item in source):
-        return [file for item in source for file in (_named_files(item) or [])]
+        return [file for item in source for file in (named_files(item) or [])]
     return None
 
 
-def _opened(file: str) -> Content:
+def opened(file: str) -> Content:
+    """Open a file, or the standard input as ``-``. Raises TableError when it cannot be read."""
     if file != "-":
         return open_file(file)
     if sys.stdin is None:
@@ -114,7 +114,20 @@ def _read_content(content: Content, bad_rows: BadRows, given: dict[str, Any]) ->
 
 
 def _by_format(content: Content, bad_rows: BadRows, given: dict[str, Any]) -> Table:
-    """Read a file or a stream in the format that its first bytes tell, or its name where those cannot."""
+    """Read a file or a stream in its format."""
+    kind = format_of(content, given)
+    if kind == "typed":
+        return read_typed(content)
+    if kind == "json":
+        return read_json_lines(content, bad_rows=bad_rows, encoding=given["encoding"])
+    return read_text(content, bad_rows=bad_rows, **given)
+
+
+def format_of(content: Content, given: dict[str, Any]) -> Literal["typed", "json", "text"]:
+    """Return the format that the first bytes of a file tell, or its name where those cannot.
+
+    Raises TableError when it is no table; OptionError when an option has no meaning for the format.
+    """
     head, named = content.head, content.ending
     kind = stranger(head)
     if kind is not None:
@@ -125,7 +138,7 @@ def _by_format(content: Content, bad_rows: BadRows, given: dict[str, Any]) -> Ta
         )
     if is_parquet(head, named) or is_arrow_file(head, named) or is_arrow_stream(head):
         _refuse(given, f"{content.label}, which is no text file")
-        return read_typed(content)
+        return "typed"
     if named in _TYPED_ENDINGS:
         raise TableError(
             f"{content.label} is named {named}, but its first bytes are not those of {_TYPED_ENDINGS[named]}: "
@@ -134,8 +147,8 @@ def _by_format(content: Content, bad_rows: BadRows, given: dict[str, Any]) -> Ta
         )
     if named in _JSON_ENDINGS or (not any(map(_is_given, given.values())) and _begins_with_object(head)):
         _refuse({name: given[name] for name in ("delimiter", "header")}, f"{content.label}, which is JSON lines")
-        return read_json_lines(content, bad_rows=bad_rows, encoding=given["encoding"])
-    return read_text(content, bad_rows=bad_rows, **given)
+        return "json"
+    return "text"
 
 
 def _begins_with_object(head: bytes) -> bool:
@@ -149,7 +162,7 @@ def _begins_with_object(head: bytes) -> bool:
         return False
 
 
-def _joined(tables: list[Table]) -> Table:
+def joined(tables: list[Table]) -> Table:
     """Lay the tables of several files end to end; they must have the same columns, in any order."""
     first, *others = tables
     if not others:
@@ -212,6 +225,11 @@ def _joined_decisions(tables: list[Table]) -> tuple[str, ...]:
         more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
         sentences.append(sentence if len(paths) == len(tables) else f"{', '.join(paths[:3])}{more}: {sentence}")
     return (f"{len(tables)} files were joined.", *sentences)
+
+
+def how_written(delimiter: str | None, encoding: str | None, header: bool | None) -> dict[str, Any]:
+    """Return what the user says of how text is written. Raises OptionError when the delimiter cannot be one."""
+    return {"delimiter": _checked_delimiter(delimiter), "encoding": encoding, "header": header}
 
 
 def _checked_delimiter(delimiter: str | None) -> str | None:

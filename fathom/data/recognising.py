@@ -33,12 +33,15 @@ def check_names(table: Table, targets: Sequence[str], overrides: Mapping[str, st
             raise OptionError(f"Column {name!r} cannot be both predicted and skipped. Leave it out of --columns.")
     for name in others:
         if name in targets:
-            raise OptionError(f"Column {name!r} is the target and cannot part the rows too. Name another column.")
+            raise OptionError(f"Column {name!r} is the target and cannot part or weigh the rows too. Name another column.")
 
 
-def recognise_target(table: Table, name: str, overrides: Mapping[str, str], modalities: Sequence[Modality]) -> Column:
+def recognise_target(
+    table: Table, name: str, overrides: Mapping[str, str], modalities: Sequence[Modality], also: pa.Array | None = None
+) -> Column:
     """Take a target for a kind that can be predicted. All rows are looked at: which classes there are is part of the question.
 
+    Where ``table`` is but a sample, ``also`` holds classes that other rows have, each twice.
     Raises TableError when the target is constant, cannot be predicted, or has a class with a single row.
     """
     values = table.column(name)
@@ -67,7 +70,8 @@ def recognise_target(table: Table, name: str, overrides: Mapping[str, str], moda
             f"Column {name!r} cannot be predicted as {_article(kind.NAME)}. Kinds that can be: {able}.", column=name
         )
     _check_target_cells(table, name, kind)
-    state = kind.learn(values, "target")
+    classes = kind.SHAPE == "code" and also is not None and len(also) > 0
+    state = kind.learn(pa.concat_arrays([values, also]) if classes else values, "target")
     column = Column(
         name,
         "target",
@@ -78,7 +82,7 @@ def recognise_target(table: Table, name: str, overrides: Mapping[str, str], moda
         distinct=_distinct(values),
         examples=_examples(values),
     )
-    _check_classes(table, column)
+    _check_classes(table, column, also if classes else None)
     return column
 
 
@@ -92,7 +96,7 @@ def recognise_inputs(
 ) -> tuple[Column, ...]:
     """Take every other column for what it most likely is, learning from the training rows only.
 
-    ``roles`` says which column parts the rows by ``group`` or ``time``. Raises TableError for a column whose cells are neither one thing nor another.
+    ``roles`` says which column parts the rows by ``group`` or ``time``, and which is their ``weight``. Raises TableError for a column whose cells are neither one thing nor another.
     """
     learned_from = table.take(train)
     return tuple(
@@ -112,6 +116,9 @@ def _recognise_input(
         return replace(
             left_out, role="group", reason="parts the rows; a group's name teaches nothing about other groups"
         )
+    if role == "weight":
+        reason = "says how much each row counts in training; it is no input, and scores count every row alike"
+        return replace(left_out, role="weight", reason=reason)
     if override == SKIP:
         return left_out
     if pa.types.is_nested(values.type) or pa.types.is_binary(values.type):
@@ -146,11 +153,7 @@ def without_unusable(
     table: Table, targets: Sequence[str], bad_rows: str, overrides: Mapping[str, str], modalities: Sequence[Modality]
 ) -> Table:
     """Return the table without the rows whose target is missing, or raise TableError naming the first, as ``bad_rows`` says."""
-    kinds = {
-        name: by_name(overrides[name], modalities) if name in overrides else _best(table.column(name), modalities)[0]
-        for name in targets
-    }
-    for name, kind in kinds.items():
+    for name, kind in likely_kinds(table, targets, overrides, modalities).items():
         marks = kind.missing(table.column(name))
         if not marks.any():
             continue
@@ -166,6 +169,16 @@ def without_unusable(
             )
         table = skip_rows(table, marks, f"the target {name!r} is missing")
     return table
+
+
+def likely_kinds(
+    table: Table, names: Sequence[str], overrides: Mapping[str, str], modalities: Sequence[Modality]
+) -> dict[str, Modality]:
+    """Return what columns most likely are, or what the user says."""
+    return {
+        name: by_name(overrides[name], modalities) if name in overrides else _best(table.column(name), modalities)[0]
+        for name in names
+    }
 
 
 def skip_rows(table: Table, marks: npt.NDArray[np.bool_], reason: str) -> Table:
@@ -217,7 +230,12 @@ def _check_target_cells(table: Table, name: str, kind: Modality) -> None:
             f"The target {name!r} is {str(distinct[0].as_py())!r} on all {table.rows:,} rows: there is nothing to predict. Choose a column whose values differ.",
             column=name,
         )
-    marks = kind.unreadable(_learn(kind, values, "target", name), values)
+    _check_marked(table, name, kind, kind.unreadable(_learn(kind, values, "target", name), values))
+
+
+def _check_marked(table: Table, name: str, kind: Modality, marks: npt.NDArray[np.bool_]) -> None:
+    """Raise TableError for the first marked cell of a target."""
+    values = table.column(name)
     if marks.any():
         row = int(np.flatnonzero(marks)[0])
         path, line = table.place(row)
@@ -230,21 +248,45 @@ def _check_target_cells(table: Table, name: str, kind: Modality) -> None:
         )
 
 
-def _check_classes(table: Table, column: Column) -> None:
+def _check_classes(table: Table, column: Column, also: pa.Array | None) -> None:
     if column.kind is None or column.kind.SHAPE != "code":
         return
-    codes = column.kind.encode(column.state, table.column(column.name))[:, 0]
+    values = table.column(column.name)
+    values = values if also is None else pa.concat_arrays([values, also])
+    codes = column.kind.encode(column.state, values)[:, 0]
     counts = np.bincount(codes[codes >= 0], minlength=column.parts[0].codes)
     for code in np.flatnonzero(counts == 1):
-        row = int(np.flatnonzero(codes == code)[0])
-        path, line = table.place(row)
-        raise TableError(
-            f"{table.where(row)}: the class {str(table.column(column.name)[row].as_py())!r} of the target {column.name!r} has this single row, and a class needs "
-            "rows both to learn from and to be judged on. Add rows of it, join it with another class, or remove the row.",
-            file=path,
-            line=line,
-            column=column.name,
-        )
+        raise single_row(table, int(np.flatnonzero(codes == code)[0]), column.name)
+
+
+def single_row(table: Table, row: int, name: str) -> TableError:
+    """Return the error for a class that stands on one row only."""
+    path, line = table.place(row)
+    return TableError(
+        f"{table.where(row)}: the class {str(table.column(name)[row].as_py())!r} of the target {name!r} has this single row, and a class needs "
+        "rows both to learn from and to be judged on. Add rows of it, join it with another class, or remove the row.",
+        file=path,
+        line=line,
+        column=name,
+    )
+
+
+def check_block(table: Table, columns: Sequence[Column], overrides: Mapping[str, str]) -> None:
+    """Check further rows of a table whose columns were recognised in a sample of it.
+
+    Raises TableError naming the first cell that a target or an input cannot hold, and a class that no counted row had.
+    """
+    for column in columns:
+        if column.kind is None:
+            continue
+        if column.role == "target":
+            values = table.column(column.name)
+            marks = column.kind.unreadable(column.state, values) | column.kind.missing(values)
+            if column.kind.SHAPE == "code":
+                marks |= column.kind.encode(column.state, values)[:, 0] < 0
+            _check_marked(table, column.name, column.kind, marks)
+        elif column.name not in overrides or column.kind.NAME == "number":
+            _check_readable(table, column, overrides.get(column.name))
 
 
 def _check_readable(table: Table, column: Column, override: str | None) -> None:

@@ -113,11 +113,11 @@ def split(
     else:
         part, how = _fair(keys[:own]), "by a hash of each row"
     if test_rows:
-        part = np.where(part == TEST, _spare(keys[:own]), part).astype(np.int8)  # rows that need not be test rows
+        part = np.where(part == TEST, spare(keys[:own]), part).astype(np.int8)  # rows that need not be test rows
         part = np.concatenate([part, np.full(test_rows, TEST, np.int8)])
         how += "; the test rows are the file that was given"
-    result = Split(part, how, _fingerprint(hashes[part == TEST]), groups)
-    _none_empty(result, group or time_column)
+    result = Split(part, how, fingerprint(hashes[part == TEST]), groups)
+    none_empty(result, group or time_column)
     return result
 
 
@@ -141,7 +141,7 @@ def _fair(keys: Hashes) -> npt.NDArray[np.int8]:
     return by_rank(keys) if len(np.unique(keys)) < SMALL_TABLE else by_value(keys)
 
 
-def _spare(keys: Hashes) -> npt.NDArray[np.int8]:
+def spare(keys: Hashes) -> npt.NDArray[np.int8]:
     """Part what would have been test rows into validation and train as the others are."""
     fresh = hash_values(pa.array(keys.view(np.int64)), 1).astype(np.float64) / 2.0**64
     return np.where(fresh < VALIDATION_SHARE, VALIDATION, TRAIN).astype(np.int8)
@@ -165,11 +165,13 @@ def _by_time(time: npt.NDArray[np.float64]) -> npt.NDArray[np.int8]:
     return np.where(time >= first_test, TEST, np.where(time >= first_validation, VALIDATION, TRAIN)).astype(np.int8)
 
 
-def _fingerprint(hashes: Hashes) -> str:
+def fingerprint(hashes: Hashes) -> str:
+    """Return what identifies a set of rows in any order."""
     return hashlib.sha256(np.sort(hashes).tobytes()).hexdigest()[:16]
 
 
-def _none_empty(result: Split, column: str) -> None:
+def none_empty(result: Split, column: str) -> None:
+    """Raise TableError when a part has no rows."""
     for name, count in result.counts.items():
         if count == 0:
             because = f" Column {column!r} has too few different values to part rows by." if column else ""

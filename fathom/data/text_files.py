@@ -1,5 +1,6 @@
 """Reads a text table (CSV, TSV and their kin) into strings, exactly as they stand, and knows each row's line."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,8 +23,8 @@ BadRows = Literal["error", "skip"]
 COLUMNS = 100_000  # more is a wrong delimiter, or a table that lies on its side
 _SAMPLE = 1 << 20  # bytes looked at to tell the dialect; more when the first records are longer
 _LARGEST_SAMPLE = 1 << 26
-_PARSED = 4 << 20  # bytes parsed at a time; a longer record makes the reader start again with larger blocks
-_LARGEST_PARSED = 1 << 30
+PARSED = 4 << 20  # bytes parsed at a time; a longer record makes the reader start again with larger blocks
+LARGEST_PARSED = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,48 @@ class OddRecord:
         return self.cells == 1 and not self.text.strip()
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How one text table is written: all that is settled before its cells are split.
+
+    ``quoted`` says whether any cell may stand in quotes; ``oddities`` are sentences on cells that are oddly quoted.
+    """
+
+    content: Content
+    characters: Characters
+    dialect: Dialect
+    quoted: bool
+    oddities: tuple[str, ...]
+
+    def named(self, position: int | npt.NDArray[np.int64]) -> Any:
+        """Say whether records at these positions (from 0) are the header or Excel's hint, which are no rows."""
+        return (position == _or_none(self.dialect.header)) | (position == _or_none(self.dialect.hint))
+
+    def decisions(self, blanks: int = 0, skipped: int = 0) -> tuple[str, ...]:
+        """Return the sentences on how the file was understood."""
+        return _decisions(self.content, self.characters, self.dialect, self.oddities, blanks, skipped)
+
+
+def lay_out(
+    content: Content,
+    *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    check: Callable[[Content, str, Dialect], tuple[str, ...]] = check_quotes,
+) -> Layout:
+    """Settle how a text table is written, and check every byte and quote of it.
+
+    Raises TableError when the bytes are no text table: wrong encoding, quotes that never close, names that come twice, more than
+    100,000 columns.
+    """
+    characters = examine(content, encoding)
+    dialect = _dialect(content, characters.codec, delimiter, header)
+    quoted = characters.quotes > 0 or dialect.quote == "'"
+    oddities = check(content, characters.codec, dialect) if quoted else ()
+    return Layout(content, characters, dialect, quoted, oddities)
+
+
 def read_text(
     content: Content,
     *,
@@ -58,17 +101,15 @@ def read_text(
     Raises TableError when the bytes are no such table: wrong encoding, quotes that never close, ragged rows (unless
     ``bad_rows`` is ``skip``), no rows, names that come twice, more than 100,000 columns.
     """
-    characters = examine(content, encoding)
-    dialect = _dialect(content, characters.codec, delimiter, header)
-    quoted = characters.quotes > 0 or dialect.quote == "'"
-    quoting = check_quotes(content, characters.codec, dialect) if quoted else ()
-    cells, odd = _parse(content, characters, dialect, quoted)
+    layout = lay_out(content, delimiter=delimiter, encoding=encoding, header=header)
+    characters, dialect = layout.characters, layout.dialect
+    cells, odd = _parse(layout)
     lines, even = record_lines(cells, [(record.position, record.breaks) for record in odd], characters.lines)
-    skipped = _bad_rows(content, dialect, odd, lines, bad_rows)
+    skipped = left_out(layout, odd, [int(lines[record.position]) for record in odd], bad_rows)
     blank = blank_rows(content, characters.codec, cells, lines[even], single=dialect.width == 1)
-    kept = ~blank & (even != _or_none(dialect.header)) & (even != _or_none(dialect.hint))
+    kept = ~blank & ~layout.named(even)
     if not kept.any():
-        raise _no_rows(content, dialect, skipped)
+        raise no_rows(layout, skipped)
     columns = _cut(cells, kept).columns
     del cells  # so that each column's chunks are freed as soon as they are joined
     for index, name in enumerate(dialect.names):
@@ -77,8 +118,8 @@ def read_text(
     blanks = int(blank.sum()) + sum(record.blank for record in odd)
     return Table(
         pa.table(columns, names=list(dialect.names)),
-        sources=(_source(content.label, lines[even][kept]),),
-        decisions=_decisions(content, characters, dialect, quoting, blanks, len(skipped)),
+        sources=(source_of(content.label, lines[even][kept]),),
+        decisions=layout.decisions(blanks, len(skipped)),
         skipped=skipped,
         name=content.name,
     )
@@ -123,50 +164,61 @@ def _beginning(content: Content, codec: str, size: int) -> tuple[str, bool]:
     return b"".join(gathered).decode("utf-8"), True
 
 
-def _parse(
-    content: Content, characters: Characters, dialect: Dialect, quoted: bool
-) -> tuple[pa.Table, list[OddRecord]]:
+def _parse(layout: Layout) -> tuple[pa.Table, list[OddRecord]]:
     """Split the file into the cells of its even records (header included), and set the odd ones aside.
 
     Arrow knows a record's position only on one thread: the first odd record stops the threads, and one begins again.
     """
-    block, threads = _PARSED, True
+    block, threads = PARSED, True
     while True:
         odd: list[OddRecord] = []
-        stream = _open(content, characters.codec, dialect, quoted, characters.returns)
         try:
-            cells = _parse_once(stream, dialect, quoted, block, threads, odd)
+            cells = csv.read_csv(open_cells(layout), *reader_options(layout, block, threads, odd))
         except pa.ArrowInvalid as error:
             if odd:
                 threads = False
                 continue
-            if "straddling" in str(error) and block < _LARGEST_PARSED:
+            if is_too_long(error, block):
                 block *= 16
                 continue
-            raise TableError(
-                f"{content.label} cannot be split into cells: {first_line(error)}. "
-                "If it is no text table, export it as CSV; if it is, give its delimiter.",
-                file=content.label,
-            ) from None
+            raise cannot_split(layout, error) from None
         return cells, odd
 
 
-def _parse_once(
-    stream: pa.NativeFile, dialect: Dialect, quoted: bool, block: int, threads: bool, odd: list[OddRecord]
-) -> pa.Table:
+def is_too_long(error: pa.ArrowInvalid, block: int) -> bool:
+    """Say whether a record did not fit into a block, and larger blocks may still be tried."""
+    return "straddling" in str(error) and block < LARGEST_PARSED
+
+
+def cannot_split(layout: Layout, error: Exception) -> TableError:
+    """Return the error for a file that Arrow cannot split."""
+    label = layout.content.label
+    return TableError(
+        f"{label} cannot be split into cells: {first_line(error)}. "
+        "If it is no text table, export it as CSV; if it is, give its delimiter.",
+        file=label,
+    )
+
+
+def reader_options(layout: Layout, block: int, threads: bool, odd: list[OddRecord]) -> tuple[Any, Any, Any]:
+    """Return Arrow's options for reading, parsing and converting; odd records are set aside in ``odd``.
+
+    A record's position is known only without ``threads``; with them, the first odd record ends the reading.
+    """
+    dialect = layout.dialect
+
     def set_aside(row: Any) -> str:
         position = -1 if threads else row.number - 1
         odd.append(OddRecord(position, row.actual_columns, count_breaks(row.text.encode()), row.text[:100]))
         return "error" if threads else "skip"
 
     names = [str(index) for index in range(dialect.width)]
-    return csv.read_csv(
-        stream,
+    return (
         csv.ReadOptions(use_threads=threads, block_size=block, column_names=names),
         csv.ParseOptions(
             delimiter=dialect.delimiter,
             quote_char=dialect.quote,
-            newlines_in_values=quoted,
+            newlines_in_values=layout.quoted,
             ignore_empty_lines=False,
             invalid_row_handler=set_aside,
         ),
@@ -175,21 +227,25 @@ def _parse_once(
     )
 
 
-def _open(content: Content, codec: str, dialect: Dialect, quoted: bool, returns: bool) -> pa.NativeFile:
+def open_cells(layout: Layout) -> pa.NativeFile:
+    """Open the text so that Arrow's reader splits it rightly."""
+    content, codec, dialect = layout.content, layout.characters.codec, layout.dialect
     stream = open_text(content, codec)
-    if dialect.spaced and quoted:
+    if dialect.spaced and layout.quoted:
         text = b"".join(text_blocks(content, codec)).decode("utf-8")
         stream = pa.BufferReader(tight_pattern(dialect.delimiter, dialect.quote).sub("", text).encode("utf-8"))
-    return pa.PythonFile(UnsplitBreaks(stream), mode="r") if quoted and returns else stream
+    return pa.PythonFile(UnsplitBreaks(stream), mode="r") if layout.quoted and layout.characters.returns else stream
 
 
-def _bad_rows(
-    content: Content, dialect: Dialect, odd: list[OddRecord], lines: npt.NDArray[np.int64], bad_rows: BadRows
+def left_out(
+    layout: Layout, odd: Sequence[OddRecord], lines: Sequence[int], bad_rows: BadRows
 ) -> tuple[SkippedRow, ...]:
-    """Return the bad rows to be left out, or raise for the first of them."""
-    bad = [record for record in odd if not record.blank and record.position not in {dialect.header, dialect.hint}]
+    """Return the bad rows to be left out, or raise for the first of them; ``lines`` are those of the odd records."""
+    content, dialect = layout.content, layout.dialect
+    both = zip(odd, lines, strict=True)
+    bad = [(record, line) for record, line in both if not record.blank and not layout.named(record.position)]
     if bad and bad_rows == "error":
-        first, line = bad[0], int(lines[bad[0].position])
+        first, line = bad[0]
         found = f"{_cells(first.cells)} {'was' if first.cells == 1 else 'were'} found where {dialect.width:,}"
         others = f" {len(bad) - 1:,} more {'row is' if len(bad) == 2 else 'rows are'} like it." if len(bad) > 1 else ""
         raise TableError(
@@ -200,12 +256,13 @@ def _bad_rows(
             line=line,
         )
     return tuple(
-        SkippedRow(content.label, int(lines[record.position]), f"{_cells(record.cells)} instead of {dialect.width:,}")
-        for record in bad
+        SkippedRow(content.label, line, f"{_cells(record.cells)} instead of {dialect.width:,}") for record, line in bad
     )
 
 
-def _no_rows(content: Content, dialect: Dialect, skipped: tuple[SkippedRow, ...]) -> TableError:
+def no_rows(layout: Layout, skipped: Sequence[SkippedRow]) -> TableError:
+    """Return the error for a file without a usable row."""
+    content, dialect = layout.content, layout.dialect
     if skipped:
         text = (
             f"{content.label} has no usable row: all {len(skipped):,} have another number of cells than the "
@@ -235,7 +292,8 @@ def _decisions(
     return (encoding, *dialect.decisions, *quoting, *ends, *notes)
 
 
-def _source(label: str, lines: npt.NDArray[np.int64]) -> Source:
+def source_of(label: str, lines: npt.NDArray[np.int64]) -> Source:
+    """Return where rows on these lines came from."""
     first = int(lines[0])
     consecutive = int(lines[-1]) - first == len(lines) - 1
     return Source(label, len(lines), first_line=first, lines=None if consecutive else lines)

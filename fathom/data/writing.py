@@ -6,7 +6,8 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,6 +35,11 @@ def write(table: Table, target: str | Path) -> None:
     Raises OptionError when the ending is unknown, OutputError when the target cannot be written or a column has a type
     that the format cannot hold.
     """
+    write_blocks(iter([table]), target)
+
+
+def write_blocks(tables: Iterator[Table], target: str | Path) -> None:
+    """Write tables of the same columns, at least one, end to end as `write` does one; each is asked for when the one before is written."""
     path = Path(target)
     standard = str(target) == "-"
     packing = None if standard else _PACKED.get(path.suffix.lower())
@@ -42,13 +48,16 @@ def write(table: Table, target: str | Path) -> None:
         if not _is_device(path):
             raise _unknown_ending(path, ending)
         ending = ".csv"
-    _check_types(table, ending, str(target))
+    first = next(tables)
+    _check_types(first, ending, str(target))
+    every = (table.arrow for table in chain([first], tables))
+    schema = first.arrow.schema
     try:
         if standard:
-            _put(table, ending, packing, sys.stdout.buffer)
+            _put(every, schema, ending, packing, sys.stdout.buffer)
             sys.stdout.buffer.flush()
         else:
-            _into(path, lambda file: _put(table, ending, packing, file))
+            _into(path, lambda file: _put(every, schema, ending, packing, file))
     except OSError as error:
         raise cannot_write("standard output" if standard else path, error) from None
     except pa.ArrowException as error:
@@ -93,6 +102,17 @@ def cannot_write(path: str | Path, error: OSError, needed: int = 0) -> OutputErr
     return OutputError(f"{path} cannot be written; nothing was left half-written. {advice}", file=str(path))
 
 
+def sync_folder(folder: Path) -> None:
+    """Force a folder's list of names to the disk, where the system can do that."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _into(path: Path, put: Callable[[BinaryIO], object]) -> None:
     """Let ``put`` write a file beside ``path`` and rename it; devices and pipes are written straight to."""
     if _is_device(path):
@@ -115,25 +135,32 @@ def _into(path: Path, put: Callable[[BinaryIO], object]) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _put(table: Table, ending: str, packing: str | None, file: Any) -> None:
-    """Write the bytes of a table in the format of an ending."""
+def _put(tables: Iterator[pa.Table], schema: pa.Schema, ending: str, packing: str | None, file: Any) -> None:
+    """Write the bytes of tables, end to end, in the format of an ending."""
     if packing is not None:
         copy = os.fdopen(os.dup(file.fileno()), "wb")  # the packing stream closes what it writes to
         with pa.CompressedOutputStream(copy, packing) as stream:
-            _put(table, ending, None, stream)
+            _put(tables, schema, ending, None, stream)
     elif ending == ".parquet":
         from pyarrow import parquet
 
-        parquet.write_table(table.arrow, file)
+        with parquet.ParquetWriter(file, schema) as writer:
+            for table in tables:
+                writer.write_table(table)
     elif ending in (".arrow", ".feather"):
-        with pa.ipc.new_file(file, table.arrow.schema) as writer:
-            writer.write_table(table.arrow)
+        with pa.ipc.new_file(file, schema) as writer:
+            for table in tables:
+                writer.write_table(table)
     elif ending in (".jsonl", ".ndjson"):
-        put_json_lines(table.arrow, file)
+        for table in tables:
+            put_json_lines(table, file)
     else:
         from pyarrow import csv
 
-        csv.write_csv(table.arrow, file, csv.WriteOptions(delimiter="\t" if ending == ".tsv" else ","))
+        options = csv.WriteOptions(delimiter="\t" if ending == ".tsv" else ",")
+        with csv.CSVWriter(file, schema, write_options=options) as writer:
+            for table in tables:
+                writer.write_table(table)
 
 
 def _check_types(table: Table, ending: str, target: str) -> None:

@@ -12,7 +12,7 @@ from fathom.report.wording import cell, clip, moment, plural, sentence, titled
 
 View = dict[str, Any]
 
-ROLES = ("target", "input", "group", "time")
+ROLES = ("target", "input", "group", "time", "weight")
 MOST_FILES = 20
 RUN = "RUN"  # stands for the folder of the run, which the result does not name
 

@@ -3,15 +3,16 @@
 from typing import Any
 
 from fathom.report.glossary import metric_name
-from fathom.report.picking import NARROW, WIDE, Figure, at, mapping, named, records, words
-from fathom.report.plots.curves import Curve, losses, rates
+from fathom.report.picking import NARROW, WIDE, Figure, at, items, mapping, named, records, words
+from fathom.report.plots.curves import Curve, gradients, losses, rates
 from fathom.report.plots.intervals import Estimate, rows_of_estimates
 from fathom.report.quantities import count, finite, interval, number, seconds, size, together
-from fathom.report.wording import cell, clip, plural, sentence, titled
+from fathom.report.wording import cell, clip, fit, plural, sentence, titled
 
 View = dict[str, Any]
 
 MOST_MODELS_DRAWN = 30
+MOST_LAYERS = 400
 
 
 def scores_of(result: View, model: View, target: str | None) -> View:
@@ -157,9 +158,54 @@ def training(result: View) -> View | None:
     passes = [known for known in (finite(epoch.get("seconds")) for epoch in epochs) if known is not None]
     if passes:
         facts.append(("Time per epoch", seconds(sum(passes) / len(passes))))
-    if not facts and not words(found, "stopped"):
+    findings = [
+        {"sentence": clip(words(item, "sentence"), 600), "remedy": clip(words(item, "remedy"), 600)}
+        for item in records(found, "doctor")
+        if words(item, "sentence")
+    ]
+    layers = [layer for layer in records(found, "gradients", "layers") if words(layer, "layer")]
+    if not facts and not words(found, "stopped") and not findings:
         return None
-    return {"facts": facts, "stopped": _ending(found), "figures": _curves(epochs, best)}
+    return {
+        "facts": facts,
+        "stopped": _ending(found),
+        "findings": findings,
+        "figures": _curves(epochs, best) + _gradients(found, layers),
+        "layers": [_layer(place, layer) for place, layer in enumerate(layers[:MOST_LAYERS], start=1)],
+        "gradient_epochs": [count(epoch) for epoch in items(found, "gradients", "epochs")[:2]] or ["first", "last"],
+    }
+
+
+def _gradients(found: View, layers: list[View]) -> list[Figure]:
+    """Draw the gradient of every layer at the first epoch that was looked at, and at the last."""
+    epochs = items(found, "gradients", "epochs")
+    curves = []
+    for side, epoch, kind in zip(("first", "last"), epochs, ("quiet", "validation"), strict=False):
+        pairs = [(float(place), finite(layer.get(side))) for place, layer in enumerate(layers, start=1)]
+        known = [(place, value) for place, value in pairs if value is not None and value >= 0]
+        if len(known) > 1 and (side == "first" or epoch != epochs[0]):
+            xs, values = zip(*known, strict=True)
+            curves.append(Curve(f"epoch {count(epoch)}", xs, values, kind))
+    if not curves:
+        return []
+    nothing = sum(value == 0 for value in curves[-1].values)
+    caption = (
+        f"How long the gradient of each layer’s weights was, from layer 1, {fit(layers[0]['layer'], 40)}, to layer {count(len(layers))}, "
+        f"{fit(layers[-1]['layer'], 40)}. A layer far below the others hardly learns."
+    )
+    if nothing:
+        caption += f" That of {plural(nothing, 'layer')} was 0, drawn at the lower edge."
+    return [Figure(gradients(curves, width=WIDE), gradients(curves, width=NARROW), caption)]
+
+
+def _layer(place: int, layer: View) -> View:
+    """Write a line of the table of layers."""
+    return {
+        "place": count(place),
+        "name": fit(layer["layer"], 48),
+        "first": number(layer.get("first"), 3),
+        "last": number(layer.get("last"), 3),
+    }
 
 
 def _ending(found: View) -> str:

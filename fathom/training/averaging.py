@@ -29,7 +29,7 @@ class RunningMean:
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
         """Put the mean in the weights' place for a while."""
-        if not self.decay:
+        if not self.steps:  # no mean is wanted, or there is none yet
             yield
             return
         own = [p.clone() for p in self.weights]

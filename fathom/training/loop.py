@@ -3,20 +3,24 @@
 Source: mini-batch gradient descent with early stopping, Goodfellow, Bengio and Courville, "Deep Learning", 2016, algorithms 8.1 and 7.1.
 """
 
-import copy
+import contextlib
 import math
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from fathom.networks.network import Network
 from fathom.training.averaging import RunningMean
-from fathom.training.batching import Batch, shuffled
+from fathom.training.batching import Batch, StoredRows
+from fathom.training.checkpointing import Checkpoints
+from fathom.training.diagnosing import Diagnosis, Norms
+from fathom.training.doctor import Doctor
 from fathom.training.objectives.contract import Objective
+from fathom.training.state import Epoch, State
+from fathom.training.threads import Choice, NetworkRehearsal, Pace
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class TrainingPlan:
     (Loshchilov and Hutter, ICLR 2017, https://arxiv.org/abs/1608.03983). Training stops early when the validation rows have not been
     predicted better for ``patience`` epochs, or after ``seconds``. ``clip_norm`` bounds the length of the gradient (Pascanu, Mikolov
     and Bengio, ICML 2013, https://arxiv.org/abs/1211.5063). ``averaging`` is the decay a step of a running mean of the weights, which is
-    what is judged and kept (Polyak and Juditsky, 1992); 0 keeps the last weights.
+    what is judged and kept (Polyak and Juditsky, 1992); 0 keeps the last weights. ``threads`` cores are taken, or, where it is ``None``, as many
+    of those that torch has as is quickest; the weights do not depend on what is found (`fathom.training.threads`).
     """
 
     optimizer: Literal["adamw", "sgd"] = "adamw"
@@ -42,26 +47,23 @@ class TrainingPlan:
     averaging: float = 0.0
     seconds: float | None = None
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one pass over the training rows came to; losses are means over rows."""
-
-    epoch: int
-    train_loss: float
-    validation_loss: float
-    learning_rate: float
-    seconds: float
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
 class History:
-    """All epochs, the one whose weights were kept (from 1), and why training ended."""
+    """All epochs, the one whose weights were kept (from 1), why training ended, and what the doctor found.
+
+    ``gradients`` holds the length of the gradient of every layer at the first step of the first and of one of the last epochs, by epoch;
+    ``threads`` every number of threads that was chosen.
+    """
 
     epochs: tuple[Epoch, ...]
     best_epoch: int
     stopped: str
+    findings: tuple[Diagnosis, ...] = ()
+    gradients: dict[int, Norms] = field(default_factory=dict)
+    threads: tuple[Choice, ...] = ()
 
 
 def make_optimizer(network: Network, plan: TrainingPlan) -> torch.optim.Optimizer:
@@ -106,59 +108,74 @@ def validation_loss(
 
 def train(
     network: Network,
-    train_rows: Batch,
+    train_rows: Batch | StoredRows,
     validation_rows: Batch,
     plan: TrainingPlan,
     objective: Objective,
     on_epoch: Callable[[Epoch, int], None] = lambda epoch, epochs: None,
+    checkpoints: Checkpoints | None = None,
 ) -> History:
-    """Teach the network, and leave it with the weights of its best epoch on the validation rows.
+    """Teach the network, and leave it with the weights of its best epoch on the validation rows. They are always finite.
 
-    ``on_epoch`` is told of each epoch and how many are planned. Same network, rows and plan (without ``seconds``), same weights.
+    ``on_epoch`` is told of each epoch and how many are planned. Same network, rows and plan (without ``seconds``), same weights; also when it was
+    interrupted and goes on from ``checkpoints``. Raises TrainingError when the doctor cannot mend what goes wrong.
     """
-    generator = torch.Generator().manual_seed(plan.seed)
-    optimizer = make_optimizer(network, plan)
-    average = RunningMean(network, plan.averaging)
-    started, out_of_time = time.perf_counter(), False
-    history: list[Epoch] = []
-    best, best_loss, stopped = 0, math.inf, "all epochs were used"
-    kept = copy.deepcopy(network.state_dict())
-    rate = 0.0
+    state = State(
+        network,
+        optimizer := make_optimizer(network, plan),
+        average := RunningMean(network, plan.averaging),
+        generator := torch.Generator().manual_seed(plan.seed),
+        doctor := Doctor(network, optimizer, average, train_rows.sample, plan.clip_norm),
+    )
+    if checkpoints and (saved := checkpoints.read()):
+        state.restore(*saved)
+        checkpoints.told(f"Going on from epoch {state.epoch}, step {state.step}.")
+    weights = [*network.parameters()]  # listed once: to walk through the modules takes longer than to cut the gradient
     steps_an_epoch = max(1, round(train_rows.rows / plan.batch_rows))
     network.train()
-    for epoch in range(1, plan.epochs + 1):
-        losses: list[Tensor] = []
-        for step, batch in enumerate(shuffled(train_rows, plan.batch_rows, generator)):
-            progress = ((epoch - 1) * steps_an_epoch + step + 1) / (plan.epochs * steps_an_epoch + 1)
-            if plan.seconds is not None:  # with a clock, the rate falls with the time that is left
-                progress = max(progress, (time.perf_counter() - started) / plan.seconds)
-                out_of_time = progress >= 1.0
-            if out_of_time:
-                break
-            rate = rate_at(progress, plan)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            loss, _ = objective.loss(network, batch, generator)  # forward, and how wrong it was
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # backward: how each weight should change
-            torch.nn.utils.clip_grad_norm_(network.parameters(), plan.clip_norm)
-            optimizer.step()
-            average.update()
-            losses.append(loss.detach())
-        with average.in_place():
-            now = validation_loss(network, validation_rows, objective, generator)
-            if now < best_loss:
-                best, best_loss, kept = epoch, now, copy.deepcopy(network.state_dict())
-        elapsed = time.perf_counter() - started
-        train_loss = torch.stack(losses).mean().item() if losses else math.nan
-        history.append(Epoch(epoch, train_loss, now, rate, elapsed))
-        on_epoch(history[-1], plan.epochs)
-        if epoch - best >= plan.patience:
-            stopped = f"no better on the validation rows for {plan.patience} epochs"
-            break
-        if out_of_time:
-            stopped = f"the time for training, {plan.seconds:.0f} s, was used up"
-            break
-    network.load_state_dict(kept)
+    rehearsal = partial(NetworkRehearsal, network, train_rows.sample, validation_rows, objective, plan.batch_rows)
+    with Pace(rehearsal, plan.threads) as pace, checkpoints.listening() if checkpoints else contextlib.nullcontext():
+        while not state.stopped:
+            for batch in state.batches(train_rows, plan.batch_rows):
+                progress = ((state.epoch - 1) * steps_an_epoch + state.step + 1) / (plan.epochs * steps_an_epoch + 1)
+                if plan.seconds is not None:  # with a clock, the rate falls with the time that is left
+                    progress = max(progress, state.seconds / plan.seconds)
+                if progress >= 1.0:
+                    state.stopped = f"the time for training, {plan.seconds:.0f} s, was used up"
+                    break
+                state.rate = rate_at(progress, plan) * doctor.rate_share
+                for group in optimizer.param_groups:
+                    group["lr"] = state.rate
+                loss, _ = objective.loss(network, batch, generator)  # forward, and how wrong it was
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]  # backward: how each weight should change
+                length = torch.nn.utils.clip_grad_norm_(weights, plan.clip_norm)
+                optimizer.step()
+                average.update()
+                if doctor.approves(state.epoch, state.step, loss, length, batch):  # if not, it has undone the step
+                    state.losses.append(loss.detach())
+                state.step += 1
+                pace.tick()
+                if checkpoints and checkpoints.due():
+                    checkpoints.write(*state.save())
+            with average.in_place():
+                now = validation_loss(network, validation_rows, objective, generator)
+                state.keep(now)
+            doctor.approves_validation(state.epoch, now)
+            on_epoch(state.end_epoch(now), plan.epochs)
+            state.stopped = state.stopped or _reason_to_stop(state, plan)
+            if checkpoints and (checkpoints.due() or state.stopped):
+                checkpoints.write(*state.save())
+    network.load_state_dict(state.kept)
     network.eval()
-    return History(tuple(history), best, stopped)
+    found = doctor.findings([epoch.train_loss for epoch in state.history], state.best, validation_rows, objective)
+    return History(tuple(state.history), state.best, state.stopped, found, doctor.gradients, tuple(pace.choices))
+
+
+def _reason_to_stop(state: State, plan: TrainingPlan) -> str:
+    done = len(state.history)
+    if done >= plan.epochs:
+        return "all epochs were used"
+    if done - state.best >= plan.patience:
+        return f"no better on the validation rows for {plan.patience} epochs"
+    return ""

@@ -23,12 +23,19 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize(
-    ("trunk", "encoder"), [*itertools.product(["tabm", "mlp", "transformer"], ["piecewise", "periodic"])]
+    ("trunk", "encoder", "layers"),
+    [
+        *itertools.product(["tabm", "mlp", "transformer"], ["piecewise", "periodic"], [2]),
+        ("tabm", "piecewise", 20),
+        ("mlp", "periodic", 150),
+    ],
 )
-def test_torch_and_onnx_runtime_agree_on_every_row_even_hostile_ones(flights, trunk, encoder):
+def test_torch_and_onnx_runtime_agree_on_every_row_even_hostile_ones(flights, trunk, encoder, layers):
     import torch
 
-    model = fathom.fit(flights, target="late", keep="network", trunk=trunk, encoder={"number": encoder}, **QUICK)
+    model = fathom.fit(
+        flights, target="late", keep="network", trunk=trunk, encoder={"number": encoder}, layers=layers, **QUICK
+    )
     hostile = flights.take(range(6)).arrow.to_pydict() | HOSTILE
     for rows in (flights, Table.of(hostile)):
         served = model.answer(rows)["late"]

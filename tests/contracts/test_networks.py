@@ -142,15 +142,15 @@ def test_unknown_names_and_options_are_errors_with_a_suggestion():
         encoder_named("periodical", "scalar")
     with pytest.raises(
         OptionError,
-        match=r"^The trunk 'mlp' has no option 'witdh'\. Did you mean 'width'\? It has: layers, width, dropout\.$",
+        match=r"^The trunk 'mlp' has no option 'witdh'\. Did you mean 'width'\? It has: layers, width, dropout, skip\.$",
     ):
         Network(NetworkPlan(SCALARS, (PRICE,), "mlp", 8, {"witdh": 3}))
 
 
 def test_each_option_of_a_trunk_changes_the_network():
     changes = {
-        "tabm": {"members": 4, "layers": 3, "width": 40, "dropout": 0.5},
-        "mlp": {"layers": 3, "width": 40, "dropout": 0.5},
+        "tabm": {"members": 4, "layers": 3, "width": 40, "dropout": 0.5, "skip": True},
+        "mlp": {"layers": 3, "width": 40, "dropout": 0.5, "skip": True},
         "transformer": {"layers": 1, "width": 48, "heads": 2, "dropout": 0.5},
     }
     for trunk in TRUNKS:

@@ -60,7 +60,7 @@ text = st.one_of(
         [("\r\n", csv.QUOTE_MINIMAL), ("\r\n", csv.QUOTE_ALL), ("\n", csv.QUOTE_ALL), ("\r", csv.QUOTE_ALL)]
     ),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
-    block=st.sampled_from([64, text_files._PARSED]),
+    block=st.sampled_from([64, text_files.PARSED]),
 )
 def test_any_table_written_by_the_csv_module_reads_back_exactly(rows, delimiter, style, encoding, block):
     sink = io.StringIO()
@@ -72,7 +72,7 @@ def test_any_table_written_by_the_csv_module_reads_back_exactly(rows, delimiter,
         writer.writerow(row)
     write(sink.getvalue().encode(encoding))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_files, "_PARSED", block)
+        patch.setattr(text_files, "PARSED", block)
         table = read("t.csv", header=True)
     assert cells(table) == rows
     assert lines(table) == expected
@@ -122,7 +122,7 @@ def test_lines_stay_right_in_a_file_of_many_blocks():
 
 def test_a_line_break_in_a_cell_survives_the_end_of_a_block():
     start = 'a,b\n1,"'
-    filler = "x" * (text_files._PARSED - len(start) - 1)  # so that CR is the last byte of Arrow's first block
+    filler = "x" * (text_files.PARSED - len(start) - 1)  # so that CR is the last byte of Arrow's first block
     table = read(write(f'{start}{filler}\r\ny"\r\n2,z\r\n'))
     assert table.column("b").to_pylist() == [f"{filler}\r\ny", "z"]
     assert lines(table) == [2, 4]

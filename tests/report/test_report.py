@@ -261,6 +261,42 @@ def test_worst_rows_say_where_they_stand_and_what_they_hold():
     assert f"year_built{worst['row']['year_built']}" in page.text, "a year has no thousands separator"
 
 
+def test_what_the_doctor_found_stands_beside_the_curves_with_its_remedy_and_the_gradient_of_every_layer():
+    text, page = page_of(SAMPLES["regression"])
+    for finding in SAMPLES["regression"]["training"]["doctor"]:
+        assert finding["sentence"] in page.text and finding["remedy"] in page.text
+    labels = [svg.get("aria-label").replace("\xa0", " ") for svg in svgs(text)]
+    assert (
+        labels.count(
+            "Gradient norm of 5 layers, first to last: epoch 1 from 0.31 to 0.71, epoch 38 from 0.082 to 0.23."
+        )
+        == 2
+    )
+    assert "from layer 1, encoders.scalar, to layer 5, heads.0" in page.text
+    assert "2encoders.code.table0.044" in page.text.replace(" ", "")
+    healthy = sample("regression")
+    healthy["training"]["doctor"] = []
+    assert "What went wrong" in page.text and "What went wrong" not in page_of(healthy)[1].text
+
+
+def test_a_plain_network_of_150_layers_shows_its_gradient_vanish_on_a_logarithmic_scale():
+    result = sample("regression")
+    layers = [
+        {"layer": f"trunk.layers.{place}", "first": 0.0 if place < 9 else 10.0 ** (place / 4 - 38), "last": 1e-3}
+        for place in range(152)
+    ]
+    result["training"]["gradients"] = {"epochs": [1], "layers": layers}
+    text, page = page_of(result)
+    assert "That of 9 layers was 0, drawn at the lower edge." in page.text.replace("\xa0", " ")
+    drawn = next(svg for svg in svgs(text) if "Gradient norm of 152" in svg.get("aria-label").replace("\xa0", " "))
+    (path,) = [mark.get("d") for mark in drawn.iter("path") if mark.get("class") == "line quiet"]
+    heights = [float(place.split()[1]) for place in path[1:].split("L")]
+    assert len(heights) == 152 and heights[0] == max(heights) and heights[-1] == min(heights)
+    assert heights[:9] == heights[:1] * 9
+    straight = [b - a for a, b in itertools.pairwise(heights[10:])]
+    assert max(straight) - min(straight) < 0.25, "equal factors are equal steps"
+
+
 def test_skipped_rows_and_every_look_at_the_test_rows_are_listed():
     _, page = page_of(SAMPLES["regression"])
     for row in SAMPLES["regression"]["skipped_rows"]:
@@ -422,6 +458,9 @@ def hostile():
     result["worst_rows"] = [
         {"where": text, "target": target, "truth": text, "predicted": text, "loss": 1e9, "row": row} for text in HOSTILE
     ]
+    result["training"]["doctor"] = [{"name": text, "sentence": text, "remedy": text, "numbers": {}} for text in HOSTILE]
+    layers = [{"layer": name, "first": 10.0**-place, "last": 0.0} for place, name in enumerate(names)]
+    result["training"]["gradients"] = {"epochs": [1, 4], "layers": layers}
     result["settings"] = dict(zip(names, bad, strict=True))
     result["machine"] = {"processor": HOSTILE[6]}
     return result

@@ -1,15 +1,17 @@
 """The multilayer perceptron: all tokens side by side through layers of weighted sums and ReLU.
 
 Why it exists: the plainest deep network, and the quickest to answer. Source: Rumelhart, Hinton and Williams, "Learning representations by
-back-propagating errors", Nature 323, 1986 (https://doi.org/10.1038/323533a0); dropout: Srivastava et al., JMLR 15, 2014.
+back-propagating errors", Nature 323, 1986 (https://doi.org/10.1038/323533a0); dropout: Srivastava et al., JMLR 15, 2014; more than eight layers: `residual`.
 """
 
+import itertools
 from dataclasses import dataclass
 
 from torch import nn
 
 from fathom.networks.encoders.contract import Features
 from fathom.networks.trunks.contract import Summary
+from fathom.networks.trunks.residual import is_residual, residual_layers
 
 NAME = "mlp"
 SUMMARY = "multilayer perceptron"
@@ -18,11 +20,15 @@ SOURCE = "https://doi.org/10.1038/323533a0"
 
 @dataclass(frozen=True)
 class Options:
-    """``layers`` hidden layers of ``width`` units; each unit is left out with probability ``dropout`` in training."""
+    """``layers`` hidden layers of ``width`` units; each unit is left out with probability ``dropout`` in training.
+
+    ``skip``: whether each layer adds to a normalised copy of what came before; ``None`` decides by the number of layers.
+    """
 
     layers: int = 2
     width: int = 192
     dropout: float = 0.1
+    skip: bool | None = None
 
 
 class Perceptron(nn.Module):
@@ -33,11 +39,13 @@ class Perceptron(nn.Module):
     def __init__(self, options: Options, inputs: int) -> None:
         super().__init__()
         self.width = options.width
-        layers: list[nn.Module] = []
-        for _ in range(options.layers):
-            layers += [nn.Linear(inputs, options.width), nn.ReLU(), nn.Dropout(options.dropout)]
-            inputs = options.width
-        self.layers = nn.Sequential(*layers)
+        sizes = [inputs, *[options.width] * options.layers]
+        linear: list[nn.Module] = [nn.Linear(*pair) for pair in itertools.pairwise(sizes)]
+        if is_residual(options.layers, options.skip):
+            self.layers = residual_layers(linear, options.width, options.dropout)
+        else:
+            steps = [[layer, nn.ReLU(), nn.Dropout(options.dropout)] for layer in linear]
+            self.layers = nn.Sequential(*itertools.chain.from_iterable(steps))
 
     def forward(self, features: Features) -> Summary:
         """Map tokens to ``vector (row, 1, width)``."""

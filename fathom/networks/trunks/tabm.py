@@ -3,9 +3,10 @@
 Why it exists: members that each see the row scaled differently make different errors, and their mean is better than any of them,
 at little more than the cost of one. Source: Gorishniy, Kotelnikov and Babenko, "TabM: Advancing Tabular Deep Learning with
 Parameter-Efficient Ensembling", ICLR 2025, section 3 (https://arxiv.org/abs/2410.24210); the shared layer is BatchEnsemble's: Wen, Tran and
-Ba, ICLR 2020 (https://arxiv.org/abs/2002.06715). Written from the papers; the authors' package (Apache-2.0) is the second opinion in our tests.
+Ba, ICLR 2020 (https://arxiv.org/abs/2002.06715); more than eight layers: `residual`. Written from the papers; the authors' package (Apache-2.0) is the second opinion in our tests.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from fathom.networks.encoders.contract import Features
 from fathom.networks.trunks.contract import Summary
+from fathom.networks.trunks.residual import is_residual, residual_layers
 
 NAME = "tabm"
 SUMMARY = "ensemble of perceptrons with shared weights"
@@ -21,12 +23,16 @@ SOURCE = "https://arxiv.org/abs/2410.24210"
 
 @dataclass(frozen=True)
 class Options:
-    """``members`` perceptrons of ``layers`` hidden layers of ``width`` units; units are left out with probability ``dropout``."""
+    """``members`` perceptrons of ``layers`` hidden layers of ``width`` units; units are left out with probability ``dropout``.
+
+    ``skip``: whether each layer adds to a normalised copy of what came before; ``None`` decides by the number of layers.
+    """
 
     members: int = 16
     layers: int = 2
     width: int = 256
     dropout: float = 0.1
+    skip: bool | None = None
 
 
 class SharedLinear(nn.Module):
@@ -56,17 +62,16 @@ class Ensemble(nn.Module):
         self.members, self.width = options.members, options.width
         # The members start apart only here (paper, section 3.3): each scales every token by a random number of its own.
         apart = torch.randn(options.members, tokens).repeat_interleave(width, dim=1)
-        layers: list[nn.Module] = []
-        inputs = tokens * width
-        for layer in range(options.layers):
-            scale_in = apart if layer == 0 else torch.ones(options.members, inputs)
-            layers += [
-                SharedLinear(options.members, inputs, options.width, scale_in),
-                nn.ReLU(),
-                nn.Dropout(options.dropout),
-            ]
-            inputs = options.width
-        self.layers = nn.Sequential(*layers)
+        sizes = [tokens * width, *[options.width] * options.layers]
+        shared: list[nn.Module] = [
+            SharedLinear(options.members, inputs, outputs, apart if layer == 0 else torch.ones(options.members, inputs))
+            for layer, (inputs, outputs) in enumerate(itertools.pairwise(sizes))
+        ]
+        if is_residual(options.layers, options.skip):
+            self.layers = residual_layers(shared, options.width, options.dropout)
+        else:
+            steps = [[layer, nn.ReLU(), nn.Dropout(options.dropout)] for layer in shared]
+            self.layers = nn.Sequential(*itertools.chain.from_iterable(steps))
 
     def forward(self, features: Features) -> Summary:
         """Map tokens to ``vector (row, member, width)``."""
