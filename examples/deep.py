@@ -19,7 +19,7 @@ from fathom.data.table import Table
 from fathom.model import Model
 
 FLIGHTS = Path(__file__).parent / "data" / "flights.csv"
-ROWS = 4_000
+ROWS = 3_000
 LAYERS = 150
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import fathom
+from fathom import completing
 from fathom.errors import FathomError, OptionError, OutputError, suggestion
 
 app = typer.Typer(
@@ -69,7 +70,12 @@ def fit(
         list[str],
         typer.Argument(help="The table: CSV, TSV, Parquet, Arrow or JSON lines, one file or more, or a glob."),
     ],
-    target: Annotated[list[str], typer.Option("--target", "-t", help="The column to predict; repeat it for several.")],
+    target: Annotated[
+        list[str],
+        typer.Option(
+            "--target", "-t", autocompletion=completing.columns, help="The column to predict; repeat it for several."
+        ),
+    ],
     test: Annotated[list[str] | None, typer.Option(help="Your own test rows: a file with the same columns.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="A new folder for report, result and bundle.  [default: runs/TABLE-N]")
@@ -82,19 +88,38 @@ def fit(
         Path | None, typer.Option("--settings", help="A TOML file of settings by name; flags win over it.")
     ] = None,
     columns: Annotated[
-        list[str] | None, typer.Option(help="What a column is: age=number,zip=category,note=skip.")
+        list[str] | None,
+        typer.Option(
+            autocompletion=completing.column_kinds, help="What a column is: age=number,zip=category,note=skip."
+        ),
     ] = None,
-    group: Annotated[str | None, typer.Option(help="Keep rows with equal values of this column in one part.")] = None,
-    time: Annotated[str | None, typer.Option(help="Judge on the latest rows by this column.")] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(autocompletion=completing.columns, help="Keep rows with equal values of this column in one part."),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(autocompletion=completing.columns, help="Judge on the latest rows by this column.")
+    ] = None,
     weight: Annotated[
-        str | None, typer.Option(help="How much each row counts in training: a column of numbers, 0 or more.")
+        str | None,
+        typer.Option(
+            autocompletion=completing.columns,
+            help="How much each row counts in training: a column of numbers, 0 or more.",
+        ),
     ] = None,
     metric: Annotated[
-        str | None, typer.Option(help="What decides: log_loss, accuracy, roc_auc, f1, rmse, mae, r2, …")
+        str | None,
+        typer.Option(
+            autocompletion=completing.metrics, help="What decides: log_loss, accuracy, roc_auc, f1, rmse, mae, r2, …"
+        ),
     ] = None,
-    effort: Annotated[str, typer.Option(help="quick, standard or thorough.")] = "standard",
+    effort: Annotated[
+        str, typer.Option(autocompletion=completing.efforts, help="quick, standard or thorough.")
+    ] = "standard",
     minutes: Annotated[float | None, typer.Option(help="The most minutes the whole run may take.")] = None,
-    trunk: Annotated[str, typer.Option(help="The network: tabm, mlp or transformer.")] = "tabm",
+    trunk: Annotated[
+        str, typer.Option(autocompletion=completing.trunks, help="The network: tabm, mlp or transformer.")
+    ] = "tabm",
     layers: Annotated[int | None, typer.Option(help="Hidden layers of the network.  [default: by effort]")] = None,
     skip: Annotated[
         bool | None,
@@ -104,7 +129,9 @@ def fit(
         ),
     ] = None,
     encoder: Annotated[list[str] | None, typer.Option(help="How a kind of column is read: number=periodic.")] = None,
-    optimizer: Annotated[str, typer.Option(help="adamw or sgd.")] = "adamw",
+    optimizer: Annotated[
+        str, typer.Option(autocompletion=completing.words("adamw", "sgd"), help="adamw or sgd.")
+    ] = "adamw",
     learning_rate: Annotated[float | None, typer.Option(help="The highest learning rate.  [default: by trunk]")] = None,
     epochs: Annotated[
         int | None, typer.Option(help="The most passes over the training rows.  [default: by effort]")
@@ -113,8 +140,20 @@ def fit(
     class_weights: Annotated[
         bool, typer.Option("--class-weights", help="Make rare classes count as much as frequent ones.")
     ] = False,
-    keep: Annotated[str | None, typer.Option(help="Ship the 'network' or the 'baseline' whatever the verdict.")] = None,
-    bad_rows: Annotated[str, typer.Option(help="What happens to rows that cannot be used: error or skip.")] = "error",
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=completing.words("network", "baseline"),
+            help="Ship the 'network' or the 'baseline' whatever the verdict.",
+        ),
+    ] = None,
+    bad_rows: Annotated[
+        str,
+        typer.Option(
+            autocompletion=completing.words("error", "skip"),
+            help="What happens to rows that cannot be used: error or skip.",
+        ),
+    ] = "error",
     delimiter: Annotated[
         str | None, typer.Option(help="What parts the cells of a text file.  [default: recognised]")
     ] = None,
@@ -137,7 +176,11 @@ def fit(
         float, typer.Option(help="Seconds between two checkpoints: the most work that can be lost.")
     ] = 30.0,
     log: Annotated[
-        str | None, typer.Option(help="'tensorboard' writes losses and learning rate into RUN/tensorboard.")
+        str | None,
+        typer.Option(
+            autocompletion=completing.words("tensorboard"),
+            help="'tensorboard' writes losses and learning rate into RUN/tensorboard.",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict and the folder only.")] = False,
 ) -> None:
@@ -306,7 +349,7 @@ def main() -> None:
 def _run() -> int:
     _suggest_command()
     try:
-        app()
+        app(prog_name="fathom")
     except FathomError as error:
         print(f"fathom: {error}", file=sys.stderr)
         return MISTAKE

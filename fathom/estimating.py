@@ -206,6 +206,7 @@ def learn(
     description = replace(description, half_widths=half_widths(prepared, answers))
     estimator.model_ = FittedNetwork(description.to_bytes(), network_weights(trained.network))
     estimator.n_iter_ = len(trained.history.epochs)
+    estimator.stopped_ = trained.history.stopped
     estimator.history_ = [
         {"epoch": epoch.epoch, "train_loss": epoch.train_loss, "validation_loss": epoch.validation_loss}
         for epoch in trained.history.epochs

@@ -35,7 +35,9 @@ from fathom.surveying import open_larger, survey
 from fathom.tensorboard import FOLDER, scalars
 
 PARITY_ROWS = 512
-FINISHING_SECONDS = 9.0  # of CPU time, that exporting, judging, explaining and saving take after training at most, for `--minutes`
+FINISHING_SECONDS = (
+    9.0  # of CPU time, that exporting, judging, explaining and saving take after training at most, for `--minutes`
+)
 BASELINE_SHARE = 0.15  # of the time that is left when the simpler models start
 
 

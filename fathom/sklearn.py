@@ -30,8 +30,8 @@ class FathomClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
     makes rare classes count as much as frequent ones. ``random_state`` is the seed: same seed, same rows in any order, same network. The others are
     the settings of `fathom.fit` (`fathom.settings.Settings`).
 
-    After ``fit``: ``classes_``, ``n_features_in_``, ``feature_names_in_`` (where ``X`` had names), ``n_iter_`` (epochs), ``history_`` (losses by epoch) and
-    ``columns_``, which says of each column what it was taken for and why.
+    After ``fit``: ``classes_``, ``n_features_in_``, ``feature_names_in_`` (where ``X`` had names), ``n_iter_`` (epochs), ``history_`` (losses by epoch), ``stopped_``
+    (why training ended) and ``columns_``, which says of each column what it was taken for and why.
 
     >>> import numpy as np
     >>> X = np.linspace(-1, 1, 80).reshape(-1, 1)

@@ -118,13 +118,15 @@ def test_every_parameter_does_something(plane):
     X, y = plane
     changes = {
         "effort": "standard", "trunk": "mlp", "layers": 1, "skip": True, "encoder": {"number": "periodic"}, "columns": {"x0": "skip"}, "optimizer": "sgd",
-        "learning_rate": 0.001, "epochs": 2, "batch_rows": 7, "class_weights": True, "random_state": 3, "minutes": 1e-6,
+        "learning_rate": 0.001, "epochs": 2, "batch_rows": 7, "class_weights": True, "random_state": 3,
     }  # fmt: skip
-    assert set(changes) == set(FathomClassifier().get_params())
-    assert set(changes) - {"class_weights"} == set(FathomRegressor().get_params())
+    assert {*changes, "minutes"} == set(FathomClassifier().get_params())
+    assert {*changes, "minutes"} - {"class_weights"} == set(FathomRegressor().get_params())
     base = FathomClassifier(**FEW).fit(X, y).model_
     for name, value in changes.items():
         assert FathomClassifier(**{**FEW, name: value}).fit(X, y).model_ != base, name
+    hurried = FathomClassifier(**{**FEW, "epochs": 1_000, "batch_rows": 1, "minutes": 0.01}).fit(X, y)
+    assert hurried.stopped_ == "the time for training, 1 s, was used up"
 
 
 def test_it_travels_to_other_processes_as_bytes(plane):

@@ -67,7 +67,11 @@ def test_weights_are_no_input_and_move_no_row(believers):
 
 def test_weights_and_class_weights_are_multiplied():
     table = Table.of(
-        {"x": np.sqrt(np.arange(400)), "y": np.where(np.arange(400) % 10 == 0, "rare", "usual"), "w": np.arange(400) % 3}
+        {
+            "x": np.sqrt(np.arange(400)),
+            "y": np.where(np.arange(400) % 10 == 0, "rare", "usual"),
+            "w": np.arange(400) % 3,
+        }
     )
     settings = Settings.of({"weight": "w", "class_weights": True})
     prepared = prepare(table, "y", None, settings, MODALITIES, Silent())

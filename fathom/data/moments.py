@@ -25,6 +25,7 @@ class Moments:
     >>> moments.add(np.array([3.0, 1.0, 2.0, 2.0]))
     >>> moments.ordered(0), moments.ordered(2), moments.ordered(3)
     (1.0, 2.0, 3.0)
+    >>> moments.close()
     """
 
     path: Path

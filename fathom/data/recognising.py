@@ -33,7 +33,9 @@ def check_names(table: Table, targets: Sequence[str], overrides: Mapping[str, st
             raise OptionError(f"Column {name!r} cannot be both predicted and skipped. Leave it out of --columns.")
     for name in others:
         if name in targets:
-            raise OptionError(f"Column {name!r} is the target and cannot part or weigh the rows too. Name another column.")
+            raise OptionError(
+                f"Column {name!r} is the target and cannot part or weigh the rows too. Name another column."
+            )
 
 
 def recognise_target(

@@ -96,7 +96,9 @@ class StoredRows:
         enough = int(torch.searchsorted(torch.cumsum(stops - starts, 0), self.rows)) + 1
         steps = max(1, round(self.rows / rows))
         sizes = [self.rows // steps + (step < self.rows % steps) for step in range(steps)]
-        return self._batches(list(zip(starts[:enough].tolist(), stops[:enough].tolist(), strict=True)), sizes, skip, seed)
+        return self._batches(
+            list(zip(starts[:enough].tolist(), stops[:enough].tolist(), strict=True)), sizes, skip, seed
+        )
 
     def _batches(self, blocks: list[tuple[int, int]], sizes: list[int], skip: int, seed: int) -> Iterator[Batch]:
         passed, waiting = sum(sizes[:skip]), None

@@ -27,7 +27,7 @@ HOSTILE = {
     [
         *itertools.product(["tabm", "mlp", "transformer"], ["piecewise", "periodic"], [2]),
         ("tabm", "piecewise", 20),
-        ("mlp", "periodic", 150),
+        ("mlp", "periodic", 40),
     ],
 )
 def test_torch_and_onnx_runtime_agree_on_every_row_even_hostile_ones(flights, trunk, encoder, layers):

@@ -238,11 +238,20 @@ def test_gradients_that_are_cut_at_every_step_by_far_are_exploding():
 
 
 def test_a_plain_network_of_forty_layers_has_vanishing_gradients_and_learns_nothing():
-    history = train(a_network(layers=40), rows(), rows(128, 1), PLAN, predict)
+    history = train(a_network(layers=40, skip=False), rows(), rows(128, 1), PLAN, predict)
     found = named(history, "vanishing gradients")
     assert found.numbers["share"] < 1e-8 and found.numbers["layers"] == 42
     lost = named(history, "loss never fell")
     assert lost.numbers["last"] >= 0.999 * lost.numbers["constant"]
+
+
+@pytest.mark.parametrize("trunk", ["mlp", "tabm"])
+def test_forty_residual_layers_learn_and_nothing_is_found(trunk):
+    history = train(a_network(trunk, layers=40, width=32), rows(), rows(128, 1), PLAN, predict)
+    assert history.findings == ()
+    assert history.epochs[-1].validation_loss < 0.5
+    norms = list(history.gradients[1].values())
+    assert len(norms) == 42 and min(norms) > 1e-3 * max(norms)
 
 
 def test_units_that_never_fire_are_dead():
