@@ -5,8 +5,7 @@ import os
 import random
 import re
 import resource
-import subprocess
-import sys
+import socket
 from pathlib import Path
 
 import pytest
@@ -213,23 +212,24 @@ def test_an_unknown_command_is_an_error_with_a_suggestion(command):
 
 
 def test_a_folder_that_another_fit_is_writing_is_left_to_it(folder, command):
-    staging = folder / ".busy.unfinished"
-    staging.mkdir()
-    (staging / "owner").write_text(str(os.getpid()))
-    outcome = command("fit", "good.csv", "-t", "price", "--out", "busy")
-    assert outcome.code == 2
-    assert outcome.err == (
-        f"fathom: busy is being written by another fit (process {os.getpid()}). Wait for it, or name another folder with --out.\n"
-    )
-    assert (staging / "owner").read_text() == str(os.getpid())
+    from fathom.running import RunFolder
+
+    with RunFolder.reserve(folder / "busy") as run:
+        outcome = command("fit", "good.csv", "-t", "price", "--out", "busy")
+        assert outcome.code == 2
+        assert outcome.err == (
+            f"fathom: busy is being written by another fit (process {os.getpid()} on {socket.gethostname()}). "
+            "Wait for it, or name another folder with --out.\n"
+        )
+        run.write({"result.json": b"{}"})
+    assert (folder / "busy" / "result.json").read_bytes() == b"{}"
 
 
 def test_what_a_fit_that_is_gone_left_behind_is_taken_over(folder, command):
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
     staging = folder / ".busy.unfinished"
     staging.mkdir()
-    (staging / "owner").write_text(str(gone.pid))
+    (staging / "lock").touch()
+    (staging / "owner.json").write_text('{"process": 1, "machine": "gone"}')
     outcome = command("fit", "one.csv", "-t", "price", "--out", "busy")
     assert "one has 1 row" in outcome.err
     assert not staging.exists()

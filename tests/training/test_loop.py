@@ -78,7 +78,13 @@ def test_each_field_of_the_plan_changes_what_is_learned():
         assert weights_of(learn(dataclasses.replace(PLAN, **{name: value}))[0]) != before, name
     sgd = dataclasses.replace(PLAN, optimizer="sgd")
     assert weights_of(learn(sgd)[0]) != weights_of(learn(dataclasses.replace(sgd, momentum=0.0))[0])
-    assert {field.name for field in dataclasses.fields(PLAN)} == {*changes, "momentum", "patience", "seconds", "threads"}
+    assert {field.name for field in dataclasses.fields(PLAN)} == {
+        *changes,
+        "momentum",
+        "patience",
+        "seconds",
+        "threads",
+    }
 
 
 def test_rows_that_count_nothing_teach_nothing():
