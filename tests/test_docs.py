@@ -46,13 +46,9 @@ def test_commands_and_python_run_in_the_order_in_which_they_stand(document, begi
 
 def test_every_command_of_make_that_a_document_names_is_there():
     goals = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = "\n".join(path.read_text() for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
     named = {
-        goal
-        for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-        for run in re.findall(
-            r"\bmake ((?:[a-z-]+ ?)+)", "\n".join(re.findall(r"`[^`]+`|^make .*$", path.read_text(), re.M))
-        )
-        for goal in run.split("  ")[0].split()
+        goal for run in re.findall(r"(?:`|^)make ([a-z-]+(?: [a-z-]+)*)", text, re.MULTILINE) for goal in run.split()
     }
     assert {"demo", "test", "check"} <= named
     assert named <= goals
