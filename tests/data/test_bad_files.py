@@ -112,7 +112,7 @@ def test_a_file_that_may_not_be_read_is_refused(folder):
     ("data", "said"),
     [
         (b"", "t.csv is empty: it holds no bytes. Was it written to the end?"),
-        (gzip.compress(b""), "t.csv is empty: nothing is left when it is unpacked (gzip)."),
+        (gzip.compress(b"", mtime=0), "t.csv is empty: nothing is left when it is unpacked (gzip)."),
         (b" \n\r\n\t\n", "t.csv holds only blank lines. A table needs a line of names and a line for each row."),
         (b"a,b\n\n", "t.csv holds only a header ('a', 'b') and no rows. If this line is a row, say that there is no header (header=False)."),
         (b"\x89PNG\r\n\x1a\n\0\0", f"t.csv is no table: its first bytes are those of a PNG image. {NO_TABLE}"),
@@ -157,14 +157,14 @@ def test_words_that_begin_like_a_signature_are_text():
             "b'age,job\\n41,n'. Give it the ending of what it is, for instance .csv."),
         ("t.feather", TEXT, "t.feather is named .feather, but its first bytes are not those of Feather (ARROW1): "
             "b'age,job\\n41,n'. Give it the ending of what it is, for instance .csv."),
-        ("t.csv.gz", gzip.compress(TEXT * 9999)[:-9],
+        ("t.csv.gz", gzip.compress(TEXT * 9999, mtime=0)[:-9],
             "t.csv.gz is cut short: its gzip data end too early. Copy or download it again."),
-        ("t.csv.gz", gzip.compress(TEXT)[:5], "t.csv.gz is cut short: its gzip data end too early. Copy or download it again."),
-        ("t.csv.gz", gzip.compress(TEXT) + b"more", "t.csv.gz is damaged: its gzip data cannot be unpacked "
+        ("t.csv.gz", gzip.compress(TEXT, mtime=0)[:5], "t.csv.gz is cut short: its gzip data end too early. Copy or download it again."),
+        ("t.csv.gz", gzip.compress(TEXT, mtime=0) + b"more", "t.csv.gz is damaged: its gzip data cannot be unpacked "
             "(zlib inflate failed: incorrect header check). Copy or download it again."),
         ("t.csv.zst", pa.compress(TEXT * 9999, codec="zstd", asbytes=True)[:-9],
             "t.csv.zst is cut short: its zstd data end too early. Copy or download it again."),
-        ("t.parquet.gz", gzip.compress(parquet_bytes())[:-9],
+        ("t.parquet.gz", gzip.compress(parquet_bytes(), mtime=0)[:-9],
             "t.parquet.gz is cut short: its gzip data end too early. Copy or download it again."),
     ],
 )  # fmt: skip
