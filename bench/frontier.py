@@ -112,9 +112,10 @@ def fit_fathom(table: FrontierTable, seed: int, effort: str) -> Fit:
     import torch
 
     import fathom.training.loop  # noqa: F401  (loaded before the clock runs)
-    from fathom.candidates import in_units, network_answers, train_network, truth_in_units
+    from fathom.candidates import in_units, truth_in_units
     from fathom.data.modalities import MODALITIES
     from fathom.effort import sizes
+    from fathom.learning import network_answers, train_network
     from fathom.preparing import prepare
     from fathom.settings import Settings
 

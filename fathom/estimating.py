@@ -22,7 +22,7 @@ from sklearn.utils.validation import (
 from fathom.bundle.description import Description
 from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.saving import assemble, write_folder
-from fathom.candidates import Candidate, Trained, half_widths, network_answers, train_network
+from fathom.candidates import Candidate, half_widths
 from fathom.data.encoding import Column, inputs_of
 from fathom.data.modalities import MODALITIES, category, number
 from fathom.data.reading import Frame, read
@@ -31,6 +31,7 @@ from fathom.data.splitting import FEWEST_ROWS, TEST, Split, by_rank, row_hashes
 from fathom.data.table import Rows, Table
 from fathom.effort import sizes
 from fathom.errors import FathomError, check_installed
+from fathom.learning import Trained, network_answers, train_network
 from fathom.model import warn_unreadable
 from fathom.preparing import Prepared
 from fathom.progress import Silent

@@ -15,7 +15,7 @@ from fathom.baselines import BASELINES
 from fathom.baselines.contract import Baseline
 from fathom.bundle import manifest
 from fathom.bundle.saving import SAMPLES, prove_parity
-from fathom.candidates import Candidate, fit_baselines, fit_network, network_plan
+from fathom.candidates import Candidate
 from fathom.data.encoding import inputs_of
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
@@ -23,10 +23,12 @@ from fathom.data.table import Table
 from fathom.effort import sizes
 from fathom.errors import OptionError, check_installed
 from fathom.judging import check_metric, judge_candidates
+from fathom.learning import fit_network, network_plan
 from fathom.model import Model, predictions
 from fathom.preparing import Prepared, prepare
 from fathom.progress import Progress, Several, Silent
 from fathom.results import make_result
+from fathom.rivals import fit_baselines
 from fathom.running import RunFolder
 from fathom.settings import Settings
 from fathom.settings_files import settings_text

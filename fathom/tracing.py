@@ -114,7 +114,7 @@ def _features(prepared: Prepared, row: int) -> Station:
 def _network(prepared: Prepared, row: int, settings: Settings) -> list[Station]:
     import torch
 
-    from fathom.candidates import training_plan
+    from fathom.learning import training_plan
     from fathom.networks.heads import head_for
     from fathom.networks.network import Network, NetworkPlan
     from fathom.training.batching import as_batch

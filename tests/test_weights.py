@@ -5,13 +5,14 @@ import pytest
 
 import fathom
 from fathom.baselines import BASELINES
-from fathom.candidates import class_weights, fit_baselines, training_weights
+from fathom.candidates import class_weights, training_weights
 from fathom.data.encoding import encode_targets
 from fathom.data.modalities import MODALITIES
 from fathom.data.table import Table
 from fathom.errors import OptionError, TableError
 from fathom.preparing import prepare
 from fathom.progress import Silent
+from fathom.rivals import fit_baselines
 from fathom.settings import Settings
 from tests.conftest import QUICK
 
