@@ -29,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,9 @@ class Watch:
         self.started = (time.process_time(), time.perf_counter()) if stage in self.COUNTED else None
 
     def advance(self, done: int, note: str = "") -> None:
+        """Do nothing."""
+
+    def measure(self, step: int, values: Mapping[str, float]) -> None:
         """Do nothing."""
 
     def say(self, sentence: str) -> None:

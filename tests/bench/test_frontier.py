@@ -163,3 +163,12 @@ def test_every_script_states_its_claim(script):
     )
     assert "claim" in done.stdout
     assert len(done.stdout.splitlines()) > 10
+
+
+def test_the_clock_of_a_fit_hears_whatever_a_fit_tells():
+    from bench.frontier import Watch
+    from fathom.progress import Silent
+
+    told = [name for name in vars(Silent) if not name.startswith("_")]
+    assert len(told) >= 5
+    assert all(callable(getattr(Watch(), name, None)) for name in told)
