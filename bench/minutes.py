@@ -21,6 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.concluding import conclude
+
 ROOT = Path(__file__).parents[1]
 MINUTES = (0.5, 1.0, 2.0)
 TARGETS = {"flights": "late", "diamonds": "price", "adult": "income"}
@@ -107,13 +109,7 @@ def main() -> None:
             reports.append(measure(name, float(minutes)))
             show(reports[-1])
     found = claims(reports)
-    print()
-    for claim, holds in found.items():
-        print(f"{'pass' if holds else 'FAIL'}  {claim}")
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps({"fits": reports, "claims": found}, indent=1))
-    sys.exit(0 if all(found.values()) else 1)
+    conclude(found, {"fits": reports}, options.json)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.concluding import conclude
+
 ROWS = (10_000, 100_000, 1_000_000)
 FIT_ROWS = 10_000
 STEPS = ("read", "encode", "predict")
@@ -180,14 +182,8 @@ def main() -> None:
                 )
             file.unlink()
     holds = claims(found, sizes)
-    print()
-    for claim, held in holds.items():
-        print(f"{'pass' if held else 'FAIL'}  {claim}")
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        rows_of = [{"step": step, "size": rows, **report} for (step, rows), report in found.items()]
-        options.json.write_text(json.dumps({"measured": rows_of, "claims": holds}, indent=1))
-    sys.exit(0 if all(holds.values()) else 1)
+    measured = [{"step": step, "size": rows, **report} for (step, rows), report in found.items()]
+    conclude(holds, {"measured": measured}, options.json)
 
 
 if __name__ == "__main__":

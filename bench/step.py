@@ -16,15 +16,15 @@ part of a step and is kept out by long epochs and few validation rows. Exits wit
 """
 
 import argparse
-import json
 import multiprocessing
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from bench.concluding import conclude
 
 MOST_RATIO = 1.05
 MOST_BUSY_RATIO = 2.5
@@ -231,13 +231,7 @@ def main() -> None:
     compared = [compare(trunk, batch, options.pairs) for trunk, batch in chosen]
     show(compared, beside)
     found = claims(compared, beside)
-    print()
-    for claim, holds in found.items():
-        print(f"{'pass' if holds else 'FAIL'}  {claim}")
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps({"compared": compared, "beside": beside, "claims": found}, indent=1))
-    sys.exit(0 if all(found.values()) else 1)
+    conclude(found, {"compared": compared, "beside": beside}, options.json)
 
 
 if __name__ == "__main__":

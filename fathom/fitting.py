@@ -23,7 +23,7 @@ from fathom.data.table import Table
 from fathom.effort import sizes
 from fathom.errors import OptionError, check_installed
 from fathom.judging import check_metric, judge_candidates
-from fathom.learning import fit_network, network_plan
+from fathom.learning import export_network, network_plan, train_network
 from fathom.model import Model, predictions
 from fathom.preparing import Prepared, prepare
 from fathom.progress import Progress, Several, Silent
@@ -92,15 +92,10 @@ def fit(
             rivals = fit_baselines(prepared, chosen, baselines, modalities, clock.share(BASELINE_SHARE), told)
             clock.mark("simpler models")
             with _torch_threads(threads):
-                network = fit_network(
-                    prepared,
-                    replace(chosen, threads=asked),
-                    size,
-                    modalities,
-                    clock.until(FINISHING_SECONDS),
-                    told,
-                    run.checkpoints if run else None,
-                )
+                free = replace(chosen, threads=asked)
+                limit, checkpoints = clock.until(FINISHING_SECONDS), run.checkpoints if run else None
+                trained = train_network(prepared, free, size, modalities, limit, told, checkpoints)
+                network = export_network(prepared, trained, free, size, modalities, told)
             clock.mark("network")
             judged = judge_candidates(prepared, network, rivals, chosen, size.resamples, told)
             clock.mark("judging")

@@ -32,20 +32,6 @@ class Trained:
     seconds: float
 
 
-def fit_network(
-    prepared: Prepared,
-    settings: Settings,
-    sizes: Sizes,
-    modalities: Sequence[Modality],
-    seconds: float | None,
-    progress: Progress,
-    checkpoints: Path | None = None,
-) -> Candidate:
-    """Build, train and export the network; the arguments are those of `train_network`."""
-    trained = train_network(prepared, settings, sizes, modalities, seconds, progress, checkpoints)
-    return export_network(prepared, trained, settings, sizes, modalities, progress)
-
-
 def train_network(
     prepared: Prepared,
     settings: Settings,

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -192,7 +193,7 @@ def test_of_many_fits_in_one_folder_one_proceeds_and_the_others_name_it(tmp_path
 
 def test_the_lock_of_a_fit_that_was_killed_is_taken_over(tmp_path):
     (tmp_path / "gate").touch()
-    work = lambda: hold(tmp_path / "run", tmp_path / "gate", tmp_path / "owner")  # noqa: E731
+    work = partial(hold, tmp_path / "run", tmp_path / "gate", tmp_path / "owner")
     child = start(work, tmp_path / "output")
     while not (tmp_path / "owner").exists():
         time.sleep(0.01)
