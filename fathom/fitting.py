@@ -19,6 +19,7 @@ from fathom.candidates import Candidate
 from fathom.data.encoding import inputs_of
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
+from fathom.data.splitting import TEST
 from fathom.data.table import Table
 from fathom.effort import sizes
 from fathom.errors import OptionError, check_installed
@@ -109,7 +110,9 @@ def fit(
         if run:
             told.begin("Writing")
             run.write({"bundle/" + name: content for name, content in files.items()})
-            run.write(sealing.files(prepared.split.fingerprint, prepared.sealed, [own_look]))
+            run.write(
+                sealing.files(prepared.split.fingerprint, prepared.table.take(prepared.split.rows(TEST)), [own_look])
+            )
             run.write({"result.json": manifest.dump(result), "report.html": _report(result)})
             run.write({"settings.toml": settings_text(replace(chosen, threads=asked), command).encode()})
             told.end(str(run.path))
@@ -178,7 +181,7 @@ def _plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
         name: value
         if isinstance(value, (int, float, str, bool)) and value == value
         else None
-        if value is None
+        if value is None or isinstance(value, (bytes, list, dict))
         else str(value)
         for name, value in row.items()
     }

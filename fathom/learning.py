@@ -9,7 +9,7 @@ from typing import Any
 from fathom.bundle.description import Description
 from fathom.bundle.inference import Answers
 from fathom.candidates import Candidate, as_candidate, training_weights, validation_weights
-from fathom.data.encoding import Column, encode_inputs, encode_targets, input_parts
+from fathom.data.encoding import Column, encode_inputs, encode_targets, input_parts, inputs_of
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.effort import Sizes
@@ -18,6 +18,7 @@ from fathom.larger import window_rows
 from fathom.preparing import Prepared
 from fathom.progress import Progress
 from fathom.settings import Settings
+from fathom.shapes import FLAT, arrays_of
 from fathom.storing import batch_reader
 
 
@@ -178,12 +179,20 @@ def network_answers(network: Any, columns: Sequence[Column], table: Table) -> An
     """Answer rows with a network in memory, in encoded units and in the precision of its weights."""
     import torch
 
+    from fathom.training.batching import as_batch
+    from fathom.training.loop import rows_at_once
+
     precision = next(network.parameters()).dtype
-    inputs = {shape: torch.from_numpy(array) for shape, array in encode_inputs(columns, table).items()}
-    if "scalar" in inputs:
-        inputs["scalar"] = inputs["scalar"].to(precision)
+    rows = as_batch(encode_inputs(columns, table), {})
+    if "scalar" in rows.inputs:
+        rows = replace(rows, inputs={**rows.inputs, "scalar": rows.inputs["scalar"].to(precision)})
+    size = rows_at_once(rows.row_numbers)
     with torch.inference_mode():
-        return {name: answer.double().numpy() for name, answer in network.answer(inputs).items()}
+        answers = [
+            network.answer(rows.slice(start, min(size, table.rows - start)).inputs)
+            for start in range(0, table.rows, size)
+        ]
+    return {name: torch.cat([each[name] for each in answers]).double().numpy() for name in answers[0]}
 
 
 def training_plan(settings: Settings, sizes: Sizes, seconds: float | None) -> Any:
@@ -210,20 +219,37 @@ def network_plan(prepared: Prepared, settings: Settings, sizes: Sizes, modalitie
 
     Raises OptionError for an encoder that is not there or does not read the shape of the kind it is wanted for.
     """
-    from fathom.data.modalities import by_name
-    from fathom.networks.encoders import encoder_named
     from fathom.networks.network import NetworkPlan
 
     inputs = input_parts(prepared.columns)
-    encoders: dict[str, str] = {str(by_name(kind, modalities).SHAPE): name for kind, name in settings.encoder.items()}
-    for shape, name in encoders.items():
-        encoder_named(name, shape)  # type: ignore[arg-type]
-        if all(part.shape != shape for part in inputs):
-            raise OptionError(
-                f"--encoder chooses {name!r}, and the table has no column for it: none is of shape {shape!r}."
-            )
+    encoders = _chosen_encoders(prepared.columns, settings, modalities)
     targets = tuple(column.parts[0] for column in prepared.targets)
     return NetworkPlan(inputs, targets, settings.trunk, sizes.token_width, sizes.trunk_options, encoders)
+
+
+def _chosen_encoders(columns: Sequence[Column], settings: Settings, modalities: Sequence[Modality]) -> dict[str, str]:
+    """Return the encoder of every array that the settings name one for, by a column's name or its kind's."""
+    from fathom.data.modalities import by_name
+    from fathom.networks.encoders import encoder_named
+
+    arrays = arrays_of(input_parts(columns))
+    kinds = {column.name: column.modality for column in inputs_of(columns)}
+    encoders: dict[str, str] = {}
+    for wanted, name in settings.encoder.items():
+        shape = None if wanted in kinds else by_name(wanted, modalities).SHAPE
+        fitting = {
+            array: parts[0].shape
+            for array, parts in arrays.items()
+            if any(wanted == part.column for part in parts)
+            or (parts[0].shape == shape and (shape in FLAT or kinds[parts[0].column] == wanted))
+        }
+        if not fitting:
+            raise OptionError(
+                f"--encoder chooses {name!r} for {wanted!r}, and the table has no such column: none is of shape {shape!r}."
+            )
+        for array, read in fitting.items():
+            encoders[array] = encoder_named(name, read).NAME
+    return encoders
 
 
 def _choice_json(choice: Any) -> dict[str, Any]:

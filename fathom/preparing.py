@@ -11,7 +11,7 @@ import pyarrow as pa
 from fathom.data.encoding import Column, inputs_of
 from fathom.data.modalities.contract import Modality
 from fathom.data.reading import read
-from fathom.data.recognising import check_names, recognise_inputs, recognise_target, without_unusable
+from fathom.data.recognising import check_names, check_readable, recognise_inputs, recognise_target, without_unusable
 from fathom.data.splitting import TEST, TRAIN, VALIDATION, Split, check_enough_rows, seen_before, split
 from fathom.data.table import Table
 from fathom.data.weighing import row_weights, weights_of_parts
@@ -104,7 +104,7 @@ def prepare(
         own, other = weights_of_parts(weights, parts, settings.weight)
         prepared = replace(prepared, weights=own, validation_weights=other)
     progress.end(f"{len(inputs_of(prepared.columns))} to predict from")
-    return prepared
+    return decoded(prepared, settings, progress)
 
 
 def understand(
@@ -143,6 +143,25 @@ def understand(
         table.take(parts.rows(TEST)),
         tuple(warnings),
     )
+
+
+def decoded(prepared: Prepared, settings: Settings, progress: Progress) -> Prepared:
+    """Return the same with the columns that take long to decode in their compact form, decoded once.
+
+    Raises TableError naming the first row whose cell cannot be decoded.
+    """
+    light = prepared.table
+    for column in inputs_of(prepared.columns):
+        if column.kind is not None and hasattr(column.kind, "settle"):
+            progress.begin(f"Decoding {column.name}", light.rows)
+            values, marks = column.kind.settle(column.state, light.column(column.name), progress.advance)
+            check_readable(light, column, settings.columns.get(column.name), marks)
+            light = light.with_column(column.name, values)
+            progress.end(f"{light.rows:,} cells")
+    if light is prepared.table:
+        return prepared
+    train, validation, sealed = (light.take(prepared.split.rows(part)) for part in (TRAIN, VALIDATION, TEST))
+    return replace(prepared, train=train, validation=validation, sealed=sealed)
 
 
 def read_test(

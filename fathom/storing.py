@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from fathom.larger import Larger, in_words
 from fathom.preparing import Prepared
 from fathom.progress import Progress
 from fathom.settings import Settings
-from fathom.shapes import FLAT, Arrays
+from fathom.shapes import KINDS, Arrays, arrays_of, row_size
 
 SECONDS_BETWEEN = 10.0  # two notes in the journal: at most this much work is lost
 WEIGHT = "weight"
@@ -65,11 +66,12 @@ def batch_reader(prepared: Prepared, settings: Settings) -> Callable[[int, int],
     stored = larger.stored
     counts = _class_weights(prepared, larger) if settings.class_weights else {}
     means = _mean_weights(prepared, larger, counts) if settings.weight else {}
+    sizes = {name: row_size(parts) for name, parts in arrays_of(input_parts(prepared.columns)).items()}
 
     def read(start: int, stop: int) -> Any:
         arrays = stored.read(start, stop)
         truth = {column.name: arrays[f"target_{index}"] for index, column in enumerate(prepared.targets)}
-        inputs: Arrays = {shape: arrays[shape] for shape in FLAT if shape in arrays}
+        inputs: Arrays = {name: arrays[name].reshape(len(arrays[name]), *size) for name, size in sizes.items()}
         weights = {name: counted[truth[name]] for name, counted in counts.items()}
         weights |= {name: arrays[WEIGHT] * weights.get(name, 1.0) / mean for name, mean in means.items()}
         return as_batch(inputs, truth, weights)
@@ -132,7 +134,10 @@ def _encode(prepared: Prepared, larger: Larger, writer: Writer, progress: Progre
 
 def _arrays(columns: Sequence[Column], rows: Table) -> dict[str, Any]:
     truth = encode_targets(columns, rows)
-    return {**encode_inputs(columns, rows), **{f"target_{index}": array for index, array in enumerate(truth.values())}}
+    inputs = {
+        name: array.reshape(len(array), prod(array.shape[1:])) for name, array in encode_inputs(columns, rows).items()
+    }
+    return {**inputs, **{f"target_{index}": array for index, array in enumerate(truth.values())}}
 
 
 def _counted(notes: Notes, targets: Sequence[Column], part: npt.NDArray[np.int8], encoded: dict[str, Any]) -> Notes:
@@ -149,15 +154,16 @@ def _counted(notes: Notes, targets: Sequence[Column], part: npt.NDArray[np.int8]
 
 
 def _layouts(columns: Sequence[Column]) -> dict[str, Layout]:
-    parts = input_parts(columns)
-    kinds = dict(zip(FLAT, ("<f4", "<i4"), strict=True))
-    layouts = {shape: Layout(kind, sum(part.shape == shape for part in parts)) for shape, kind in kinds.items()}
+    layouts = {
+        name: Layout(KINDS[parts[0].shape], prod(row_size(parts)))
+        for name, parts in arrays_of(input_parts(columns)).items()
+    }
     targets = {
         f"target_{index}": Layout("<i4" if target_classes(column) else "<f4", 0)
         for index, column in enumerate(of_role(columns, "target"))
     }
     weights = {WEIGHT: Layout("<f4", 0)} if any(column.role == "weight" for column in columns) else {}
-    return {name: layout for name, layout in layouts.items() if layout.width} | targets | weights
+    return layouts | targets | weights
 
 
 def _fingerprint(prepared: Prepared) -> str:

@@ -30,7 +30,7 @@ from fathom.data.weighing import row_weights, weights_of_parts
 from fathom.data.writing import cannot_write
 from fathom.errors import TableError
 from fathom.larger import SHARE_OF_MEMORY, Larger, Reading, in_words, memory, sample_rows
-from fathom.preparing import Prepared, join, read_test, time_kind, understand
+from fathom.preparing import Prepared, decoded, join, read_test, time_kind, understand
 from fathom.progress import Progress
 from fathom.settings import Settings
 
@@ -133,7 +133,7 @@ def survey(
         own, other = weights_of_parts(weights, parts, settings.weight)
         prepared = replace(prepared, weights=own, validation_weights=other)
     progress.end(f"{len(inputs_of(prepared.columns))} to predict from")
-    return replace(prepared, larger=larger)
+    return replace(decoded(prepared, settings, progress), larger=larger)
 
 
 def _count(reading: Reading, moments: Moments | None, known: Hashes, progress: Progress) -> tuple[_Counted, int]:

@@ -23,7 +23,7 @@ from fathom.errors import OptionError, check_installed
 from fathom.preparing import Prepared, prepare
 from fathom.progress import Silent
 from fathom.settings import Settings
-from fathom.shapes import FLAT
+from fathom.shapes import DEEP
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,17 @@ def _encoding(prepared: Prepared, row: int) -> list[Station]:
     for column in (*inputs_of(prepared.columns), *prepared.targets):
         assert column.kind is not None
         encoded = column.kind.encode(column.state, one.column(column.name))[0]
-        lines = [
-            f"{part.label} = {value:.4g} (scalar, {len(part.knots)} knots)"
-            if part.shape == "scalar"
-            else f"{part.label} = {value} (code, 1 of {part.codes})"
-            for part, value in zip(column.parts, encoded, strict=True)
-        ]
+        if column.kind.SHAPE in DEEP:
+            lines = [
+                f"{column.name} = {column.kind.SHAPE} {encoded.shape} {encoded.dtype}, {np.count_nonzero(encoded):,} not zero"
+            ]
+        else:
+            lines = [
+                f"{part.label} = {value:.4g} (scalar, {len(part.knots)} knots)"
+                if part.shape == "scalar"
+                else f"{part.label} = {value} (code, 1 of {part.codes})"
+                for part, value in zip(column.parts, encoded, strict=True)
+            ]
         stations.append(
             Station(
                 f"encoding → modalities/{column.modality.replace('/', '_')}",
@@ -135,18 +140,18 @@ def _network(prepared: Prepared, row: int, settings: Settings) -> list[Station]:
             Station(
                 "encoding",
                 "the arrays that the network reads, (row, part)",
-                tuple(f"{shape} {inputs[shape].shape} {inputs[shape].dtype}" for shape in FLAT if shape in inputs),
+                tuple(f"{name} {array.shape} {array.dtype}" for name, array in inputs.items()),
             )
         ]
         network.eval()
         with torch.no_grad():
-            for shape in network.shapes:
-                tokens = network.encoders[shape](batch.inputs[shape]).tokens
-                name = type(network.encoders[shape]).__name__
+            for array, module in network.encoders.items():
+                tokens = module(batch.inputs[array]).tokens
+                name = type(getattr(module, "encoder", module)).__name__
                 stations.append(
                     Station(
                         f"network → encoders ({name})",
-                        f"{shape} columns become tokens, (row, token, width)",
+                        f"{array} becomes tokens, (row, token, width)",
                         (f"tokens {tuple(tokens.shape)}",),
                     )
                 )

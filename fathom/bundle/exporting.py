@@ -5,36 +5,37 @@ import logging
 import warnings
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from fathom.errors import require
 from fathom.networks.network import Network
+from fathom.shapes import KINDS, row_size
 
 OPSET = 20
 
 
 class _Answers(nn.Module):
-    """The network with its inputs as arguments, in the order of its shapes, and its answers as a tuple."""
+    """The network with its inputs as arguments, in the order of its arrays, and its answers as a tuple."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.network.answer(dict(zip(self.network.shapes, inputs, strict=True))).values())
+        return tuple(self.network.answer(dict(zip(self.network.arrays, inputs, strict=True))).values())
 
 
 def network_onnx(network: Network) -> bytes:
-    """Return the network as ONNX: inputs named by shape, ``(row, part)``; outputs ``answer_0``, ``answer_1``, …, one a target.
+    """Return the network as ONNX: inputs named as its arrays, ``(row, …)``; outputs ``answer_0``, ``answer_1``, …, one a target.
 
     Raises ExtraError without onnxscript.
     """
     require("onnxscript", "train")
     network.eval()
-    parts = {shape: sum(part.shape == shape for part in network.plan.inputs) for shape in network.shapes}
-    kinds = {"scalar": torch.float32, "code": torch.int32}
-    example = tuple(torch.zeros(3, count, dtype=kinds[shape]) for shape, count in parts.items())
+    kinds = {shape: torch.from_numpy(np.empty(0, kind)).dtype for shape, kind in KINDS.items()}
+    example = tuple(torch.zeros(3, *row_size(parts), dtype=kinds[parts[0].shape]) for parts in network.arrays.values())
     row = torch.export.Dim("row")
     with _quiet():
         program = torch.onnx.export(
@@ -42,7 +43,7 @@ def network_onnx(network: Network) -> bytes:
             example,
             dynamo=True,
             opset_version=OPSET,
-            input_names=list(network.shapes),
+            input_names=list(network.arrays),
             output_names=[f"answer_{index}" for index in range(len(network.plan.targets))],
             dynamic_shapes=(tuple({0: row} for _ in example),),
             verbose=False,

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ from fathom.data.encoding import encode_inputs, hand_made_features, input_parts
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.errors import BundleError
+from fathom.shapes import arrays_of, row_size
 
 # Both bound the memory of a prediction whatever the table's size: rows that are encoded together, and rows that go through the
 # graph together, few enough for what lies between its nodes to stay in the processor's cache (`make bench-scale`).
 ROWS_AT_ONCE = 16_384
 ROWS_A_RUN = 512
+NUMBERS_A_RUN = 1 << 18  # that a run reads at most, unless one row has more: deep columns are large
 
 Answers = dict[str, npt.NDArray[np.float64]]
 
@@ -60,7 +63,8 @@ class Inference:
 
     def answer(self, table: Table) -> Answers:
         """Answer every row: ``{target: (row,) scalars or (row, class) probabilities}``, in encoded units."""
-        size = min(ROWS_AT_ONCE, max(ROWS_A_RUN, -(-table.rows // self.threads)))
+        run = self.rows_a_run
+        size = min(ROWS_AT_ONCE * run // ROWS_A_RUN, max(run, -(-table.rows // self.threads)))
         pieces = [
             Table(table.arrow.slice(start, size), name=table.name) for start in range(0, max(table.rows, 1), size)
         ]
@@ -71,13 +75,22 @@ class Inference:
                 answers = list(pool.map(self._piece, pieces))
         return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
+    @property
+    def rows_a_run(self) -> int:
+        """How many rows go through the graph together: fewer, the more numbers a row has."""
+        if self.description.kind == "baseline":
+            return ROWS_A_RUN
+        sizes = (prod(row_size(parts)) for parts in arrays_of(input_parts(self.description.columns)).values())
+        return max(1, min(ROWS_A_RUN, NUMBERS_A_RUN // sum(sizes)))
+
     def _piece(self, piece: Table) -> Answers:
         inputs = self.inputs(piece)
         if not piece.rows:  # ONNX Runtime 1.31 divides by the number of rows in some kernels, and the process would end
             inputs = {name: np.zeros((1, *array.shape[1:]), array.dtype) for name, array in inputs.items()}
+        rows = self.rows_a_run
         runs = [
-            self.session.run(None, {name: array[start : start + ROWS_A_RUN] for name, array in inputs.items()})
-            for start in range(0, max(piece.rows, 1), ROWS_A_RUN)
+            self.session.run(None, {name: array[start : start + rows] for name, array in inputs.items()})
+            for start in range(0, max(piece.rows, 1), rows)
         ]
         names = [column.name for column in self.description.targets]
         return {

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fathom.data.modalities.contract import Features, Modality
 from fathom.data.table import Table
-from fathom.shapes import FLAT, Arrays, Part
+from fathom.shapes import FLAT, KINDS, Arrays, Part, arrays_of
 
 ColumnRole = Literal["input", "target", "group", "time", "weight", "left_out"]
 
@@ -55,26 +55,30 @@ def inputs_of(columns: Sequence[Column]) -> tuple[Column, ...]:
 def input_parts(columns: Sequence[Column]) -> tuple[Part, ...]:
     """Return the parts of all inputs in the order in which their arrays stand: shape by shape, column by column."""
     every = [part for column in inputs_of(columns) for part in column.parts]
-    return tuple(part for shape in FLAT for part in every if part.shape == shape)
+    return tuple(part for parts in arrays_of(every).values() for part in parts)
 
 
 def encode_inputs(columns: Sequence[Column], table: Table) -> Arrays:
-    """Turn the input columns into ``{"scalar": (row, part) float32, "code": (row, part) int32}``; a shape without parts is absent."""
+    """Turn the input columns into the arrays of `fathom.shapes.arrays_of`: ``"scalar" (row, part) float32``, ``"code" (row, part) int32``, ``"grid_0"`` …"""
     arrays: Arrays = {}
-    for shape, kind in zip(FLAT, (np.float32, np.int32), strict=True):
-        width = sum(part.shape == shape for part in input_parts(columns))
-        if not width:
+    readers = {column.name: column for column in inputs_of(columns)}
+    for name, parts in arrays_of(input_parts(columns)).items():
+        if name not in FLAT:
+            arrays[name] = _encode(readers[parts[0].column], table)
             continue
-        whole = np.empty((table.rows, width), kind)
+        whole = np.empty((table.rows, len(parts)), KINDS[name])
         start = 0
-        for column in inputs_of(columns):
-            if column.kind is None or shape != column.kind.SHAPE:
-                continue
-            values = column.kind.encode(column.state, table.column(column.name))
+        for column in dict.fromkeys(part.column for part in parts):
+            values = _encode(readers[column], table)
             whole[:, start : start + values.shape[1]] = values
             start += values.shape[1]
-        arrays[shape] = whole
+        arrays[name] = whole
     return arrays
+
+
+def _encode(column: Column, table: Table) -> npt.NDArray[Any]:
+    assert column.kind is not None
+    return column.kind.encode(column.state, table.column(column.name))
 
 
 def encode_targets(columns: Sequence[Column], table: Table) -> Arrays:

@@ -14,6 +14,7 @@ from fathom.data.modalities import by_name
 from fathom.data.modalities.contract import Claim, Modality, Role
 from fathom.data.table import Rows, SkippedRow, Table
 from fathom.errors import OptionError, TableError
+from fathom.shapes import DEEP
 
 LEAST_CONFIDENCE = 0.3  # below, nobody's claim is believed
 MOST_CLASSES_OF_WHOLE_NUMBERS = 10  # a target of at most so many different whole numbers is read as classes
@@ -123,15 +124,17 @@ def _recognise_input(
         return replace(left_out, role="weight", reason=reason)
     if override == SKIP:
         return left_out
-    if pa.types.is_nested(values.type) or pa.types.is_binary(values.type):
-        return replace(left_out, reason=f"cells of type {values.type} cannot be read yet")
+    if is_heavy(values.type):
+        modalities = [modality for modality in modalities if modality.SHAPE in DEEP]
+        if not override and _best(values, modalities)[1].confidence < LEAST_CONFIDENCE:
+            return replace(left_out, reason=f"no kind of column reads cells of type {values.type} that look like these")
     kind, claim = (by_name(override, modalities), Claim(1.0, "you said so")) if override else _best(values, modalities)
     nothing = kind.missing(values)
     left_out = replace(left_out, missing=float(nothing.mean()) if len(nothing) else 1.0)
     known = int((~nothing).sum())
     if not known:
         return replace(left_out, reason="empty: no training row has a value")
-    if distinct == 1:
+    if distinct == 1 and not is_heavy(values.type):
         return replace(left_out, reason=f"constant: {str(values[0].as_py())[:60]!r} on every training row")
     if claim.confidence < LEAST_CONFIDENCE:
         reason = f"text: {distinct:,} different values on {len(values):,} training rows; text cannot be read yet"
@@ -146,8 +149,10 @@ def _recognise_input(
         reason=claim.reason,
         state=_learn(kind, values, "input", name),
     )
-    if not override or kind.NAME == "number":
-        _check_readable(table, column, override)
+    if (not override or kind.NAME == "number") and not hasattr(
+        kind, "settle"
+    ):  # what settles is looked at when it does
+        check_readable(table, column, override, kind.unreadable(column.state, table.column(name)))
     return column
 
 
@@ -203,6 +208,16 @@ def _learn(kind: Modality, values: pa.Array, role: Role, name: str) -> Any:
         raise TableError(f"Column {name!r}: {str(error).replace('NAME', name)}", column=name) from None
 
 
+def is_heavy(kind: pa.DataType) -> bool:
+    """Say whether cells of this type are lists, records or bytes, which only the kinds of a deep shape read."""
+    return bool(pa.types.is_nested(kind) or _is_bytes(kind))
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind))
+
+
 def _distinct(values: pa.Array) -> int:
     if pa.types.is_nested(values.type):
         return len(values)
@@ -210,7 +225,7 @@ def _distinct(values: pa.Array) -> int:
 
 
 def _examples(values: pa.Array) -> tuple[str, ...]:
-    if pa.types.is_nested(values.type) or pa.types.is_binary(values.type):
+    if is_heavy(values.type):
         return ()
     known = pc.unique(values.slice(0, 1_000).drop_null())
     return tuple(str(value)[:80] for value in known.slice(0, 4).to_pylist() if str(value).strip())[:3]
@@ -288,14 +303,14 @@ def check_block(table: Table, columns: Sequence[Column], overrides: Mapping[str,
                 marks |= column.kind.encode(column.state, values)[:, 0] < 0
             _check_marked(table, column.name, column.kind, marks)
         elif column.name not in overrides or column.kind.NAME == "number":
-            _check_readable(table, column, overrides.get(column.name))
+            marks = column.kind.unreadable(column.state, table.column(column.name))
+            check_readable(table, column, overrides.get(column.name), marks)
 
 
-def _check_readable(table: Table, column: Column, override: str | None) -> None:
-    """Raise TableError at the first cell of any row that the column's kind cannot read; validity is not learned from."""
+def check_readable(table: Table, column: Column, override: str | None, marks: npt.NDArray[np.bool_]) -> None:
+    """Raise TableError at the first marked cell of any row, which the column's kind cannot read; validity is not learned from."""
     assert column.kind is not None
     values = table.column(column.name)
-    marks = column.kind.unreadable(column.state, values)
     if not marks.any():
         return
     row = int(np.flatnonzero(marks)[0])

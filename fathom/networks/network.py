@@ -1,6 +1,6 @@
 """Encoders, a trunk and heads become one network; the only place where they meet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from fathom.errors import OptionError, suggestion
 from fathom.networks.encoders import default_encoder, encoder_named
 from fathom.networks.encoders.contract import Features
+from fathom.networks.encoders.deep import DeepColumn
 from fathom.networks.heads import head_for
 from fathom.networks.trunks import trunk_named
 from fathom.networks.trunks.contract import Summary
-from fathom.shapes import FLAT, Part, Shape
+from fathom.shapes import FLAT, Part, arrays_of
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,9 @@ class NetworkPlan:
     """Everything that is needed to build a network again: it goes into the bundle as JSON.
 
     ``inputs`` are the parts that the network reads, ``targets`` the one part of each column that it predicts; ``width`` is a token's;
-    ``encoders`` names the encoder of a shape where it is not the default; ``trunk_options`` and ``encoder_options`` are fields of the
-    ``Options`` of those modules, where they differ from their defaults.
+    ``encoders`` names the encoder of an array (`fathom.shapes.arrays_of`) where it is not the default of its shape; ``trunk_options`` and ``encoder_options`` are
+    fields of the ``Options`` of those modules, where they differ from their defaults. In training, a row goes without a deep column with probability ``left_out``,
+    where there are others.
     """
 
     inputs: tuple[Part, ...]
@@ -32,6 +34,7 @@ class NetworkPlan:
     trunk_options: Mapping[str, Any] = field(default_factory=dict)
     encoders: Mapping[str, str] = field(default_factory=dict)
     encoder_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    left_out: float = 0.1
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON-able values."""
@@ -40,11 +43,13 @@ class NetworkPlan:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "NetworkPlan":
         """Return the plan that ``to_json`` wrote."""
-        parts = {
-            side: tuple(Part(**{**part, "knots": tuple(part["knots"])}) for part in values[side])
-            for side in ("inputs", "targets")
-        }
+        parts = {side: tuple(_part(part) for part in values[side]) for side in ("inputs", "targets")}
         return cls(**{**values, **parts})
+
+
+def _part(values: Mapping[str, Any]) -> Part:
+    fixed: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return Part(**fixed)
 
 
 def options_of(kind: type[Any], values: Mapping[str, Any], owner: str) -> Any:
@@ -58,28 +63,28 @@ def options_of(kind: type[Any], values: Mapping[str, Any], owner: str) -> Any:
     return kind(**values)
 
 
-def shapes_of(parts: Sequence[Part]) -> tuple[Shape, ...]:
-    """Return the flat shapes that occur among the parts, in the order in which their arrays are passed."""
-    return tuple(shape for shape in FLAT if any(part.shape == shape for part in parts))
-
-
 class Network(nn.Module):
-    """Maps ``{shape: (row, part)}`` to ``{target: output (row, member, …)}``."""
+    """Maps the arrays of `fathom.shapes.arrays_of` to ``{target: output (row, member, …)}``."""
 
     def __init__(self, plan: NetworkPlan) -> None:
         super().__init__()
         self.plan = plan
-        self.shapes = shapes_of(plan.inputs)
+        self.arrays = arrays_of(plan.inputs)
         self.encoders = nn.ModuleDict()
-        for shape in self.shapes:
-            encoder = encoder_named(plan.encoders[shape], shape) if shape in plan.encoders else default_encoder(shape)
-            options = options_of(encoder.Options, plan.encoder_options.get(shape, {}), f"The encoder {encoder.NAME!r}")
-            self.encoders[shape] = encoder.build(
-                options, [part for part in plan.inputs if part.shape == shape], plan.width
-            )
+        left_out = plan.left_out if len({part.column for part in plan.inputs}) > 1 else 0.0
+        for name, parts in self.arrays.items():
+            shape = parts[0].shape
+            encoder = encoder_named(plan.encoders[name], shape) if name in plan.encoders else default_encoder(shape)
+            options = options_of(encoder.Options, plan.encoder_options.get(name, {}), f"The encoder {encoder.NAME!r}")
+            module = encoder.build(options, parts, plan.width)
+            self.encoders[name] = module if shape in FLAT else DeepColumn(module, plan.width, left_out)
         trunk = trunk_named(plan.trunk)
         options = options_of(trunk.Options, plan.trunk_options, f"The trunk {trunk.NAME!r}")
-        self.trunk = trunk.build(options, len(plan.inputs), plan.width)
+        tokens = sum(
+            len(parts) if parts[0].shape in FLAT else int(self.encoders[name].tokens)  # type: ignore[misc, arg-type]
+            for name, parts in self.arrays.items()
+        )
+        self.trunk = trunk.build(options, tokens, plan.width)
         # Targets are numbered: a module's name may not hold a full stop, and a column's may.
         self.heads = nn.ModuleList(
             head_for(part.shape).build(part, self.trunk.width, self.trunk.members)  # type: ignore[arg-type]
@@ -88,7 +93,7 @@ class Network(nn.Module):
 
     def tokens(self, inputs: Mapping[str, Tensor]) -> Features:
         """Return the tokens of all columns, ``(row, token, width)``."""
-        read = [self.encoders[shape](inputs[shape]) for shape in self.shapes]
+        read = [self.encoders[name](inputs[name]) for name in self.arrays]
         return Features(torch.cat([features.tokens for features in read], dim=1))
 
     def summary(self, inputs: Mapping[str, Tensor]) -> Summary:

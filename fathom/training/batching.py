@@ -6,21 +6,24 @@ blocks at a time.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fathom.shapes import Arrays
+from fathom.networks.encoders.deep import known_steps
+from fathom.shapes import RAGGED, Arrays
+
+BATCHES_SORTED = 32  # whose rows are sorted by length together, where rows have one
 
 
 @dataclass(frozen=True)
 class Batch:
     """Some rows as tensors.
 
-    ``inputs[shape] (row, part)``; ``truth[target] (row,)``: float32 scalars or int64 codes; ``weights[target] (row,)`` where
+    ``inputs[array] (row, …)``; ``truth[target] (row,)``: float32 scalars or int64 codes; ``weights[target] (row,)`` where
     the rows of that target do not all count alike.
     """
 
@@ -54,9 +57,36 @@ class Batch:
             {name: values.narrow(0, start, rows) for name, values in self.weights.items()},
         )
 
+    @property
+    def row_numbers(self) -> int:
+        """How many numbers a row of the inputs has."""
+        return sum(values[0].numel() for values in self.inputs.values())
+
+    def lengths(self) -> Tensor | None:
+        """Return how many steps each row ``(row,)`` has in all its ragged arrays; ``None`` without one."""
+        steps = [known_steps(values).sum(1) for name, values in self.inputs.items() if is_ragged(name)]
+        return torch.stack(steps).sum(0) if steps else None
+
+    def trimmed(self) -> "Batch":
+        """Return the same rows with ragged arrays cut after the last step of the longest; a step at least is left."""
+        inputs = {
+            name: values[:, : _steps_of(values)] if is_ragged(name) else values for name, values in self.inputs.items()
+        }
+        return replace(self, inputs=inputs)
+
     def copied(self) -> "Batch":
         """Return the same rows in memory of their own."""
         return self.take(torch.arange(self.rows))
+
+
+def is_ragged(array: str) -> bool:
+    """Say whether an array of this name has rows of different lengths."""
+    return array.rpartition("_")[0] in RAGGED
+
+
+def _steps_of(values: Tensor) -> int:
+    used = torch.nonzero(known_steps(values).any(0))
+    return int(used[-1]) + 1 if len(used) else 1
 
 
 def as_batch(inputs: Arrays, truth: Arrays, weights: Mapping[str, Any] | None = None) -> Batch:
@@ -149,6 +179,17 @@ def shuffled(batch: Batch | StoredRows, rows: int, generator: torch.Generator, s
     The last batch of an epoch is as large as the others or larger by less than half, so that no step follows a handful of rows.
     """
     if isinstance(batch, StoredRows):
-        return batch.shuffled(rows, generator, skip)
+        return (each.trimmed() for each in batch.shuffled(rows, generator, skip))
     order = torch.randperm(batch.rows, generator=generator)
-    return (batch.take(chosen) for chosen in torch.tensor_split(order, max(1, round(batch.rows / rows)))[skip:])
+    batches = torch.tensor_split(order, max(1, round(batch.rows / rows)))
+    if (lengths := batch.lengths()) is not None:
+        batches = _alike(order, lengths, rows, generator)
+    return (batch.take(chosen).trimmed() for chosen in batches[skip:])
+
+
+def _alike(order: Tensor, lengths: Tensor, rows: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    """Part shuffled rows into batches of about the same length, so that little of a batch is padding: rows are sorted among the neighbours of a few dozen batches."""
+    pieces = torch.split(order, BATCHES_SORTED * rows)
+    ordered = torch.cat([piece[torch.argsort(lengths[piece], stable=True)] for piece in pieces])
+    batches = torch.tensor_split(ordered, max(1, round(len(order) / rows)))
+    return tuple(batches[place] for place in torch.randperm(len(batches), generator=generator).tolist())

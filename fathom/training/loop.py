@@ -22,6 +22,8 @@ from fathom.training.objectives.contract import Objective
 from fathom.training.state import Epoch, State
 from fathom.training.threads import Choice, NetworkRehearsal, Pace
 
+NUMBERS_AT_ONCE = 1 << 20  # of the inputs, that an evaluation reads together
+
 
 @dataclass(frozen=True)
 class TrainingPlan:
@@ -92,15 +94,22 @@ def rate_at(progress: float, plan: TrainingPlan) -> float:
     return plan.learning_rate * 0.5 * (1 + math.cos(math.pi * (progress - plan.warm_up) / (1 - plan.warm_up)))
 
 
+def rows_at_once(row_numbers: int) -> int:
+    """Return how many rows are evaluated together: fewer, the more numbers a row has.
+
+    >>> rows_at_once(20), rows_at_once(3 * 64 * 64)
+    (4096, 85)
+    """
+    return max(1, min(4_096, NUMBERS_AT_ONCE // row_numbers))
+
+
 @torch.inference_mode()
-def validation_loss(
-    network: Network, rows: Batch, objective: Objective, generator: torch.Generator, size: int = 4096
-) -> float:
+def validation_loss(network: Network, rows: Batch, objective: Objective, generator: torch.Generator) -> float:
     """Return the mean loss over rows with the network as it answers: nothing left out, nothing learned."""
     network.eval()
-    total = 0.0
+    total, size = 0.0, rows_at_once(rows.row_numbers)
     for start in range(0, rows.rows, size):
-        batch = rows.take(torch.arange(start, min(start + size, rows.rows)))
+        batch = rows.slice(start, min(size, rows.rows - start)).trimmed()
         total += objective.loss(network, batch, generator)[0].item() * batch.rows
     network.train()
     return total / rows.rows

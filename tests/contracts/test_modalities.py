@@ -65,9 +65,10 @@ BROKEN = {
     "lacks a function": (like(number, features=None), "The module lacks features."),
     "has a state that can be changed": (like(number, State=LooseState), "State is not a frozen dataclass."),
     "has an unknown shape": (like(number, SHAPE="cube"), "SHAPE is 'cube', which is none of the six shapes."),
-    "has a shape that is not flat": (
+    "has a shape that no network reads": (like(number, SHAPE="boxes"), "SHAPE is 'boxes', which no network reads yet."),
+    "writes another shape than it says": (
         like(number, SHAPE="grid"),
-        "SHAPE is 'grid'; only modalities of the shapes scalar and code can be checked yet.",
+        "became float32 of shape (3, 2), expected uint8 of shape (3, 2).",
     ),
     "does not claim its own": (
         like(number, claim=lambda values: contract.Claim(0.1, "no idea")),

@@ -9,7 +9,7 @@
         print(problem)
 
 It makes values with the modality's own ``sample``, adds the worst that a table can hold, and looks whether every function keeps
-what ``fathom.data.modalities.contract`` promises. It looks at modalities of the two flat shapes, ``scalar`` and ``code``.
+what ``fathom.data.modalities.contract`` promises.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 from fathom.data.hostile import WORST_TEXT, hostile
 from fathom.data.modalities.contract import Features, Modality, Role
 from fathom.errors import OptionError, TableError
-from fathom.shapes import FLAT, Shape
+from fathom.shapes import DEEP, KINDS, Part, Shape, row_size
 
 ROWS = 400  # of the sample
 FUNCTIONS = (
@@ -77,17 +77,41 @@ def _names(module: Modality) -> Iterator[str]:
     shape = getattr(module, "SHAPE", None)
     if shape not in get_args(Shape):
         yield f"SHAPE is {shape!r}, which is none of the six shapes."
-    elif shape not in FLAT:
-        yield f"SHAPE is {shape!r}; only modalities of the shapes scalar and code can be checked yet."
+    elif shape == "boxes":
+        yield "SHAPE is 'boxes', which no network reads yet."
 
 
 def _columns(module: Modality) -> list[pa.Array]:
     """Return the sample as it is made, and as text if it is made typed."""
     values = module.sample(ROWS, 0)
     kind = values.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_heavy(kind):
         return [values]
     return [values, pc.fill_null(values.cast(pa.string()), "")]
+
+
+def _is_heavy(kind: pa.DataType) -> bool:
+    """Say whether values of this type are lists, records or bytes, which have no words."""
+    types = pa.types
+    return bool(
+        types.is_nested(kind)
+        or types.is_binary(kind)
+        or types.is_large_binary(kind)
+        or types.is_fixed_size_binary(kind)
+    )
+
+
+def _among_worst(values: pa.Array) -> pa.Array:
+    """Return the values with the worst texts among them; those without words with a null."""
+    if _is_heavy(values.type):
+        return pa.concat_arrays([values, pa.nulls(1, values.type)])
+    return pa.concat_arrays([values.cast(pa.string()), pa.array([*WORST_TEXT, None])])
+
+
+def _plain(values: pa.Array) -> list[Any]:
+    """Return values that can be compared: words where they have any."""
+    plain: list[Any] = (values if _is_heavy(values.type) else values.cast(pa.string()).fill_null("")).to_pylist()
+    return plain
 
 
 def _roles(module: Modality) -> tuple[Role, ...]:
@@ -154,20 +178,20 @@ def _encoding(module: Modality) -> Iterator[str]:
         yield from _encoded(module, role, state, values, "the sample")
         for name, worst in hostile().items():
             yield from _encoded(module, role, state, worst, name)
-        text = pa.concat_arrays([values.cast(pa.string()), pa.array([*WORST_TEXT, None])])
-        yield from _same_by_row(partial(module.encode, state), text, "encode")
+        yield from _same_by_row(partial(module.encode, state), _among_worst(values), "encode")
 
 
 def _encoded(module: Modality, role: Role, state: Any, values: pa.Array, name: str) -> Iterator[str]:
     """Look at what one column is encoded to."""
     parts = module.parts(state, "column")
     encoded = module.encode(state, values)
-    kind: type[np.generic] = np.float32 if module.SHAPE == "scalar" else np.int32
-    if encoded.shape != (len(values), len(parts)) or encoded.dtype != kind:
+    kind, size = np.dtype(KINDS[module.SHAPE]), row_size(parts)
+    if encoded.shape != (len(values), *size) or encoded.dtype != kind:
         yield (
-            f"encode: {name} became {encoded.dtype} of shape {encoded.shape}, "
-            f"expected {np.dtype(kind)} of shape {(len(values), len(parts))}."
+            f"encode: {name} became {encoded.dtype} of shape {encoded.shape}, expected {kind} of shape {(len(values), *size)}."
         )
+    elif module.SHAPE in DEEP:
+        yield from _deep_array(module, parts, encoded, module.missing(values), name)
     elif module.SHAPE == "scalar" and not np.isfinite(encoded).all():
         yield f"encode: {name} became NaN or infinite."
     elif module.SHAPE == "code":
@@ -180,6 +204,49 @@ def _encoded(module: Modality, role: Role, state: Any, values: pa.Array, name: s
             yield f"missing or unreadable: {name} is marked by {marks.dtype} of shape {marks.shape}, expected one bool a row."
     if (module.missing(values) & module.unreadable(state, values)).any():
         yield f"unreadable: a missing cell of {name} is marked; missing cells are not unreadable."
+
+
+def _deep_array(
+    module: Modality, parts: tuple[Part, ...], encoded: npt.NDArray[Any], missing: npt.NDArray[np.bool_], name: str
+) -> Iterator[str]:
+    """Look whether a deep array keeps the rule that zero is nothing."""
+    if len(parts) != 1 or not parts[0].size:
+        yield f"parts: there are {len(parts)}, expected one with a size."
+    if encoded[missing].any():
+        yield f"encode: missing cells of {name} are not zero throughout."
+    if module.SHAPE == "codes" and not ((encoded >= 0) & (encoded < parts[0].codes)).all():
+        yield f"encode: {name} became a code out of range ({encoded.min()} to {encoded.max()})."
+    if module.SHAPE == "vectors":
+        there = encoded[:, :, 0]
+        if not np.isfinite(encoded).all() or not np.isin(there, (0, 1)).all() or encoded[there == 0].any():
+            yield f"encode: {name} became not finite, or channel 0 is not 1 on the steps that are there and the others zero."
+    if module.SHAPE != "grid":
+        steps = encoded if module.SHAPE == "codes" else encoded[:, :, 0]
+        if (np.diff((steps != 0).astype(np.int8), axis=1) > 0).any():
+            yield f"encode: {name} has gaps before or between its steps; the padding comes last."
+
+
+def _settling(module: Modality) -> Iterator[str]:
+    """Look whether the compact values tell what the others do."""
+    if not hasattr(module, "settle"):
+        return
+    for _, values, state in _learned(module):
+        told: list[int] = []
+        compact, marks = module.settle(state, values, told.append)
+        if len(compact) != len(values) or marks.shape != (len(values),) or marks.any():
+            yield f"settle: {len(values)} values of the sample became {len(compact)}, {marks.sum()} of them marked."
+        elif told[-1:] != [len(values)] or told != sorted(told):
+            yield f"settle: advance was told {told[-3:]} at last, of {len(values)} cells."
+        elif not np.array_equal(module.encode(state, compact), module.encode(state, values)):
+            yield "settle: the compact values are encoded otherwise."
+        elif not np.array_equal(
+            module.features(state, compact).matrix, module.features(state, values).matrix, equal_nan=True
+        ):
+            yield "settle: the compact values have other features."
+        elif not np.array_equal(module.missing(compact), module.missing(values)):
+            yield "settle: other cells are missing among the compact values."
+        elif not module.settle(state, compact, told.append)[0].equals(compact):
+            yield "settle: compact values do not settle to themselves."
 
 
 def _same_by_row(function: Callable[[pa.Array], npt.NDArray[Any]], values: pa.Array, name: str) -> Iterator[str]:
@@ -213,8 +280,7 @@ def _hand_made_features(module: Modality) -> Iterator[str]:
         for name, column in columns.items():
             made = module.features(state, column)
             yield from _feature_matrix(made, len(column), name)
-        text = pa.concat_arrays([values.cast(pa.string()), pa.array([*WORST_TEXT, None])])
-        yield from _same_by_row(partial(_matrix, module, state), text, "features")
+        yield from _same_by_row(partial(_matrix, module, state), _among_worst(values), "features")
 
 
 def _matrix(module: Modality, state: Any, values: pa.Array) -> npt.NDArray[np.float64]:
@@ -257,7 +323,7 @@ def _back_again(module: Modality) -> Iterator[str]:
 
 def _corrupting(module: Modality) -> Iterator[str]:
     for role, values, state in _learned(module):
-        texts = [values.cast(pa.string()).fill_null("").to_pylist()]
+        texts = [_plain(values)]
         for severity in range(1, 6):
             worse = module.corrupt(values, severity, 7)
             if len(worse) != len(values):
@@ -266,7 +332,7 @@ def _corrupting(module: Modality) -> Iterator[str]:
                 yield "corrupt: the same seed did other things."
             else:
                 yield from _encoded(module, role, state, worse, f"the sample at severity {severity}")
-                texts.append(worse.cast(pa.string()).fill_null("").to_pylist())
+                texts.append(_plain(worse))
         if len(texts) > 1 and texts[-1] == texts[0]:
             yield "corrupt: severity 5 changed nothing."
         if module.corrupt(values, 5, 7).equals(module.corrupt(values, 5, 8)):
@@ -291,6 +357,7 @@ _CHECKS = (
     _samples,
     _learning,
     _encoding,
+    _settling,
     _missing_cells,
     _hand_made_features,
     _back_again,

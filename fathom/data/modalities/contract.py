@@ -2,12 +2,16 @@
 
 A modality is a Python module (NumPy and Arrow only, never torch) with the names of :class:`Modality`. Its functions take a
 column's *values*, an Arrow array: strings exactly as they stood in a text file, or typed values from Parquet and
-frames. They are vectorised: no Python loop over rows.
+frames. They are vectorised: no Python loop over rows. (Decoding pictures and recordings is a loop over files, on threads.)
+
+A modality of a deep shape (``codes``, ``vectors``, ``grid``) writes one part, whose ``size`` is that of a row, and its array keeps to the rule of
+`fathom.shapes` that zero is nothing. One whose values take long to decode has two functions more, those of :class:`Settling`.
 
 The contract suite (``tests/contracts/test_modalities.py``) runs over every member; run it over your own with
 ``fathom.data.modalities.checking.problems(module)``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -67,7 +71,7 @@ class Modality(Protocol):
         ...
 
     def encode(self, state: Any, values: pa.Array) -> npt.NDArray[Any]:
-        """Turn values into ``(row, part)``. Total: missing, unseen and hostile values have a defined code, never NaN."""
+        """Turn values into ``(row, part)``, or ``(row, *size)`` of a deep shape. Total: missing, unseen and hostile values have a defined code, never NaN."""
         ...
 
     def decode(self, state: Any, answer: npt.NDArray[Any]) -> pa.Array:
@@ -103,4 +107,20 @@ class Modality(Protocol):
         ...
 
 
-__all__ = ["Arrays", "Claim", "Features", "Modality", "Part", "Role"]
+class Settling(Protocol):
+    """What a modality has besides when its values take long to decode.
+
+    Every function that takes values takes the compact ones, too, and tells the same of them as of those that they were made from.
+    """
+
+    def settle(
+        self, state: Any, values: pa.Array, advance: Callable[[int], None]
+    ) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
+        """Return the values in a compact form, decoded once, null where nothing is; and mark those ``(row,)`` that could not be decoded.
+
+        ``advance`` is told how many cells are done.
+        """
+        ...
+
+
+__all__ = ["Arrays", "Claim", "Features", "Modality", "Part", "Role", "Settling"]

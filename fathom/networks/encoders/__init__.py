@@ -1,11 +1,11 @@
 """The networks that read a shape into tokens; the first of each shape is its default."""
 
 from fathom.errors import OptionError, suggestion
-from fathom.networks.encoders import embedding, periodic, piecewise
+from fathom.networks.encoders import bag, embedding, periodic, piecewise, tcn, vgg
 from fathom.networks.encoders.contract import Encoder, Features
 from fathom.shapes import Shape
 
-ENCODERS: tuple[Encoder, ...] = (piecewise, periodic, embedding)
+ENCODERS: tuple[Encoder, ...] = (piecewise, periodic, embedding, bag, tcn, vgg)
 
 
 def encoder_named(name: str, shape: Shape) -> Encoder:

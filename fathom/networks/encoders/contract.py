@@ -21,7 +21,13 @@ class Features(NamedTuple):
 
 
 class Encoder(Protocol):
-    """The contract. An encoder of a flat shape reads the parts of all its columns at once: ``(row, part)``."""
+    """The contract.
+
+    An encoder of a flat shape reads the parts of all its columns at once, ``(row, part)``, and makes one token of each. One of a deep shape reads a single
+    part, ``(row, *part.size)``, whose steps may be cut to the longest row of the batch; its module has the number of tokens that it makes as the attribute
+    ``tokens``, and names in ``stages``, in order, the modules whose outputs show what each of its layers has learned. Its answer for a row hangs on neither the other rows
+    nor the padding, and is finite for a row of nothing.
+    """
 
     NAME: str
     READS: Shape
@@ -30,5 +36,5 @@ class Encoder(Protocol):
     Options: type[Any]
 
     def build(self, options: Any, parts: Sequence[Part], width: int) -> nn.Module:
-        """Return the module from ``(row, part)`` to :class:`Features`, one token of ``width`` a part."""
+        """Return the module from the array of these parts to :class:`Features` of tokens of ``width``."""
         ...
