@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fathom.data.reading import read
     from fathom.data.table import Table
     from fathom.errors import FathomError
+    from fathom.explaining import explain
     from fathom.fitting import fit
     from fathom.model import Model, load
     from fathom.settings_files import settings_from
@@ -27,6 +28,7 @@ _HOMES = {
     "MODALITIES": "fathom.data.modalities",
     "Model": "fathom.model",
     "Table": "fathom.data.table",
+    "explain": "fathom.explaining",
     "fit": "fathom.fitting",
     "load": "fathom.model",
     "read": "fathom.data.reading",
@@ -34,7 +36,7 @@ _HOMES = {
     "trace": "fathom.tracing",
 }
 
-__all__ = ["MODALITIES", "FathomError", "Model", "Table", "fit", "load", "read", "settings_from", "trace"]
+__all__ = ["MODALITIES", "FathomError", "Model", "Table", "explain", "fit", "load", "read", "settings_from", "trace"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,7 @@ from fathom.data.encoding import Column, inputs_of, target_classes
 from fathom.data.table import Table
 from fathom.effort import Sizes
 from fathom.evidence import calibration, importance, worst_rows
+from fathom.explaining import explain_layers
 from fathom.judging import Judged, metric_of
 from fathom.model import class_labels
 from fathom.preparing import Prepared
@@ -66,6 +67,7 @@ def make_result(
         "training": dict(network.training or {}),
         "plots": {column.name: _plots(column, prepared, judged) for column in prepared.targets},
         "importance": _importance(prepared, judged, size, settings),
+        "layers": explain_layers(network.description, network.weights, prepared.validation, settings.seed),
         "worst_rows": _worst_rows(prepared, judged),
         "settings": {**settings.to_json(), **{f"size.{name}": value for name, value in asdict(size).items()}},
         "seed": settings.seed,

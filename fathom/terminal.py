@@ -178,6 +178,23 @@ def _models(result: Mapping[str, Any], target: str) -> Grid:
     return grid
 
 
+def show_explanation(found: Mapping[str, Any], to: Console) -> None:
+    """Print which columns a model relies on, and how well the answer can be read off each layer."""
+    grid = _grid(f"How much worse the answers get when a column is shuffled, {found['importance'][0]['unit']}")
+    for column in found["importance"]:
+        grid.add_row(escape(column["column"]), interval(column))
+    to.print(grid)
+    for entry in found.get("layers", []):
+        grid = _grid(f"Layers of {escape(entry['column'])} ({entry['encoder']}): what a linear probe reads off each")
+        for probe in entry["probes"]:
+            grid.add_row(escape(probe["stage"]), f"{probe['units']:,} outputs", f"{probe['metric']} {interval(probe)}")
+        to.print(grid)
+
+
+def _grid(title: str) -> Grid:
+    return Grid(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
+
+
 def interval(score: Mapping[str, float | None]) -> str:
     """Write a score with its interval.
 

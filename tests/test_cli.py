@@ -88,6 +88,18 @@ def test_the_report_of_a_run_is_built_again(late_run, command, tmp_path):
     )
 
 
+def test_explain_ranks_the_columns_of_a_bundle_on_rows_with_their_truth(late_run, flights, command, tmp_path):
+    page = tmp_path / "why.html"
+    write(flights, tmp_path / "rows.csv")
+    done = command("explain", late_run, "rows.csv", "--out", page)
+    assert done.code == 0, done.err
+    assert "How much worse the answers get" in done.out
+    assert "Columns that matter" in page.read_text()
+    done = command("explain", late_run, "rows.csv", "--layers")
+    assert done.code == 2
+    assert "--layers looks into a network that reads text, pictures, sound or series" in done.err
+
+
 def test_a_trace_follows_one_row_through_the_real_stations(command):
     outcome = command("trace", FLIGHTS, "-t", "late", "--row", 7)
     assert outcome.code == 0
@@ -109,7 +121,7 @@ def test_a_trace_follows_one_row_through_the_real_stations(command):
     assert (outcome.code, outcome.err) == (2, "fathom: There is no row 20000: the table has rows 1 to 10,000.\n")
 
 
-@pytest.mark.parametrize("verb", ["", "fit", "predict", "report", "trace"])
+@pytest.mark.parametrize("verb", ["", "fit", "predict", "report", "explain", "trace"])
 def test_help_shows_an_example(verb, command):
     outcome = command(*([verb] if verb else []), "--help")
     assert outcome.code == 0

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from fathom.errors import BundleError, require
-from fathom.report import answers, opening, provenance, scores
+from fathom.report import answers, layers, opening, provenance, scores
 from fathom.report.wording import clean, fit
 
 FORMAT = 1
@@ -23,6 +23,7 @@ TITLES = {
     "predictions": "Predictions",
     "calibration": "Calibration",
     "importance": "Columns that matter",
+    "layers": "What the layers learned",
     "worst": "Worst rows",
     "columns": "Columns",
     "reading": "How the file was read",
@@ -68,6 +69,7 @@ def view(result: View) -> View:
         "predictions": _each(targets, lambda target: answers.predictions(result, target)),
         "calibration": _each(targets, lambda target: answers.calibrated(result, target)),
         "importance": answers.importance(result),
+        "layers": layers.layers(result),
         "worst": _each(targets, lambda target: answers.worst_rows(result, target, only=len(targets) == 1)),
         "columns": provenance.columns(result),
         "reading": provenance.reading(result),

@@ -25,7 +25,8 @@ class Encoder(Protocol):
 
     An encoder of a flat shape reads the parts of all its columns at once, ``(row, part)``, and makes one token of each. One of a deep shape reads a single
     part, ``(row, *part.size)``, whose steps may be cut to the longest row of the batch; its module has the number of tokens that it makes as the attribute
-    ``tokens``, and names in ``stages``, in order, the modules whose outputs show what each of its layers has learned. Its answer for a row hangs on neither the other rows
+    ``tokens``, and names in ``stages``, in order, the modules whose outputs show what each of its layers has learned:
+    ``(row, unit)``, ``(row, step, unit)`` or ``(row, unit, height, width)``, or, where it has the attribute ``unit_axis = 1``, ``(row, unit, step)``. Its answer for a row hangs on neither the other rows
     nor the padding, and is finite for a row of nothing.
     """
 

@@ -54,6 +54,8 @@ class Block(nn.Module):
 class TemporalConvolutions(nn.Module):
     """Maps ``vectors (row, step, channel)``, whose channel 0 is 1 where a step is, to ``tokens (row, token, width)``."""
 
+    unit_axis = 1  # of what the stages make: (row, unit, step)
+
     def __init__(self, options: Options, part: Part, width: int) -> None:
         super().__init__()
         self.tokens = options.tokens

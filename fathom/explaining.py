@@ -1,0 +1,141 @@
+"""Opens a model: which columns it relies on, and what each layer of each deep column of its network has learned."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fathom.bundle.description import Description
+from fathom.candidates import in_units, truth_in_units
+from fathom.data.encoding import Column, encode_inputs, inputs_of, target_classes
+from fathom.data.reading import read
+from fathom.data.table import Table
+from fathom.errors import OptionError
+from fathom.evidence import layers as evidence
+from fathom.evidence.importance import by_shuffling as importance_by_shuffling
+from fathom.model import Model, class_labels
+from fathom.scoring import row_losses
+from fathom.shapes import DEEP, arrays_of
+
+MOST_ROWS = 600
+MOST_FILTERS = 32
+MOST_IMPORTANCE_ROWS = 1_000
+
+Layers = list[dict[str, Any]]
+
+
+def explain(model: Model, source: Any, *, layers: bool = False, seed: int = 0) -> dict[str, Any]:
+    """Return what the model relies on, on rows whose first target is known: ``importance`` and, where they are asked for, ``layers`` (``docs/result.md``).
+
+    ``source`` is anything that `read` takes: rows that the model did not learn from. Raises TableError when a column or the target is missing, and OptionError where there
+    is no network with layers to look at.
+
+    >>> import fathom
+    >>> rows = {"x": [x / 8 for x in range(200)], "y": [3.0 * (x % 7) + 0.25 * x for x in range(200)]}
+    >>> model = fathom.fit(rows, target="y", effort="quick", epochs=2)
+    >>> [entry["column"] for entry in explain(model, rows)["importance"]]
+    ['x']
+    """
+    table = read(source)
+    target = model.description.targets[0]
+    assert target.kind is not None
+    known = table.take(np.flatnonzero(~target.kind.missing(table.column(target.name))))
+    if layers and not has_layers(model.description):
+        raise OptionError(
+            f"--layers looks into a network that reads text, pictures, sound or series, and this bundle holds {model.description.name!r} without such a column. "
+            "Leave --layers out, or fit with --keep network."
+        )
+    inputs = model.checked(known)
+    seen = inputs.take(np.linspace(0, inputs.rows - 1, min(inputs.rows, MOST_IMPORTANCE_ROWS)).astype(np.int64))
+    truth = truth_in_units(target, known)[np.linspace(0, known.rows - 1, seen.rows).astype(np.int64)]
+
+    def losses(rows: Table) -> Any:
+        return row_losses(truth, in_units(target, model.answer(rows)[target.name]))
+
+    unit = "nats" if target_classes(target) else "in the target's unit"
+    found: dict[str, Any] = {
+        "format": 1,
+        "targets": [{"name": target.name}],
+        "table": {"name": table.name, "files": [each.path for each in table.sources]},
+        "importance": importance_by_shuffling(losses, seen, seen.names, unit=unit, seed=seed),
+    }
+    if layers:
+        found["layers"] = explain_layers(model.description, model.files["weights.safetensors"], known, seed)
+    return found
+
+
+def has_layers(description: Description) -> bool:
+    """Say whether there is a network with a deep column, whose layers can be looked at."""
+    deep = any(column.kind is not None and column.kind.SHAPE in DEEP for column in inputs_of(description.columns))
+    return description.kind == "network" and deep
+
+
+def explain_layers(description: Description, weights: bytes, table: Table, seed: int = 0) -> Layers:
+    """Return what each layer has learned, a deep column: ``{column, encoder, probes, map, exciting, filters}`` (``docs/result.md``).
+
+    ``table`` holds the inputs and the first target of rows that the network did not learn from; some hundreds of them are looked at.
+    """
+    from fathom.bundle.loading import reload_network
+    from fathom.networks.stages import activations, first_filters
+    from fathom.training.batching import as_batch
+    from fathom.training.loop import rows_at_once
+
+    if not has_layers(description):
+        return []
+    rows = table.take(np.linspace(0, table.rows - 1, min(table.rows, MOST_ROWS)).astype(np.int64))
+    target = description.targets[0]
+    truth, classes = truth_in_units(target, rows), target_classes(target)
+    network = reload_network(description, weights)
+    batch = as_batch(encode_inputs(description.columns, rows), {})
+    heard = activations(network, batch.inputs, rows_at_once(batch.row_numbers))
+    columns = {column.name: column for column in inputs_of(description.columns)}
+    found = []
+    for array, parts in arrays_of(network.plan.inputs).items():
+        if array not in heard:
+            continue
+        column, encoder = columns[parts[0].column], network.encoders[array].encoder
+        features = {stage: made.features.numpy() for stage, made in heard[array].items()}
+        filters = first_filters(encoder)
+        last = list(features)[-1]
+        found.append(
+            {
+                "column": column.name,
+                "encoder": type(encoder).__name__,
+                "probes": evidence.probes(features, truth, classes, seed),
+                "map": {"places": np.round(evidence.together(features[last]), 4).tolist(), **_marks(target, truth)},
+                "exciting": [
+                    {
+                        "stage": stage,
+                        "units": _shown(evidence.exciting(made.peaks.numpy(), truth, classes), column, rows),
+                    }
+                    for stage, made in heard[array].items()
+                ],
+                "filters": None if filters is None else _bytes(filters.numpy()),
+            }
+        )
+    return found
+
+
+def _marks(target: Column, truth: Any) -> dict[str, Any]:
+    """Return what each row of a map is marked by: its class, or its number."""
+    if target_classes(target):
+        return {"classes": class_labels(target), "truth": truth.tolist()}
+    return {"classes": None, "truth": [float(value) for value in truth]}
+
+
+def _shown(units: list[dict[str, Any]], column: Column, rows: Table) -> list[Mapping[str, Any]]:
+    assert column.kind is not None
+    values = rows.column(column.name)
+    return [
+        {"unit": unit["unit"], "rows": [column.kind.show(column.state, values[row].as_py()) for row in unit["rows"]]}
+        for unit in units
+    ]
+
+
+def _bytes(filters: Any) -> list[Any]:
+    """Return filters as pictures ``(filter, channel, height, width)`` of 0 to 255, each with the contrast of its own; many channels become their mean."""
+    shown = filters if filters.shape[1] in (1, 3) else filters.mean(1, keepdims=True)
+    shown = shown[:MOST_FILTERS]
+    low, high = shown.min((1, 2, 3), keepdims=True), shown.max((1, 2, 3), keepdims=True)
+    pictures: list[Any] = np.round(255 * (shown - low) / np.maximum(high - low, 1e-12)).astype(int).tolist()
+    return pictures
