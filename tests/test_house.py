@@ -13,6 +13,7 @@ from fathom.data.modalities import MODALITIES
 from fathom.evidence import CHECKS
 from fathom.networks.encoders import ENCODERS
 from fathom.networks.heads import HEADS
+from fathom.networks.sequences import SEQUENCES
 from fathom.networks.trunks import TRUNKS
 from fathom.training.objectives import OBJECTIVES
 
@@ -21,7 +22,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 NEVER = {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 OPEN_SETS = {
     "data/modalities": MODALITIES,
-    "networks/encoders": ENCODERS,
+    "networks/encoders": [encoder for encoder in ENCODERS if not hasattr(encoder, "network")],
+    "networks/sequences": SEQUENCES,
     "networks/trunks": TRUNKS,
     "networks/heads": HEADS,
     "training/objectives": OBJECTIVES,

@@ -3,9 +3,11 @@
 from fathom.errors import OptionError, suggestion
 from fathom.networks.encoders import bag, embedding, periodic, piecewise, tcn, vgg
 from fathom.networks.encoders.contract import Encoder, Features
+from fathom.networks.encoders.reading import encoders_of
+from fathom.networks.sequences import SEQUENCES
 from fathom.shapes import Shape
 
-ENCODERS: tuple[Encoder, ...] = (piecewise, periodic, embedding, bag, tcn, vgg)
+ENCODERS: tuple[Encoder, ...] = (piecewise, periodic, embedding, bag, tcn, vgg, *encoders_of(SEQUENCES))
 
 
 def encoder_named(name: str, shape: Shape) -> Encoder:

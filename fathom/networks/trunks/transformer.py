@@ -9,9 +9,10 @@ from the papers.
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
+from fathom.networks.attention import Block
 from fathom.networks.encoders.contract import Features
 from fathom.networks.trunks.contract import Summary
 
@@ -30,45 +31,6 @@ class Options:
     dropout: float = 0.1
 
 
-class Attention(nn.Module):
-    """Multi-head self-attention over ``tokens (row, token, width)``."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.queries_keys_values = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-
-    def forward(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
-        """Return what each token gathers from the tokens that ``mask (row, token)`` leaves visible."""
-        queries, keys, values = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (row, head, token, width / heads)
-            for part in self.queries_keys_values(tokens).chunk(3, dim=-1)
-        )
-        visible = None if mask is None else mask[:, None, None, :]
-        gathered = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=visible)
-        mixed: Tensor = self.out(gathered.transpose(1, 2).flatten(2))
-        return mixed
-
-
-class Block(nn.Module):
-    """Attention, then a perceptron on each token, each on a normalised copy and added to what was there."""
-
-    def __init__(self, options: Options) -> None:
-        super().__init__()
-        width = options.width
-        self.attention_norm, self.attention = nn.LayerNorm(width), Attention(width, options.heads)
-        self.perceptron_norm = nn.LayerNorm(width)
-        self.perceptron = nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
-        self.dropout = nn.Dropout(options.dropout)
-
-    def forward(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
-        """Map ``(row, token, width)`` to the same shape."""
-        tokens = tokens + self.dropout(self.attention(self.attention_norm(tokens), mask))
-        updated: Tensor = tokens + self.dropout(self.perceptron(self.perceptron_norm(tokens)))
-        return updated
-
-
 class ColumnTransformer(nn.Module):
     """Maps ``tokens (row, token, width)`` to a summary of one member: the summary token after the last block."""
 
@@ -79,7 +41,7 @@ class ColumnTransformer(nn.Module):
         self.width = options.width
         self.widen = nn.Linear(width, options.width)
         self.summary = nn.Parameter(torch.randn(options.width) * options.width**-0.5)
-        self.blocks = nn.ModuleList(Block(options) for _ in range(options.layers))
+        self.blocks = nn.ModuleList(Block(options.width, options.heads, options.dropout) for _ in range(options.layers))
         self.norm = nn.LayerNorm(options.width)
 
     def forward(self, features: Features) -> Summary:
