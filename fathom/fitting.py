@@ -25,6 +25,7 @@ from fathom.effort import sizes
 from fathom.errors import OptionError, check_installed
 from fathom.judging import check_metric, judge_candidates
 from fathom.learning import export_network, network_plan, train_network
+from fathom.leaving_out import contributions, groups_of
 from fathom.model import Model, predictions
 from fathom.preparing import Prepared, prepare
 from fathom.progress import Progress, Several, Silent
@@ -41,6 +42,7 @@ PARITY_ROWS = 512
 FINISHING_SECONDS = (
     9.0  # of CPU time, that exporting, judging, explaining and saving take after training at most, for `--minutes`
 )
+LEAVING_OUT_SHARE = 0.5  # of the time that is left when the network has been trained
 BASELINE_SHARE = 0.15  # of the time that is left when the simpler models start
 
 
@@ -95,9 +97,14 @@ def fit(
             with _torch_threads(threads):
                 free = replace(chosen, threads=asked)
                 limit, checkpoints = clock.until(FINISHING_SECONDS), run.checkpoints if run else None
+                if limit is not None and groups_of(prepared.columns):  # the columns are to be left out in turn
+                    limit *= 1 - LEAVING_OUT_SHARE / 2
                 trained = train_network(prepared, free, size, modalities, limit, told, checkpoints)
                 network = export_network(prepared, trained, free, size, modalities, told)
-            clock.mark("network")
+                clock.mark("network")
+                limit = clock.share(LEAVING_OUT_SHARE)
+                adds = contributions(prepared, free, size, modalities, limit, told)
+            clock.mark("leaving columns out")
             judged = judge_candidates(prepared, network, rivals, chosen, size.resamples, told)
             clock.mark("judging")
             files = bundle_files(prepared, judged.shipped, modalities)
@@ -106,6 +113,7 @@ def fit(
             looks = [*(sealing.earlier_looks(run.path, prepared.split.fingerprint) if run else []), own_look]
             told.begin("Gathering the evidence")
             result = make_result(prepared, network, rivals, judged, chosen, size, looks, clock.seconds, command)
+            result["adds"] = adds
             told.end()
         if run:
             told.begin("Writing")

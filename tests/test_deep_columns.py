@@ -79,6 +79,15 @@ def test_the_network_learns_from_the_column_and_answers_without_it(model):
     assert 0 < answered[2]["kind_probability"] < 1
 
 
+def test_what_a_column_adds_is_measured_by_training_without_it():
+    found = fathom.fit(some_table(), "kind", modalities=(*MODALITIES, genes), epochs=60).result
+    letters, size = found["adds"]
+    assert (letters["columns"], size["columns"], letters["unit"]) == (["letters"], ["size"], "nats")
+    assert letters["low"] > 0.05 > size["value"]
+    assert letters["value"] > size["high"]
+    assert "What each column adds" in render(dict(found))
+
+
 def test_every_layer_is_looked_at_in_the_order_of_the_data(model):
     (found,) = model.result["layers"]
     assert found["column"] == "letters"
