@@ -1,4 +1,4 @@
-"""One sub-command per verb: fit, predict, report, explain, trace. Only this file prints and exits."""
+"""One sub-command per verb: fit, predict, report, check, explain, trace. Only this file prints and exits."""
 
 import json
 import shlex
@@ -27,6 +27,7 @@ app = typer.Typer(
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 MISTAKE = 2
+WARNED = 1  # a check found something to look at
 
 
 def _version(wanted: bool) -> None:
@@ -182,6 +183,18 @@ def fit(
             help="'tensorboard' writes losses and learning rate into RUN/tensorboard.",
         ),
     ] = None,
+    allow_leakage: Annotated[
+        bool, typer.Option("--allow-leakage", help="Go on where a column gives the target away.")
+    ] = False,
+    protect: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=completing.columns, help="Columns whose groups are compared for fairness: sex,race."
+        ),
+    ] = None,
+    requests_per_day: Annotated[
+        float, typer.Option(help="Answers a day, for which the cost of a year is reckoned.")
+    ] = 10_000.0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict and the folder only.")] = False,
 ) -> None:
     """Train a network, judge it against simpler models, and write a report and a bundle."""
@@ -221,6 +234,9 @@ def fit(
         "memory": memory,
         "checkpoint_seconds": checkpoint_seconds,
         "log": log,
+        "allow_leakage": allow_leakage,
+        "protect": protect,
+        "requests_per_day": requests_per_day,
     }
     if settings_file is not None:
         settings = _flags_win(context, settings, fathom.settings_from(settings_file))
@@ -319,6 +335,40 @@ def report(
     print(write_text(render(result), out or run / "report.html"))
 
 
+@app.command(epilog="Example:  fathom check runs/homes-1 sold-since.csv --only slices,fairness --protect town")
+def check(
+    bundle: Annotated[Path, typer.Argument(help="The bundle, or the run folder around it.")],
+    rows: Annotated[list[str], typer.Argument(help="Rows whose target is known, which the model did not learn from.")],
+    only: Annotated[str | None, typer.Option(help="The checks to run, with commas between.  [default: all]")] = None,
+    protect: Annotated[
+        str | None, typer.Option(help="Columns whose groups are compared for fairness: sex,race.")
+    ] = None,
+    requests_per_day: Annotated[
+        float, typer.Option(help="Answers a day, for which the cost of a year is reckoned.")
+    ] = 10_000.0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the findings here, too.")] = None,
+) -> None:
+    """Ask a bundle every question on new rows. Exit code 1 where a finding warns."""
+    from fathom import terminal
+    from fathom.data.writing import write_text
+    from fathom.examining import check as examined
+    from fathom.model import load
+    from fathom.settings import names_in
+
+    found = examined(
+        load(bundle),
+        rows[0] if len(rows) == 1 else rows,
+        only=names_in(only),
+        protect=names_in(protect),
+        requests_per_day=requests_per_day,
+    )
+    terminal.show_findings(found, terminal.console())
+    if json_file is not None:
+        write_text(json.dumps([finding.as_json() for finding in found], indent=1), json_file)
+    if any(finding.status in ("warning", "bad") for finding in found):
+        raise typer.Exit(WARNED)
+
+
 @app.command(epilog="Example:  fathom explain runs/photos-1 more-photos/ --layers")
 def explain(
     bundle: Annotated[Path, typer.Argument(help="The bundle, or the run folder around it.")],
@@ -365,7 +415,7 @@ def trace(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 all is well, 2 something you can mend, 130 interrupted."""
+    """Run the command line. Exit codes: 0 all is well, 1 a check warns, 2 something you can mend, 130 interrupted."""
     sys.exit(_run())
 
 

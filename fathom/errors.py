@@ -49,6 +49,10 @@ class TableError(FathomError):
     """A file, a column or a cell cannot be used."""
 
 
+class LeakageError(TableError):
+    """A column gives the target away, so that what is learned would be worth nothing."""
+
+
 class OptionError(FathomError):
     """A setting is unknown, or cannot be honoured."""
 

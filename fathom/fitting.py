@@ -23,6 +23,7 @@ from fathom.data.splitting import TEST
 from fathom.data.table import Table
 from fathom.effort import sizes
 from fathom.errors import OptionError, check_installed
+from fathom.examining import findings_of, look_for_leaks, warnings_of
 from fathom.judging import check_metric, judge_candidates
 from fathom.learning import export_network, network_plan, train_network
 from fathom.leaving_out import contributions, groups_of
@@ -32,7 +33,7 @@ from fathom.progress import Progress, Several, Silent
 from fathom.results import make_result
 from fathom.rivals import fit_baselines
 from fathom.running import RunFolder
-from fathom.settings import Settings
+from fathom.settings import Settings, names_in
 from fathom.settings_files import settings_text
 from fathom.storing import encode_rows
 from fathom.surveying import open_larger, survey
@@ -85,6 +86,9 @@ def fit(
         else:
             prepared = survey(opened, target, test, chosen, modalities, told, folder)
         check_metric(prepared.targets, chosen)
+        for name in names_in(chosen.protect):
+            prepared.table.column(name)  # raises with the nearest name
+        leaks = look_for_leaks(prepared, chosen)
         if opened is not None:
             prepared = encode_rows(prepared, folder, told)
         clock.mark("preparing")
@@ -114,6 +118,8 @@ def fit(
             told.begin("Gathering the evidence")
             result = make_result(prepared, network, rivals, judged, chosen, size, looks, clock.seconds, command)
             result["adds"] = adds
+            result["findings"] = findings_of(prepared, (network, *rivals), judged, chosen, leaks)
+            result["warnings"] += warnings_of(result["findings"])
             told.end()
         if run:
             told.begin("Writing")

@@ -23,7 +23,8 @@ class Settings:
     frequent ones; ``keep`` ships the network or the best baseline whatever the verdict; ``bad_rows`` says what happens to rows that cannot be used;
     ``delimiter``, ``encoding`` and ``header`` say how text files are written, where that is recognised wrongly; ``threads`` is how many cores arithmetic may take;
     ``memory`` is how many GB of it the fit may take, on which it hangs whether a table is read whole; ``checkpoint_seconds`` lie between two checkpoints, which is the most work that a fit can lose;
-    ``log`` writes what training measures into the run folder too, for TensorBoard.
+    ``log`` writes what training measures into the run folder too, for TensorBoard; ``allow_leakage`` goes on where a column gives the target away; ``protect`` names columns, with
+    commas between, whose groups are compared for fairness; ``requests_per_day`` is how many answers a year's cost is reckoned for.
     """
 
     group: str | None = None
@@ -52,6 +53,9 @@ class Settings:
     memory: float | None = None
     checkpoint_seconds: float = 30.0
     log: Literal["tensorboard"] | None = None
+    allow_leakage: bool = False
+    protect: str | None = None
+    requests_per_day: float = 10_000.0
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Settings":
@@ -81,6 +85,7 @@ class Settings:
             "threads",
             "memory",
             "checkpoint_seconds",
+            "requests_per_day",
         ):
             value = getattr(settings, name)
             if value is not None and not value > 0:
@@ -102,6 +107,15 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """Return the settings as JSON-able values."""
         return asdict(self)
+
+
+def names_in(value: str | None) -> tuple[str, ...]:
+    """Return the names in a text, which stand with commas between.
+
+    >>> names_in("sex, race"), names_in(None)
+    (('sex', 'race'), ())
+    """
+    return tuple(name.strip() for name in (value or "").split(",") if name.strip())
 
 
 def _flag(name: str) -> str:

@@ -191,6 +191,15 @@ def show_explanation(found: Mapping[str, Any], to: Console) -> None:
         to.print(grid)
 
 
+def show_findings(findings: Sequence[Any], to: Console) -> None:
+    """Print each finding: its question, its answer in a sentence, and what to do about it."""
+    colours = {"good": "green", "warning": "yellow", "bad": "red"}
+    for finding in findings:
+        colour = colours.get(finding.status, "cyan")
+        to.print(f"[bold {colour}]{escape(finding.question)}[/bold {colour}] {escape(finding.answer)}")
+        to.print(f"  {escape(finding.sentence)}" + (f" {escape(finding.remedy)}" if finding.remedy else ""))
+
+
 def _grid(title: str) -> Grid:
     return Grid(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
 

@@ -121,7 +121,7 @@ def test_a_trace_follows_one_row_through_the_real_stations(command):
     assert (outcome.code, outcome.err) == (2, "fathom: There is no row 20000: the table has rows 1 to 10,000.\n")
 
 
-@pytest.mark.parametrize("verb", ["", "fit", "predict", "report", "explain", "trace"])
+@pytest.mark.parametrize("verb", ["", "fit", "predict", "report", "check", "explain", "trace"])
 def test_help_shows_an_example(verb, command):
     outcome = command(*([verb] if verb else []), "--help")
     assert outcome.code == 0

@@ -10,7 +10,7 @@ import pytest
 import fathom
 from fathom.baselines import BASELINES
 from fathom.data.modalities import MODALITIES
-from fathom.evidence import CHECKS
+from fathom.evidence import CHECKS, MEASURES
 from fathom.networks.encoders import ENCODERS
 from fathom.networks.heads import HEADS
 from fathom.networks.sequences import SEQUENCES
@@ -28,7 +28,7 @@ OPEN_SETS = {
     "networks/heads": HEADS,
     "training/objectives": OBJECTIVES,
     "baselines": BASELINES,
-    "evidence": CHECKS,
+    "evidence": (*MEASURES, *CHECKS),
 }
 # What each part may import of the package, from the ground up. A part not named may import anything below the command line.
 ALLOWED = {

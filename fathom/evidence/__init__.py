@@ -2,8 +2,24 @@
 
 from types import ModuleType
 
-from fathom.evidence import calibration, importance, verdict, worst_rows
+from fathom.evidence import (
+    calibration,
+    cost,
+    fairness,
+    importance,
+    layers,
+    leakage,
+    slices,
+    suspects,
+    verdict,
+    worst_rows,
+)
+from fathom.evidence.contract import Check
 
-CHECKS: tuple[ModuleType, ...] = (verdict, calibration, importance, worst_rows)
+# What every fit measures, each by a function of its own, for a place of its own in the report.
+MEASURES: tuple[ModuleType, ...] = (verdict, calibration, importance, layers, worst_rows)
 
-__all__ = ["CHECKS"]
+# What answers by `run`, in the order in which it is asked.
+CHECKS: tuple[Check, ...] = (leakage, slices, fairness, suspects, cost)
+
+__all__ = ["CHECKS", "MEASURES", "Check"]

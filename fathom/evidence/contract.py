@@ -1,14 +1,26 @@
 """What a check is: a module that asks one question of a fitted model and answers with a Finding."""
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from fathom.data.encoding import Column
+from fathom.data.table import Table
+from fathom.scoring import Answer, Truth
+
+Status = Literal["good", "warning", "bad", "neutral"]
+MOST_CHARACTERS = 200  # of a cell: enough to recognise it
 
 
 @dataclass(frozen=True)
 class Finding:
     """One piece of evidence: a question, an answer, a number with its interval and unit, a sentence, the data of a plot.
 
-    ``answer`` ``"not applicable"`` is an answer, with its reason in ``sentence``.
+    ``answer`` ``"not applicable"`` is an answer, with its reason in ``sentence``. ``remedy`` says what to do about it; ``rows`` are lines of a table with the
+    names of its columns as keys.
     """
 
     name: str
@@ -19,5 +31,88 @@ class Finding:
     low: float | None = None
     high: float | None = None
     unit: str = ""
-    status: Literal["good", "warning", "bad", "neutral"] = "neutral"
+    status: Status = "neutral"
+    remedy: str = ""
+    rows: Sequence[Mapping[str, Any]] = ()
     plot: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the finding as JSON-able values."""
+        return {**asdict(self), "rows": [dict(row) for row in self.rows]}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows with their truth ``(row,)`` and a model's answers to them, ``(row, class)`` probabilities or ``(row,)`` numbers in the target's own unit."""
+
+    table: Table
+    truth: Truth
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model costs: seconds to train, seconds to answer a row, bytes to keep."""
+
+    name: str
+    fit_seconds: float
+    predict_seconds_per_row: float
+    bytes: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a check may look at: one target of one model.
+
+    ``chosen`` are rows that choices were made by (the validation rows), ``sealed`` those that none was (the test rows); ``answer`` answers further rows of the
+    same columns. ``classes`` are the names of a category's classes, ``None`` for a number. ``train`` and ``chosen`` are ``None`` where a bundle is checked
+    on rows of its user.
+    """
+
+    columns: Sequence[Column]
+    target: Column
+    classes: Sequence[str] | None
+    sealed: Part
+    answer: Callable[[Table], Answer]
+    train: Table | None = None
+    chosen: Part | None = None
+    costs: Sequence[Cost] = ()
+    protect: Sequence[str] = ()
+    requests_per_day: float = 10_000.0
+    seed: int = 0
+
+
+class Check(Protocol):
+    """The contract. ``SERVES`` names the tasks that it can judge."""
+
+    NAME: str
+    QUESTION: str
+    SOURCE: str
+
+    def run(self, case: Case) -> Finding:
+        """Answer the question. "not applicable" is an answer with a reason; it never raises for a case that is whole."""
+        ...
+
+
+def not_applicable(check: Check, reason: str) -> Finding:
+    """Return the finding of a check that cannot answer here, with the reason."""
+    return Finding(check.NAME, check.QUESTION, "not applicable", reason, source=check.SOURCE)
+
+
+def plain(value: Any) -> Any:
+    """Turn a cell into a JSON value: a number, a truth value, ``None``, or a text of at most 200 characters.
+
+    >>> plain(np.float32(0.5)), plain(float("nan")), plain(b"abc"), plain("x" * 300)[-3:]
+    (0.5, None, '3 bytes', 'xx…')
+    """
+    if hasattr(value, "as_py"):  # a cell of an Arrow array
+        value = value.as_py()
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int):
+        return value
+    text = f"{len(value):,} bytes" if isinstance(value, bytes) else str(value)
+    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"

@@ -3,13 +3,13 @@
 A wrong label, a slipped decimal point or a kind of row that the training rows lack shows here first.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from fathom.data.table import Table
+from fathom.evidence.contract import plain
 from fathom.scoring import Answer, Truth, row_losses
 
 NAME = "worst_rows"
@@ -17,7 +17,6 @@ QUESTION = "Which rows does the model get most wrong?"
 SOURCE = "Pleiss, Zhang, Elenberg and Weinberger, NeurIPS 2020: rows that a model cannot fit are often mislabelled"
 
 COUNT = 10
-MOST_CHARACTERS = 200  # of a cell: enough to recognise it
 
 
 def find(
@@ -63,21 +62,3 @@ def find(
         }
         for place, row in zip(worst.tolist(), rows, strict=True)
     ]
-
-
-def plain(value: Any) -> Any:
-    """Turn a cell into a JSON value: a number, a truth value, ``None``, or a text of at most 200 characters.
-
-    >>> plain(np.float32(0.5)), plain(float("nan")), plain(b"abc"), plain("x" * 300)[-3:]
-    (0.5, None, '3 bytes', 'xx…')
-    """
-    if hasattr(value, "as_py"):  # a cell of an Arrow array
-        value = value.as_py()
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int):
-        return value
-    text = f"{len(value):,} bytes" if isinstance(value, bytes) else str(value)
-    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from fathom.errors import BundleError, require
-from fathom.report import answers, layers, opening, provenance, scores
+from fathom.report import answers, findings, layers, opening, provenance, scores
 from fathom.report.wording import clean, fit
 
 FORMAT = 1
@@ -22,6 +22,7 @@ TITLES = {
     "training": "Training",
     "predictions": "Predictions",
     "calibration": "Calibration",
+    "findings": "Findings",
     "adds": "What each column adds",
     "importance": "Columns that matter",
     "layers": "What the layers learned",
@@ -69,6 +70,7 @@ def view(result: View) -> View:
         "training": scores.training(result),
         "predictions": _each(targets, lambda target: answers.predictions(result, target)),
         "calibration": _each(targets, lambda target: answers.calibrated(result, target)),
+        "findings": findings.findings(result, len(targets) > 1),
         "adds": layers.adds(result),
         "importance": answers.importance(result),
         "layers": layers.layers(result),

@@ -1,0 +1,228 @@
+"""Does the model treat groups alike: rates and errors of each group of the columns that the user protects, and of their intersections.
+
+For a target of two classes, with the second one as the favourable answer: *demographic parity difference* is the largest difference between groups in the share that is given
+that answer, *equalised odds difference* the larger one of the largest differences in the true and in the false positive rate (Hardt, Price and Srebro, NeurIPS 2016,
+https://arxiv.org/abs/1610.02413; both as the library fairlearn defines them, against which the tests check). For other targets groups are compared by their error.
+A mitigation is shown with its price: a threshold for each group, chosen on the chosen rows so that every group is given the answer as often as all are
+together, and what that does to parity and accuracy on the test rows. Parity of one kind is bought with another: Kleinberg, Mullainathan and Raghavan, ITCS 2017
+(https://arxiv.org/abs/1609.05807).
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fathom.data.table import Table
+from fathom.data.values import words_of
+from fathom.evidence.contract import Case, Finding, Part, not_applicable
+from fathom.resampling import Resamples
+from fathom.scoring import row_losses
+
+NAME = "fairness"
+QUESTION = "Does the model treat groups alike?"
+SOURCE = "Hardt, Price and Srebro, NeurIPS 2016, https://arxiv.org/abs/1610.02413"
+
+FEWEST_ROWS = 20  # of a group whose rates are compared; smaller ones are listed
+UNFAIR = 0.1  # difference that is warned of
+
+Groups = npt.NDArray[np.object_]
+
+
+def groups_of(table: Table, columns: Sequence[str]) -> Groups:
+    """Return the group ``(row,)`` of each row: the words of its protected cells, joined where there are several columns."""
+    words = [
+        np.asarray(words_of(table.column(name)).fill_null("missing").to_numpy(zero_copy_only=False), np.object_)
+        for name in columns
+    ]
+    return np.array([" and ".join(cells) for cells in zip(*words, strict=True)], np.object_)
+
+
+def run(case: Case) -> Finding:
+    """Compare the groups of each protected column, and of their intersections, on the test rows."""
+    if not case.protect:
+        return not_applicable(
+            sys.modules[__name__], "No column is named with --protect, for example --protect sex,race."
+        )
+    rows = [row for columns in _combinations(case.protect) for row in _rows(case, columns)]
+    compared = [row for row in rows if row["rows"] >= FEWEST_ROWS]
+    if len(compared) < 2:
+        return not_applicable(sys.modules[__name__], f"No two groups have {FEWEST_ROWS} test rows.")
+    gaps = {columns: _gap(case, columns) for columns in _combinations(case.protect)}
+    columns, gap = max(gaps.items(), key=lambda pair: pair[1]["value"])
+    smallest = min(rows, key=lambda row: row["rows"])
+    sentence = (
+        f"{gap['what'].capitalize()} differs by {gap['value']:.3f} between groups of {' and '.join(columns)} ({gap['low']:.3f} to {gap['high']:.3f}): "
+        f"most for {gap['most']!r}, least for {gap['least']!r}. The smallest group, {smallest['group']!r}, has {smallest['rows']} test rows."
+    )
+    mitigated = _mitigation(case, columns)
+    if mitigated:
+        sentence += (
+            f" With a threshold for each group the difference would be {mitigated['after']:.3f}, and accuracy {mitigated['accuracy_after']:.3f} instead of "
+            f"{mitigated['accuracy_before']:.3f}."
+        )
+    unfair = gap["value"] > gap["bound"] and gap["low"] > 0
+    return Finding(
+        NAME,
+        QUESTION,
+        "not alike" if unfair else "about alike",
+        sentence,
+        gap["value"],
+        gap["low"],
+        gap["high"],
+        unit=gap["unit"],
+        status="warning" if unfair else "good",
+        remedy="Ask what the answer is used for before choosing a remedy; more rows of the group that fares worst help most."
+        if unfair
+        else "",
+        rows=rows,
+        plot={"gaps": [{"columns": list(names), **entry} for names, entry in gaps.items()], "mitigation": mitigated},
+        source=SOURCE,
+    )
+
+
+def _combinations(columns: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return each column alone, and all together where there are several."""
+    return [(name,) for name in columns] + ([tuple(columns)] if len(columns) > 1 else [])
+
+
+def rates(truth: npt.NDArray[Any], said: npt.NDArray[Any]) -> dict[str, float]:
+    """Return the rates of some rows, whose ``truth (row,)`` and answers ``said (row,)`` are 0 or 1; NaN where there are no such rows.
+
+    >>> rates(np.array([1, 1, 0, 0]), np.array([1, 0, 1, 1]))
+    {'selected': 0.75, 'true_positive': 0.5, 'false_positive': 1.0, 'accuracy': 0.25}
+    """
+    return {
+        "selected": float(said.mean()),
+        "true_positive": float(said[truth == 1].mean()) if (truth == 1).any() else float("nan"),
+        "false_positive": float(said[truth == 0].mean()) if (truth == 0).any() else float("nan"),
+        "accuracy": float((said == truth).mean()),
+    }
+
+
+def parity_difference(said: npt.NDArray[Any], groups: Groups) -> float:
+    """Return the demographic parity difference of answers ``said (row,)`` of 0 or 1."""
+    shares = [float(said[groups == name].mean()) for name in np.unique(groups)]
+    return max(shares) - min(shares)
+
+
+def odds_difference(truth: npt.NDArray[Any], said: npt.NDArray[Any], groups: Groups) -> float:
+    """Return the equalised odds difference of answers ``said (row,)`` of 0 or 1."""
+    by_group = [rates(truth[groups == name], said[groups == name]) for name in np.unique(groups)]
+    found = []
+    for rate in ("true_positive", "false_positive"):
+        values = [each[rate] for each in by_group if not np.isnan(each[rate])]
+        found.append(max(values) - min(values) if values else 0.0)
+    return max(found)
+
+
+def _said(part: Part) -> npt.NDArray[np.int64]:
+    return np.asarray(part.answer.argmax(axis=1), np.int64)
+
+
+def _two_classes(case: Case) -> bool:
+    return case.classes is not None and len(case.classes) == 2
+
+
+def _rows(case: Case, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return a line for each group: how many rows, its rates, or its mean loss."""
+    groups = groups_of(case.sealed.table, columns)
+    losses = row_losses(case.sealed.truth, case.sealed.answer)
+    lines = []
+    for name in np.unique(groups):
+        mine = groups == name
+        draws = Resamples.draw(int(mine.sum()), seed=case.seed)
+        interval = draws.interval(draws.means(losses[mine])).as_json()
+        line = {
+            "columns": " and ".join(columns),
+            "group": str(name),
+            "rows": int(mine.sum()),
+            "loss": interval["value"],
+            "low": interval["low"],
+            "high": interval["high"],
+        }
+        if _two_classes(case):
+            line |= {
+                rate: None if np.isnan(value) else value
+                for rate, value in rates(case.sealed.truth[mine], _said(case.sealed)[mine]).items()
+            }
+        lines.append(line)
+    return lines
+
+
+def _gap(case: Case, columns: tuple[str, ...]) -> dict[str, Any]:
+    """Return the largest difference between large enough groups, with its interval over resampled rows."""
+    groups = groups_of(case.sealed.table, columns)
+    large = np.array([name for name in np.unique(groups) if (groups == name).sum() >= FEWEST_ROWS], np.object_)
+    if _two_classes(case):
+        favoured = (case.classes or ("", ""))[1]
+        measured, what, unit, bound = (
+            _said(case.sealed).astype(float),
+            f"the share that is given {favoured!r}",
+            "a share",
+            UNFAIR,
+        )
+    else:
+        measured = row_losses(case.sealed.truth, case.sealed.answer)
+        what, unit, bound = "the loss", "loss", UNFAIR * float(measured.mean())
+    if len(large) < 2:
+        return {
+            "what": what,
+            "value": 0.0,
+            "low": 0.0,
+            "high": 0.0,
+            "unit": unit,
+            "bound": bound,
+            "most": "",
+            "least": "",
+        }
+    means = np.array([measured[groups == name].mean() for name in large])
+    most, least = int(means.argmax()), int(means.argmin())
+    generator = np.random.default_rng(case.seed)
+    one, other = measured[groups == large[most]], measured[groups == large[least]]
+    draws = [generator.choice(one, len(one)).mean() - generator.choice(other, len(other)).mean() for _ in range(1_000)]
+    low, high = np.quantile(draws, (0.025, 0.975))
+    found: dict[str, Any] = {
+        "what": what,
+        "value": float(means.max() - means.min()),
+        "low": float(low),
+        "high": float(high),
+        "unit": unit,
+        "bound": bound,
+    }
+    found |= {"most": str(large[most]), "least": str(large[least])}
+    if _two_classes(case):
+        keep = np.isin(groups, large)
+        found["equalised_odds"] = odds_difference(case.sealed.truth[keep], _said(case.sealed)[keep], groups[keep])
+    return found
+
+
+def _mitigation(case: Case, columns: tuple[str, ...]) -> dict[str, Any] | None:
+    """Return what a threshold for each group would do; they are chosen on the chosen rows, and measured on the test rows."""
+    if case.chosen is None or not _two_classes(case):
+        return None
+    groups, tested = groups_of(case.chosen.table, columns), groups_of(case.sealed.table, columns)
+    share = float(_said(case.chosen).mean())
+    chances, asked = case.chosen.answer[:, 1], case.sealed.answer[:, 1]
+    said = (asked >= 0.5).astype(np.int64)
+    kept = [name for name in np.unique(tested) if min((groups == name).sum(), (tested == name).sum()) >= FEWEST_ROWS]
+    for name in kept:
+        threshold = np.quantile(chances[groups == name], 1.0 - share)
+        said[tested == name] = asked[tested == name] >= threshold
+    rows = np.isin(tested, kept)
+    if len(kept) < 2:
+        return None
+    truth, before = case.sealed.truth[rows], _said(case.sealed)[rows]
+    return {
+        "before": parity_difference(before, tested[rows]),
+        "after": parity_difference(said[rows], tested[rows]),
+        "accuracy_before": float((before == truth).mean()),
+        "accuracy_after": float((said[rows] == truth).mean()),
+        "odds_before": odds_difference(truth, before, tested[rows]),
+        "odds_after": odds_difference(truth, said[rows], tested[rows]),
+    }
+
+
+__all__ = ["NAME", "QUESTION", "SOURCE", "groups_of", "odds_difference", "parity_difference", "rates", "run"]

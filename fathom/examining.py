@@ -1,0 +1,129 @@
+"""Every check asks its question of a fitted model: the findings of a fit, and of a bundle on rows of its user."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fathom.candidates import Candidate, in_units, truth_in_units
+from fathom.data.encoding import Column, target_classes
+from fathom.data.reading import read
+from fathom.errors import LeakageError, OptionError, suggestion
+from fathom.evidence import CHECKS, leakage
+from fathom.evidence.contract import Case, Cost, Finding, Part
+from fathom.judging import Judged
+from fathom.model import Model, class_labels
+from fathom.preparing import Prepared
+from fathom.settings import Settings, names_in
+
+
+def look_for_leaks(prepared: Prepared, settings: Settings) -> list[Finding]:
+    """Look for what gives a target away, before anything is trained.
+
+    Raises LeakageError where a column tells it with near certainty and leaks are not allowed.
+    """
+    found = [leakage.find(prepared.columns, target, prepared.train, prepared.validation) for target in prepared.targets]
+    for finding in found:
+        if finding.status == "bad" and not settings.allow_leakage:
+            raise LeakageError(f"{finding.sentence} {finding.remedy}", column=str(finding.rows[0]["column"]) or None)
+    return found
+
+
+def examine(case: Case, names: Sequence[str] = ()) -> list[Finding]:
+    """Let the checks of these names, or all, answer. Raises OptionError for a name that none has."""
+    able = {check.NAME: check for check in CHECKS}
+    for name in names:
+        if name not in able:
+            raise OptionError(f"There is no check {name!r}.{suggestion(name, able)} There are: {', '.join(able)}.")
+    return [check.run(case) for name, check in able.items() if not names or name in names]
+
+
+def findings_of(
+    prepared: Prepared, candidates: Sequence[Candidate], judged: Judged, settings: Settings, leaks: Sequence[Finding]
+) -> list[dict[str, Any]]:
+    """Return the findings of a fit, a target after the other, each with the name of its target; those that warn come first."""
+    found: list[dict[str, Any]] = []
+    for column, leak in zip(prepared.targets, leaks, strict=True):
+        case = _case(prepared, candidates, judged, settings, column)
+        names = [check.NAME for check in CHECKS if check.NAME != leakage.NAME]
+        found += [{"target": column.name, **finding.as_json()} for finding in [leak, *examine(case, names)]]
+    return sorted(found, key=lambda finding: ("bad", "warning", "neutral", "good").index(finding["status"]))
+
+
+def _case(
+    prepared: Prepared, candidates: Sequence[Candidate], judged: Judged, settings: Settings, column: Column
+) -> Case:
+    shipped = judged.shipped
+    costs = [
+        Cost(one.name, one.fit_seconds, judged.seconds_per_row[one.name], one.size)
+        for one in sorted(candidates, key=lambda one: one.name != shipped.name)
+    ]
+    return Case(
+        prepared.columns,
+        column,
+        class_labels(column) if target_classes(column) else None,
+        Part(prepared.sealed, judged.truth[column.name], judged.answers[shipped.name][column.name]),
+        lambda table: in_units(column, shipped.inference.answer(table)[column.name]),
+        prepared.train,
+        Part(
+            prepared.validation,
+            truth_in_units(column, prepared.validation),
+            in_units(column, shipped.answers[column.name]),
+        ),
+        [cost for cost in costs if cost.name != "constant"],
+        names_in(settings.protect),
+        settings.requests_per_day,
+        settings.seed,
+    )
+
+
+def check(
+    model: Model,
+    source: Any,
+    *,
+    only: Sequence[str] = (),
+    protect: Sequence[str] = (),
+    requests_per_day: float = 10_000.0,
+    seed: int = 0,
+) -> list[Finding]:
+    """Let the checks answer for a bundle on rows whose first target is known and which it did not learn from.
+
+    Half of the rows, drawn by ``seed``, stand for those that choices are made by, where a check needs such. ``only`` names checks, ``protect`` the columns whose groups are compared.
+    Raises TableError when a column is missing, and OptionError for a check that is not there.
+
+    >>> import fathom
+    >>> rows = {"x": [x / 8 for x in range(200)], "y": [3.0 * (x % 7) + 0.25 * x for x in range(200)]}
+    >>> [finding.name for finding in check(fathom.fit(rows, target="y", effort="quick", epochs=2), rows, only=["suspects"])]
+    ['suspects']
+    """
+    table = read(source)
+    target = model.description.targets[0]
+    assert target.kind is not None
+    known = table.take(np.flatnonzero(~target.kind.missing(table.column(target.name))))
+    inputs = model.checked(known)
+    for name in protect:
+        known.column(name)  # raises with the nearest name
+    truth, answer = truth_in_units(target, known), in_units(target, model.answer(inputs)[target.name])
+    order = np.random.default_rng(seed).permutation(known.rows)
+    chosen, judged = (np.sort(half) for half in np.array_split(order, 2))
+    case = Case(
+        model.columns,
+        target,
+        class_labels(target) if target_classes(target) else None,
+        Part(known.take(judged), truth[judged], answer[judged]),
+        lambda rows: in_units(target, model.answer(rows)[target.name]),
+        chosen=Part(known.take(chosen), truth[chosen], answer[chosen]),
+        protect=protect,
+        requests_per_day=requests_per_day,
+        seed=seed,
+    )
+    return examine(case, only)
+
+
+def warnings_of(findings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the sentences of the findings that warn, with what to do."""
+    return [
+        f"{finding['sentence']} {finding['remedy']}".strip()
+        for finding in findings
+        if finding["status"] in ("bad", "warning")
+    ]

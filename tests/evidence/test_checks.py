@@ -1,0 +1,223 @@
+"""Every check passes on a table that was planted good, and fails on one that was planted bad."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fathom.data.encoding import Column
+from fathom.data.modalities import category, number
+from fathom.data.table import Table
+from fathom.evidence import cost, fairness, leakage, slices, suspects
+from fathom.evidence.contract import Case, Cost, Part
+
+CLASSES = ("no", "yes")
+ROWS = 1_200
+
+
+def column(table, name, kind, role="input"):
+    values = table.column(name)
+    return Column(name, role, kind, 1.0, "planted", kind.learn(values, "target" if role == "target" else "input"))
+
+
+def table_of(seed, rows=ROWS):
+    random = np.random.default_rng(seed)
+    return Table.of(
+        {
+            "age": random.uniform(20, 80, rows).round(1).tolist(),
+            "town": random.choice(["here", "there", "far"], rows).tolist(),
+            "sex": random.choice(["f", "m"], rows).tolist(),
+            "late": random.choice(CLASSES, rows).tolist(),
+        }
+    )
+
+
+def part_of(table, seed, wrong=0.1, where=None, how_wrong=0.1):
+    """The model is wrong on a share of rows, on another share where ``where`` holds."""
+    random = np.random.default_rng(seed + 100)
+    truth = (np.array(table.column("late").to_pylist()) == "yes").astype(int)
+    share = np.full(table.rows, wrong)
+    if where is not None:
+        share[where(table)] = how_wrong
+    said = np.where(random.random(table.rows) < share, 1 - truth, truth)
+    sure = random.uniform(0.6, 0.9, table.rows)
+    answer = np.where(said == 1, sure, 1 - sure)
+    return Part(table, truth, np.stack([1 - answer, answer], 1))
+
+
+def case_of(seed=0, **planted):
+    first, second = table_of(seed), table_of(seed + 50)
+    columns = (column(first, "age", number), column(first, "town", category), column(first, "sex", category))
+    target = column(first, "late", category, "target")
+    return Case(
+        (*columns, target),
+        target,
+        CLASSES,
+        part_of(second, seed + 1, **planted),
+        answer=lambda rows: None,
+        train=table_of(seed + 70),
+        chosen=part_of(first, seed, **planted),
+    )
+
+
+def old_and_far(table):
+    return (np.array(table.column("age")) > 60) & (np.array(table.column("town").to_pylist()) == "far")
+
+
+def of(table, name, value):
+    return np.array(table.column(name).to_pylist()) == value
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_slices_find_the_rows_on_which_the_model_errs_and_none_where_it_errs_alike(seed):
+    assert slices.run(case_of(seed)).answer == "none found"
+    found = slices.run(case_of(seed, where=old_and_far, how_wrong=0.6))
+    assert found.status == "warning"
+    assert "town is 'far'" in found.sentence and "age from" in found.sentence
+    assert found.low > 1.2 * found.rows[0]["elsewhere"]
+
+
+def test_a_slice_is_measured_on_rows_that_the_search_did_not_see():
+    bad, good = case_of(1, where=old_and_far, how_wrong=0.6), case_of(1)
+    assert slices.run(replace(bad, sealed=good.sealed)).answer in ("none found", "not applicable")
+    assert slices.run(replace(bad, chosen=None)).answer == "not applicable"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_that_are_treated_unlike_are_found(seed):
+    alike = replace(case_of(seed), protect=("sex",))
+    assert fairness.run(alike).status == "good"
+    unlike = case_of(seed)
+    for part in (unlike.chosen, unlike.sealed):
+        favoured = of(part.table, "sex", "m")
+        part.answer[favoured, 1] = np.clip(part.answer[favoured, 1] + 0.3, 0, 1)
+        part.answer[:, 0] = 1 - part.answer[:, 1]
+    found = fairness.run(replace(unlike, protect=("sex", "town")))
+    assert found.status == "warning"
+    assert "most for 'm" in found.sentence
+    assert found.plot["mitigation"]["after"] < found.plot["mitigation"]["before"]
+    assert {row["columns"] for row in found.rows} == {"sex", "town", "sex and town"}
+    assert fairness.run(case_of(seed)).answer == "not applicable"
+
+
+def test_rates_and_differences_are_those_of_the_definitions():
+    truth, said = np.array([1, 1, 0, 0, 1, 0]), np.array([1, 0, 1, 0, 1, 1])
+    groups = np.array(["a", "a", "a", "b", "b", "b"], object)
+    assert fairness.parity_difference(said, groups) == 0
+    assert fairness.odds_difference(truth, said, groups) == pytest.approx(0.5)
+
+
+def test_flipped_labels_are_found_first():
+    case = case_of(3, wrong=0.0)
+    assert suspects.run(case).answer == "none found"
+    flipped = [5, 77, 300]
+    case.sealed.answer[flipped] = np.eye(2)[case.sealed.truth[flipped]] * 0.9 + 0.05
+    case.sealed.truth[flipped] = 1 - case.sealed.truth[flipped]
+    found = suspects.run(case)
+    assert {row["where"] for row in found.rows} == {f"row {row + 1}" for row in flipped}
+    assert found.value == pytest.approx(3 / (2 * ROWS))
+
+
+def test_a_slip_of_the_decimal_point_is_a_suspect_number():
+    random = np.random.default_rng(0)
+    truth = random.normal(100, 10, 500)
+    part = Part(table_of(0, 500), truth.copy(), truth + random.normal(0, 3, 500))
+    case = replace(case_of(), classes=None, chosen=None, sealed=part)
+    assert suspects.run(case).answer == "none found"
+    part.truth[42] *= 10
+    assert [row["where"] for row in suspects.run(case).rows] == ["row 43"]
+
+
+def test_a_year_costs_more_with_more_requests_and_the_cheaper_model_is_named():
+    models = (Cost("network", 100, 0.01, 1e6), Cost("trees", 5, 0.001, 1e5))
+    found = cost.run(replace(case_of(), costs=models))
+    assert found.value == pytest.approx((365 * 10_000 * 0.01 + 12 * 100) / 3600)
+    assert "trees would take" in found.sentence and "estimated" in found.sentence
+    assert cost.run(replace(case_of(), costs=models, requests_per_day=1e6)).value > 50 * found.value
+    assert cost.run(case_of()).answer == "not applicable"
+
+
+# ------------------------------------------------------------------------------------------------------------------ leakage
+
+
+def numbers(seed, rows=1_500):
+    """Five numbers, of which three tell something of the price, and a category."""
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(rows, 5))
+    price = 100 + 10 * (x[:, 0] + 0.8 * x[:, 1] - 0.5 * x[:, 2] + random.normal(0, 0.7, rows))
+    columns = {f"x{place}": x[:, place].round(3).tolist() for place in range(5)}
+    columns["town"] = random.choice(["here", "there", "far"], rows).tolist()
+    return columns, price, random
+
+
+LEAKS = {
+    "copied": lambda price, random: price.tolist(),
+    "scaled": lambda price, random: (price * 1.19 + 3).round(2).tolist(),
+    "binned": lambda price, random: np.digitize(price, np.quantile(price, np.linspace(0, 1, 21)[1:-1])).tolist(),
+    "noised": lambda price, random: (price + random.normal(0, 0.1 * price.std(), len(price))).round(2).tolist(),
+    "ranked": lambda price, random: (np.argsort(np.argsort(price)) + 1_000).tolist(),
+    "worded": lambda price, random: [
+        f"band {band}" for band in np.digitize(price, np.quantile(price, np.linspace(0, 1, 31)[1:-1]))
+    ],
+}
+
+
+def found_in(columns, target, kind):
+    table = Table.of({**columns, "target": target})
+    cut = int(0.8 * table.rows)
+    train, check = table.take(np.arange(cut)), table.take(np.arange(cut, table.rows))
+    words = ("town", "leak") if isinstance(columns.get("leak", [0])[0], str) else ("town",)
+    inputs = [column(train, name, category if name in words else number) for name in columns]
+    wanted = column(table, "target", kind, "target")
+    return leakage.find((*inputs, wanted), wanted, train, check)
+
+
+@pytest.mark.parametrize("how", LEAKS)
+def test_a_column_that_gives_a_number_away_is_found(how):
+    for seed in range(5):
+        columns, price, random = numbers(seed)
+        found = found_in({**columns, "leak": LEAKS[how](price, random)}, price.tolist(), number)
+        assert found.rows[0]["column"] == "leak", (how, seed)
+        assert "--columns leak=skip" in found.remedy and "--allow-leakage" in found.remedy
+        if how in ("copied", "scaled", "ranked"):
+            assert found.status == "bad"
+
+
+@pytest.mark.parametrize("how", ["copied", "noised", "worded"])
+def test_a_column_that_gives_a_class_away_is_found(how):
+    for seed in range(5):
+        columns, price, random = numbers(seed)
+        kind = np.where(price > np.median(price), "dear", "cheap")
+        flips = random.random(len(kind)) < (0.02 if how == "noised" else 0.0)
+        leak = np.where(flips, "cheap", kind).tolist()
+        if how == "worded":
+            leak = [f"{word}-{random.integers(3)}" for word in leak]
+        found = found_in({**columns, "leak": leak}, kind.tolist(), category)
+        assert found.rows[0]["column"] == "leak", (how, seed)
+
+
+def test_a_clean_table_raises_no_alarm():
+    for seed in range(20):
+        columns, price, _ = numbers(seed)
+        assert found_in(columns, price.tolist(), number).answer == "nothing found", seed
+        kind = np.where(price > np.median(price), "dear", "cheap").tolist()
+        assert found_in(columns, kind, category).answer == "nothing found", seed
+
+
+def test_copies_on_both_sides_are_found():
+    for seed in range(5):
+        columns, price, random = numbers(seed)
+        again = random.permutation(len(price))[:300]
+        nudged = {
+            name: values
+            + [value if isinstance(value, str) else value * (1 + 1e-6) for value in np.array(values, object)[again]]
+            for name, values in columns.items()
+        }
+        found = found_in(nudged, [*price, *price[again]], number)
+        assert found.rows[0]["leak"] == "copies", seed
+        assert "--group" in found.remedy
+
+
+def test_a_column_that_is_all_there_is_does_not_stop_a_fit():
+    _, price, _ = numbers(0)
+    assert found_in({"leak": price.tolist()}, price.tolist(), number).status == "warning"
