@@ -100,16 +100,14 @@ def test_a_group_is_left_out_of_what_is_learned(flights):
     assert "destination" not in [row["column"] for row in model.result["importance"]]
 
 
-def test_ids_constants_empty_and_text_columns_are_left_out_and_said_so(flights):
+def test_ids_constants_and_empty_columns_are_left_out_and_said_so(flights):
     rows = flights.rows
     added = {
         "row": list(range(rows)),
         "ticket": [f"T-{i * 7919 % 100_003:06d}" for i in range(rows)],
         "year": ["2013"] * rows,
         "note": [""] * rows,
-        "remark": [
-            f"the {i}th flight was in fact quite a flight, number {i * 31 % 997}, all said" for i in range(rows)
-        ],
+        "code": [f"{i * 7919 % 100_003}+{i * 31 % 997}#" for i in range(rows)],
     }
     model = fathom.fit(Table.of({**flights.arrow.to_pydict(), **added}), target="late", **QUICK)
     reasons = {c["name"]: c["reason"] for c in model.result["columns"] if c["role"] == "left_out"}
@@ -117,7 +115,7 @@ def test_ids_constants_empty_and_text_columns_are_left_out_and_said_so(flights):
     assert reasons["row"].startswith("id: ") and reasons["ticket"].startswith("id: ")
     assert reasons["year"] == "constant: '2013' on every training row"
     assert reasons["note"] == "empty: no training row has a value"
-    assert reasons["remark"].startswith("text: ")
+    assert reasons["code"].startswith("unclear: ")
 
 
 def test_columns_are_overruled(flights):

@@ -137,7 +137,7 @@ def _recognise_input(
     if distinct == 1 and not is_heavy(values.type):
         return replace(left_out, reason=f"constant: {str(values[0].as_py())[:60]!r} on every training row")
     if claim.confidence < LEAST_CONFIDENCE:
-        reason = f"text: {distinct:,} different values on {len(values):,} training rows; text cannot be read yet"
+        reason = f"unclear: {distinct:,} different values on {len(values):,} training rows, which look like no kind of column; the likeliest is {kind.NAME} ({claim.reason})"
         return replace(left_out, confidence=1 - claim.confidence, reason=reason)
     if kind.NAME == "id" and distinct - bool(left_out.missing) >= known:
         return replace(left_out, confidence=claim.confidence, reason=f"id: {claim.reason}")
