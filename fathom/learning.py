@@ -60,6 +60,8 @@ def train_network(
     columns = prepared.columns
     plan = network_plan(prepared, settings, sizes, modalities)
     training = training_plan(settings, sizes, seconds)
+    for reader, why in _told_readers(prepared, settings, modalities).items():
+        progress.say(f"{reader} {why}.")
     progress.begin("Training the network", training.epochs)
 
     def told(epoch: Epoch, epochs: int) -> None:
@@ -152,7 +154,12 @@ def export_network(
                 reload_network(description, saved), prepared.columns, table
             ),
         },
-        notes={"trunk": settings.trunk, **sizes.trunk_options, "blocks": blocks},
+        notes={
+            "trunk": settings.trunk,
+            **sizes.trunk_options,
+            "blocks": blocks,
+            **_told_readers(prepared, settings, modalities),
+        },
         modalities=modalities,
         threads=settings.threads or torch.get_num_threads(),
     )
@@ -222,9 +229,22 @@ def network_plan(prepared: Prepared, settings: Settings, sizes: Sizes, modalitie
     from fathom.networks.network import NetworkPlan
 
     inputs = input_parts(prepared.columns)
+    choices = encoder_choices(prepared, settings, modalities)
     encoders = _chosen_encoders(prepared.columns, settings, modalities)
+    encoders |= {array: choice.encoder for array, choice in choices.items()}
+    options = {array: dict(choice.options) for array, choice in choices.items() if choice.options}
     targets = tuple(column.parts[0] for column in prepared.targets)
-    return NetworkPlan(inputs, targets, settings.trunk, sizes.token_width, sizes.trunk_options, encoders)
+    return NetworkPlan(inputs, targets, settings.trunk, sizes.token_width, sizes.trunk_options, encoders, options)
+
+
+def encoder_choices(prepared: Prepared, settings: Settings, modalities: Sequence[Modality]) -> dict[str, Any]:
+    """Return what reads every deep array (`fathom.networks.encoders.choosing.Choice`), and why."""
+    from fathom.networks.encoders.choosing import choose
+
+    wanted = _chosen_encoders(prepared.columns, settings, modalities)
+    arrays = arrays_of(input_parts(prepared.columns))
+    rows = prepared.counts["train"]
+    return {array: choose(parts[0], rows, wanted.get(array)) for array, parts in arrays.items() if array not in FLAT}
 
 
 def _chosen_encoders(columns: Sequence[Column], settings: Settings, modalities: Sequence[Modality]) -> dict[str, str]:
@@ -250,6 +270,15 @@ def _chosen_encoders(columns: Sequence[Column], settings: Settings, modalities: 
         for array, read in fitting.items():
             encoders[array] = encoder_named(name, read).NAME
     return encoders
+
+
+def _told_readers(prepared: Prepared, settings: Settings, modalities: Sequence[Modality]) -> dict[str, str]:
+    """Return what reads each deep column and why, for people."""
+    arrays = arrays_of(input_parts(prepared.columns))
+    return {
+        f"{arrays[array][0].column} is read by": f"{choice.encoder}: {choice.reason}"
+        for array, choice in encoder_choices(prepared, settings, modalities).items()
+    }
 
 
 def _choice_json(choice: Any) -> dict[str, Any]:

@@ -107,8 +107,16 @@ def _column_json(column: Column) -> dict[str, Any]:
         "reason": column.reason,
         "missing": column.missing,
         "distinct": column.distinct,
-        "summary": f"for example {', '.join(column.examples)}" if column.examples else "",
+        "summary": _summary(column),
     }
+
+
+def _summary(column: Column) -> str:
+    """Return what the column holds, for example, and what its kind has to say of what it has learned."""
+    told = [f"for example {', '.join(column.examples)}"] if column.examples else []
+    if column.state is not None and hasattr(column.kind, "tell"):
+        told.append(column.kind.tell(column.state))  # type: ignore[union-attr]
+    return "; ".join(told)
 
 
 def _model_json(candidate: Candidate, prepared: Prepared, judged: Judged) -> dict[str, Any]:

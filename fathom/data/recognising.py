@@ -18,6 +18,7 @@ from fathom.shapes import DEEP
 
 LEAST_CONFIDENCE = 0.3  # below, nobody's claim is believed
 MOST_CLASSES_OF_WHOLE_NUMBERS = 10  # a target of at most so many different whole numbers is read as classes
+LONG_EXAMPLE = 40  # characters; of cells so long, one is example enough
 SKIP = "skip"  # what the user writes for a column to be left out
 
 
@@ -228,7 +229,18 @@ def _examples(values: pa.Array) -> tuple[str, ...]:
     if is_heavy(values.type):
         return ()
     known = pc.unique(values.slice(0, 1_000).drop_null())
-    return tuple(str(value)[:80] for value in known.slice(0, 4).to_pylist() if str(value).strip())[:3]
+    found = tuple(shortened(str(value)) for value in known.slice(0, 4).to_pylist() if str(value).strip())[:3]
+    return found[:1] if any(len(example) > LONG_EXAMPLE for example in found) else found
+
+
+def shortened(text: str) -> str:
+    """Return a text on one line of 80 characters at most.
+
+    >>> shortened(" two\\nlines "), len(shortened("long " * 99))
+    ('two lines', 80)
+    """
+    line = " ".join(text[:400].split())
+    return line if len(line) <= 80 else f"{line[:79]}…"
 
 
 def _whole(number: Modality, values: pa.Array) -> bool:

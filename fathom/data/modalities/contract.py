@@ -107,6 +107,14 @@ class Modality(Protocol):
         ...
 
 
+class Telling(Protocol):
+    """What a modality may have besides: a sentence for the report."""
+
+    def tell(self, state: Any) -> str:
+        """Say in a few words what was learned of the column."""
+        ...
+
+
 class Settling(Protocol):
     """What a modality has besides when its values take long to decode.
 
@@ -123,4 +131,4 @@ class Settling(Protocol):
         ...
 
 
-__all__ = ["Arrays", "Claim", "Features", "Modality", "Part", "Role", "Settling"]
+__all__ = ["Arrays", "Claim", "Features", "Modality", "Part", "Role", "Settling", "Telling"]

@@ -215,6 +215,11 @@ def show(state: State, value: Any) -> str:
     return text if len(text) <= 120 else f"{text[:119]}…"
 
 
+def tell(state: State) -> str:
+    """Say what was learned, for the report."""
+    return f"read as up to {state.steps:,} of {len(state.labels):,} labels"
+
+
 def sample(count: int, seed: int) -> pa.Array:
     """Draw colours, one to four a cell, one cell in twenty missing."""
     generator = np.random.default_rng(seed)

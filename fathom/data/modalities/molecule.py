@@ -186,6 +186,11 @@ def show(state: State, value: Any) -> str:
     return text if len(text) <= 120 else f"{text[:119]}…"
 
 
+def tell(state: State) -> str:
+    """Say what was learned, for the report."""
+    return f"read as up to {state.steps:,} of {len(state.marks):,} marks; simpler models count {len(state.terms):,} of them and their pairs"
+
+
 def sample(count: int, seed: int) -> pa.Array:
     """Chain rings, chains and groups that may follow one another into molecules, one in twenty of them missing."""
     generator = np.random.default_rng(seed)

@@ -211,6 +211,12 @@ def show(state: State, value: Any) -> str:
     return line if len(line) <= 120 else f"{line[:119]}…"
 
 
+def tell(state: State) -> str:
+    """Say what was learned, for the report."""
+    kind = "subwords" if state.merges else "characters"
+    return f"read as up to {state.steps:,} of {state.vocabulary.size:,} {kind}; simpler models count {len(state.terms):,} terms"
+
+
 def sample(count: int, seed: int) -> pa.Array:
     """Make remarks of a few words in several languages, one in twenty of them missing."""
     generator = np.random.default_rng(seed)

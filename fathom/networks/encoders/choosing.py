@@ -1,0 +1,65 @@
+"""The encoder that a deep column gets when nothing is said: picked by its shape and size, with a reason that the user sees.
+
+One function a shape; what they weigh was measured (docs/log.md, "What reads a text").
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fathom.networks.encoders import bag, default_encoder, encoder_named
+from fathom.networks.sequences import cnn
+from fathom.shapes import Part, Shape
+
+FEW_CODES = 600  # so few different codes are characters or marks, not words
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The name of an encoder, why it is taken, and what differs from its usual ``Options``."""
+
+    encoder: str
+    reason: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def for_codes(part: Part, rows: int) -> Choice:
+    """Choose for texts, labels, molecules: words tell by themselves, characters and marks in the order in which they stand."""
+    if part.codes <= FEW_CODES:
+        return Choice(
+            cnn.NAME, f"its {part.codes:,} codes are characters or marks, which tell by how they follow one another"
+        )
+    return Choice(
+        bag.NAME, f"its {part.codes:,} codes are words and parts of words, and which of them stand in a cell says most"
+    )
+
+
+def for_vectors(part: Part, rows: int) -> Choice:
+    """Choose for series and recordings."""
+    return Choice(default_encoder("vectors").NAME, "it reads all steps at once, near and far")
+
+
+def for_grid(part: Part, rows: int) -> Choice:
+    """Choose for pictures."""
+    return Choice(default_encoder("grid").NAME, "it finds edges, then what they make up")
+
+
+CHOOSERS: dict[Shape, Callable[[Part, int], Choice]] = {"codes": for_codes, "vectors": for_vectors, "grid": for_grid}
+
+
+def choose(part: Part, rows: int, wanted: str | None = None) -> Choice:
+    """Return the encoder for a part of a deep shape and a table of so many training rows, or the one that is ``wanted``.
+
+    Raises OptionError when there is none of that name for the shape.
+
+    >>> choose(Part("smiles", "value", "codes", codes=60, size=(128,)), 5_000).encoder
+    'cnn'
+    >>> choose(Part("remark", "value", "codes", codes=8_192, size=(64,)), 5_000, "lstm").reason
+    'you said so'
+    """
+    if wanted is not None:
+        return Choice(encoder_named(wanted, part.shape).NAME, "you said so")
+    return CHOOSERS[part.shape](part, rows)
+
+
+__all__ = ["CHOOSERS", "Choice", "choose"]
