@@ -22,7 +22,7 @@ class Condition:
     """That a column holds a word, or a number from ``low`` (included) to ``high`` (not included), or nothing.
 
     >>> Condition("age", low=20.0, high=40.0).words, Condition("job", word="nurse").words, Condition("job").words
-    ("age from 20 to 40", "job is 'nurse'", 'job is missing')
+    ('age from 20 to 40', "job is 'nurse'", 'job is missing')
     """
 
     column: str
