@@ -23,7 +23,7 @@ from fathom.bundle.description import Description
 from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.saving import assemble, write_folder
 from fathom.candidates import Candidate, half_widths
-from fathom.data.encoding import Column, inputs_of
+from fathom.data.encoding import Column, inputs_of, unreadable_cells
 from fathom.data.modalities import MODALITIES, category, number
 from fathom.data.reading import Frame, read
 from fathom.data.recognising import recognise_inputs

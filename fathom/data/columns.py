@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fathom.data.media import is_media
 from fathom.errors import TableError
 
 _INDEX = re.compile(r"__index_level_\d+__")  # how pandas stores an index that has no name
@@ -104,6 +105,8 @@ def _plain_array(array: pa.Array) -> pa.Array:
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     kind = array.type
+    if is_media(kind):  # a record that a file brings is no cell that may open files: that type is given by `fathom.read` alone
+        return array.cast(pa.struct([("path", pa.string()), ("folder", pa.string())]))
     if pa.types.is_dictionary(kind):
         values = _plain_array(array.dictionary)  # views of strings cannot be taken from
         return pa.DictionaryArray.from_arrays(array.indices, values).dictionary_decode()

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fathom.data.media import is_media, paths_of
 from fathom.errors import TableError
 
 Hashes = npt.NDArray[np.uint64]
@@ -74,6 +75,8 @@ def _unsalted(values: pa.Array) -> Hashes:
         return _unsalted(values.storage)
     elif pa.types.is_run_end_encoded(kind):
         return _unsalted(pc.run_end_decode(values))
+    elif is_media(kind):
+        return _unsalted(paths_of(values))  # not the folder: a row stays where it is on another machine
     elif pa.types.is_struct(kind):
         hashes = np.full(len(values), _RECORD)
         for index in range(kind.num_fields):

@@ -1,5 +1,6 @@
 """Reads a table from files, the standard input or a frame, and remembers where each row came from."""
 
+import io
 import json
 import os
 import sys
@@ -10,7 +11,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import pyarrow as pa
 
 from fathom.data.columns import one_chunk, shortened
+from fathom.data.archives import open_archive
 from fathom.data.files import ByteStream, Content, check_unchanged, find, open_file, open_stream
+from fathom.data.folders import is_folder, listing, read_folder, with_media
 from fathom.data.frames import read_columns, read_frame, read_rows
 from fathom.data.json_lines import read_json_lines
 from fathom.data.signatures import is_arrow_file, is_arrow_stream, is_parquet, stranger
@@ -44,7 +47,8 @@ def read(
 
     ``source`` is a path, a glob (``"data/*.csv"``), a list of paths to files with the same columns, ``"-"`` for the
     standard input, a binary stream, a pandas, polars or Arrow table, a dictionary of columns, a list of rows as
-    dictionaries, or a Table, which is returned as it is.
+    dictionaries, or a Table, which is returned as it is. A folder, a zip or a tar of pictures, recordings, videos or texts is a table of them
+    (`fathom.data.folders`); a text column of paths to such files, relative to the table, becomes the files that it names.
 
     Files are CSV, TSV and their kin, JSON lines, Parquet, Arrow and Feather; text also compressed by gzip or zstd. Their
     first bytes tell the format, and their name where those cannot. Text tables come as strings, exactly as they
@@ -66,18 +70,18 @@ def read(
     given = how_written(delimiter, encoding, header)
     files = named_files(source)
     if files is not None:
-        return joined([_read_content(content, bad_rows, given) for content in map(opened, files)])
+        return joined([_read_file(file, bad_rows, given) for file in files])
     if isinstance(source, ByteStream):
         return _read_content(open_stream(source), bad_rows, given)
     _refuse(given, "a table in memory")
     if isinstance(source, Table):
         return source
     if isinstance(source, dict):
-        return read_columns(source)
+        return with_media(read_columns(source), None)
     if isinstance(source, Sequence) and not isinstance(source, str | bytes):
-        return read_rows(source)
+        return with_media(read_rows(source), None)
     if isinstance(source, Frame):
-        return read_frame(source)
+        return with_media(read_frame(source), None)
     raise TableError(
         f"A table cannot be read from {type(source).__module__}.{type(source).__qualname__}. Give a path, a list of paths, "
         "a binary stream, a pandas, polars or Arrow table, a dictionary of columns, or a list of rows as dictionaries."
@@ -101,6 +105,23 @@ def opened(file: str) -> Content:
     if sys.stdin is None:
         raise TableError("There is no standard input to read. Give a file instead of '-'.")
     return open_stream(sys.stdin.buffer)
+
+
+def _read_file(file: str, bad_rows: BadRows, given: dict[str, Any]) -> Table:
+    """Read a table from a file, or from a folder or an archive: the table that it holds, or its files."""
+    if file == "-" or not is_folder(file):
+        table = _read_content(opened(file), bad_rows, given)
+        return with_media(table, os.path.dirname(file) or ".") if file != "-" else table  # noqa: PTH120
+    tables = listing(file).tables
+    if len(tables) != 1:
+        if tables and not listing(file).names:
+            opened(file)  # raises: a folder of tables is not one of them
+        return read_folder(file)
+    if os.path.isdir(file):  # noqa: PTH112  (by its bytes: a name need not be valid UTF-8)
+        return with_media(_read_content(opened(os.path.join(file, tables[0])), bad_rows, given), file)  # noqa: PTH118
+    member = io.BytesIO(open_archive(file).read(tables[0]))
+    member.name = f"{file}/{tables[0]}"  # type: ignore[attr-defined]
+    return with_media(_read_content(open_stream(member), bad_rows, given), file)
 
 
 def _read_content(content: Content, bad_rows: BadRows, given: dict[str, Any]) -> Table:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fathom.data import media
 from fathom.data.encoding import Column
 from fathom.data.modalities import by_name
 from fathom.data.modalities.contract import Claim, Modality, Role
@@ -319,6 +320,11 @@ def check_block(table: Table, columns: Sequence[Column], overrides: Mapping[str,
             check_readable(table, column, overrides.get(column.name), marks)
 
 
+def fault_of(column: Column, cell: Any) -> str:
+    """Return in words why the column's kind cannot read a cell, where it says so (a kind of media does)."""
+    return str(column.kind.fault(column.state, cell)) if hasattr(column.kind, "fault") else ""
+
+
 def check_readable(table: Table, column: Column, override: str | None, marks: npt.NDArray[np.bool_]) -> None:
     """Raise TableError at the first marked cell of any row, which the column's kind cannot read; validity is not learned from."""
     assert column.kind is not None
@@ -330,12 +336,15 @@ def check_readable(table: Table, column: Column, override: str | None, marks: np
     others = f" ({marks.sum():,} such cells)" if marks.sum() > 1 else ""
     advice = (
         "or leave the column out"
-        if override
+        if override or hasattr(column.kind, "settle")
         else f"or read the column as words with --columns {column.name}=category, or leave it out"
     )
+    cell = values[row].as_py()
+    fault = f", which cannot be read: {why}" if (why := fault_of(column, cell)) else ""
+    also = ", take such cells as missing with --bad-rows skip" if hasattr(column.kind, "settle") else ""
     raise TableError(
-        f"{table.where(row)}: column {column.name!r} holds {str(values[row].as_py())[:60]!r}{others} among {column.kind.NAME}s. "
-        f"Correct the cell, {advice} with --columns {column.name}=skip.",
+        f"{table.where(row)}: column {column.name!r} holds {media.shown(cell)[:200]!r}{fault}{others} among {column.kind.NAME}s. "
+        f"Correct the cell{also}, {advice} with --columns {column.name}=skip.",
         file=path,
         line=line,
         column=column.name,

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from fathom.data.columns import first_line
 from fathom.data.files import Content, check_unchanged
+from fathom.data.folders import is_folder
 from fathom.data.reading import format_of, how_written, joined, named_files, opened
 from fathom.data.table import Table
 from fathom.data.text_files import BadRows
@@ -62,7 +63,7 @@ def larger_than(source: object, limit: float) -> int | None:
     Frames, streams and the standard input are in memory already: they are never larger.
     """
     files = named_files(source)
-    if files is None or "-" in files:
+    if files is None or "-" in files or any(map(is_folder, files)):
         return None
     needed = sum(_arrow_bytes(opened(file)) for file in files)
     return needed if needed > limit else None
