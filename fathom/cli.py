@@ -69,14 +69,19 @@ def fit(
     context: typer.Context,
     files: Annotated[
         list[str],
-        typer.Argument(help="The table: CSV, TSV, Parquet, Arrow or JSON lines, one file or more, or a glob."),
-    ],
-    target: Annotated[
-        list[str],
-        typer.Option(
-            "--target", "-t", autocompletion=completing.columns, help="The column to predict; repeat it for several."
+        typer.Argument(
+            help="The table: CSV, TSV, Parquet, Arrow or JSON lines, one file or more, or a glob; or a folder, zip or tar of classes."
         ),
     ],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            "-t",
+            autocompletion=completing.columns,
+            help="The column to predict; repeat it for several. A folder of classes needs none.",
+        ),
+    ] = None,
     test: Annotated[list[str] | None, typer.Option(help="Your own test rows: a file with the same columns.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="A new folder for report, result and bundle.  [default: runs/TABLE-N]")
@@ -484,7 +489,7 @@ def stopped_by_sigterm() -> Iterator[None]:
 
 
 def _stem(name: str) -> str:
-    stem = Path(name).name.split(".")[0]
+    stem = Path(name).name.split(".")[0] or Path(name).resolve().name  # "." is the folder that it stands for
     return stem if stem.strip("*?[]") else "table"
 
 

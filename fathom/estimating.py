@@ -258,7 +258,7 @@ def answer(estimator: Any, X: Any) -> npt.NDArray[np.float64]:
         table = rows_of(estimator, X, reset=False)
         inputs = inputs_of(fitted.description.columns)
         for column in inputs:
-            warn_unreadable(column, table)
+            warn_unreadable(column, table, unreadable_cells(column, table))
         return next(iter(fitted.answer(table).values()))
 
 

@@ -17,6 +17,7 @@ from fathom.bundle import manifest
 from fathom.bundle.saving import SAMPLES, prove_parity
 from fathom.candidates import Candidate
 from fathom.data.encoding import inputs_of
+from fathom.data.folders import parted
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.splitting import TEST
@@ -49,7 +50,7 @@ BASELINE_SHARE = 0.15  # of the time that is left when the simpler models start
 
 def fit(
     source: Any,
-    target: str | Sequence[str],
+    target: str | Sequence[str] | None = None,
     *,
     test: Any = None,
     out: str | Path | None = None,
@@ -63,7 +64,7 @@ def fit(
     """Train a network on a table, judge it against simpler models on rows that none has seen, and return the winner.
 
     ``source`` and ``test`` are anything that `fathom.read` takes: files, a glob, a pandas, polars or Arrow frame. ``target`` names the column, or
-    columns, to predict. ``out`` names a new folder for `result.json`, `report.html` and `bundle/`; without it nothing is written and
+    columns, to predict; of a folder of classes it is the folder where nothing is said. ``out`` names a new folder for `result.json`, `report.html` and `bundle/`; without it nothing is written and
     ``Model.save`` and ``Model.report`` write them later. ``resume`` goes on with what an interrupted fit of the same rows and settings left of that folder, to
     the same weights bit for bit. ``settings`` are the fields of `fathom.settings.Settings`, by name. ``modalities`` and ``baselines`` may
     be extended by your own.
@@ -79,6 +80,7 @@ def fit(
     chosen = Settings.of(settings)
     check_log(chosen, out)
     clock = Clock(chosen.minutes)
+    source, target, test = parted(source, target, test)
     with RunFolder.reserve(out, resume) as run, _room(run) as folder, _listeners(run, progress, chosen) as told:
         opened = open_larger(source, chosen, told)
         if opened is None:

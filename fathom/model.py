@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from fathom.bundle import manifest
@@ -17,6 +18,7 @@ from fathom.data.encoding import Column, inputs_of, unreadable_cells
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.reading import read
+from fathom.data.recognising import taken_as_missing
 from fathom.data.table import Table
 from fathom.errors import OutputError, TableError, suggestion
 
@@ -82,7 +84,12 @@ class Model:
                 f"Not used, because training did not have them: {', '.join(map(repr, extra[:10]))}.", stacklevel=3
             )
         for column in inputs:
-            warn_unreadable(column, table)
+            if hasattr(column.kind, "settle"):  # decoded once, here; what follows takes the compact values
+                values, marks = column.kind.settle(column.state, table.column(column.name), lambda done: None)
+                warn_unreadable(column, table, marks)
+                table = table.with_column(column.name, values)
+            else:
+                warn_unreadable(column, table, unreadable_cells(column, table))
         return table.select([column.name for column in inputs])
 
     def answer(self, table: Table) -> Answers:
@@ -145,22 +152,19 @@ def class_labels(target: Column) -> list[str]:
     return [target.kind.show(target.state, value) for value in every.to_pylist()]
 
 
-def warn_unreadable(column: Column, table: Table) -> None:
-    """Warn of cells that the column's kind cannot read. Raises TableError when they are more than half of its cells."""
+def warn_unreadable(column: Column, table: Table, marks: npt.NDArray[np.bool_]) -> None:
+    """Warn of the marked cells, which the column's kind cannot read. Raises TableError when they are more than half of its cells."""
     assert column.kind is not None
-    marks = unreadable_cells(column, table)
     if not marks.any():
         return
-    values = table.column(column.name)
-    known = int((~column.kind.missing(values)).sum())
-    row = int(np.flatnonzero(marks)[0])
-    cell = f"{table.where(row)}: column {column.name!r} holds {str(values[row].as_py())[:60]!r}"
+    known = int((~column.kind.missing(table.column(column.name))).sum())
+    sentence = taken_as_missing(table, column, marks)
     if marks.sum() > MOST_UNREADABLE * known:
-        path, line = table.place(row)
+        path, line = table.place(int(np.flatnonzero(marks)[0]))
         raise TableError(
-            f"{cell}, and so are {marks.sum():,} of its {known:,} cells, where training had a {column.kind.NAME}. Give the column as it was in training.",
+            f"{sentence.rpartition(';')[0]}, and so are {marks.sum():,} of its {known:,} cells, where training had a {column.kind.NAME}. Give the column as it was in training.",
             file=path,
             line=line,
             column=column.name,
         )
-    warnings.warn(f"{cell} among {column.kind.NAME}s; {marks.sum():,} such cells were taken as missing.", stacklevel=4)
+    warnings.warn(sentence, stacklevel=4)

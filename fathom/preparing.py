@@ -11,7 +11,14 @@ import pyarrow as pa
 from fathom.data.encoding import Column, inputs_of
 from fathom.data.modalities.contract import Modality
 from fathom.data.reading import read
-from fathom.data.recognising import check_names, check_readable, recognise_inputs, recognise_target, without_unusable
+from fathom.data.recognising import (
+    check_names,
+    check_readable,
+    recognise_inputs,
+    recognise_target,
+    taken_as_missing,
+    without_unusable,
+)
 from fathom.data.splitting import TEST, TRAIN, VALIDATION, Split, check_enough_rows, seen_before, split
 from fathom.data.table import Table
 from fathom.data.weighing import row_weights, weights_of_parts
@@ -148,20 +155,24 @@ def understand(
 def decoded(prepared: Prepared, settings: Settings, progress: Progress) -> Prepared:
     """Return the same with the columns that take long to decode in their compact form, decoded once.
 
-    Raises TableError naming the first row whose cell cannot be decoded.
+    Raises TableError naming the first row whose cell cannot be decoded, unless ``bad_rows`` is ``"skip"``: such cells then count as missing, and are warned of.
     """
     light = prepared.table
+    warnings = prepared.warnings
     for column in inputs_of(prepared.columns):
         if column.kind is not None and hasattr(column.kind, "settle"):
             progress.begin(f"Decoding {column.name}", light.rows)
             values, marks = column.kind.settle(column.state, light.column(column.name), progress.advance)
-            check_readable(light, column, settings.columns.get(column.name), marks)
+            if settings.bad_rows == "error":
+                check_readable(light, column, settings.columns.get(column.name), marks)
+            elif marks.any():
+                warnings = (*warnings, taken_as_missing(light, column, marks))
             light = light.with_column(column.name, values)
             progress.end(f"{light.rows:,} cells")
     if light is prepared.table:
         return prepared
     train, validation, sealed = (light.take(prepared.split.rows(part)) for part in (TRAIN, VALIDATION, TEST))
-    return replace(prepared, train=train, validation=validation, sealed=sealed)
+    return replace(prepared, train=train, validation=validation, sealed=sealed, warnings=warnings)
 
 
 def read_test(

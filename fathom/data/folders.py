@@ -118,10 +118,10 @@ def with_media(table: Table, folder: str | None) -> Table:
     Raises TableError for a path that leads out of the folder.
     """
     sentences = []
-    for name in table.names:
-        values = table.column(name)
-        if not media.is_text(values.type):
+    for name, column in zip(table.names, table.arrow.itercolumns(), strict=True):
+        if not media.is_text(column.type) or not _looks_like_paths(column):
             continue
+        values = table.column(name)
         some = [path for path in media.evenly(values, LOOK) if path.strip()]
         kinds = [media.kind_of_name(path) if len(path) < 4_096 else None for path in some]
         if not some or not all(kinds):
@@ -145,6 +145,14 @@ def with_media(table: Table, folder: str | None) -> Table:
     from dataclasses import replace
 
     return replace(table, decisions=(*table.decisions, *sentences))
+
+
+def _looks_like_paths(column: pa.ChunkedArray) -> bool:
+    """Say whether the first cell of a column that is not empty is named like a file of media: a glance, for tables of very many columns."""
+    for cell in column.slice(0, LOOK):
+        if (text := cell.as_py()) and text.strip():
+            return len(text) < 4_096 and media.kind_of_name(text) is not None
+    return False
 
 
 def _walk(root: Path) -> list[str]:

@@ -325,6 +325,18 @@ def fault_of(column: Column, cell: Any) -> str:
     return str(column.kind.fault(column.state, cell)) if hasattr(column.kind, "fault") else ""
 
 
+def taken_as_missing(table: Table, column: Column, marks: npt.NDArray[np.bool_]) -> str:
+    """Return a warning of marked cells, which the column's kind cannot read."""
+    assert column.kind is not None
+    row = int(np.flatnonzero(marks)[0])
+    cell = table.column(column.name)[row].as_py()
+    fault = f" ({why})" if (why := fault_of(column, cell)) else ""
+    return (
+        f"{table.where(row)}: column {column.name!r} holds {media.shown(cell)[:200]!r} among {column.kind.NAME}s{fault}; "
+        f"{marks.sum():,} such cells were taken as missing."
+    )
+
+
 def check_readable(table: Table, column: Column, override: str | None, marks: npt.NDArray[np.bool_]) -> None:
     """Raise TableError at the first marked cell of any row, which the column's kind cannot read; validity is not learned from."""
     assert column.kind is not None
@@ -351,4 +363,4 @@ def check_readable(table: Table, column: Column, override: str | None, marks: np
     )
 
 
-__all__ = ["check_names", "recognise_inputs", "recognise_target", "skip_rows", "without_unusable"]
+__all__ = ["check_names", "recognise_inputs", "recognise_target", "skip_rows", "taken_as_missing", "without_unusable"]
