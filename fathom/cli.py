@@ -143,6 +143,9 @@ def fit(
         int | None, typer.Option(help="The most passes over the training rows.  [default: by effort]")
     ] = None,
     batch_rows: Annotated[int | None, typer.Option(help="Rows a step.  [default: by table size]")] = None,
+    augment: Annotated[
+        str, typer.Option(help="How pictures are varied in training: auto, off, or flip=1,shift=0.1,rotate=10,mixup=0.2.")
+    ] = "auto",
     class_weights: Annotated[
         bool, typer.Option("--class-weights", help="Make rare classes count as much as frequent ones.")
     ] = False,
@@ -231,6 +234,7 @@ def fit(
         "delimiter": delimiter,
         "encoding": encoding,
         "header": header,
+        "augment": augment,
         "class_weights": class_weights,
         "keep": keep,
         "bad_rows": bad_rows,

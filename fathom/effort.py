@@ -1,7 +1,10 @@
 """The one dial: quick, standard or thorough, or a number of minutes, becomes every size of a run, here and nowhere else."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from fathom.shapes import Shape
 
 Effort = Literal["quick", "standard", "thorough"]
 EFFORTS: tuple[Effort, ...] = ("quick", "standard", "thorough")
@@ -35,6 +38,9 @@ EPOCHS = {"quick": (3, 60), "standard": (4, 120), "thorough": (10, 250)}
 # Rows an epoch has at most where the table is larger than memory, by effort: each is drawn anew from all training rows.
 LARGEST_EPOCH: dict[Effort, int] = {"quick": 300_000, "standard": 1_500_000, "thorough": 10_000_000}
 FEW_ROWS = 10_000
+# The same for rows with a picture: each is worth more looks, since every look varies it, and small batches.
+GRID_LOOKS = {"quick": 150_000, "standard": 800_000, "thorough": 3_000_000}
+GRID_BATCH_ROWS = 256  # at most
 TRUNKS: dict[str, dict[Effort, dict[str, Any]]] = {
     "tabm": {
         "quick": {"members": 8, "layers": 2, "width": 128},
@@ -66,8 +72,15 @@ def batch_rows_for(rows: int) -> int:
     return size
 
 
-def sizes(effort: Effort, trunk: str, train_rows: int, layers: int | None = None, skip: bool | None = None) -> Sizes:
-    """Return the sizes for an effort, a trunk and a number of training rows; ``layers`` and ``skip`` are the user's, if they are told.
+def sizes(
+    effort: Effort,
+    trunk: str,
+    train_rows: int,
+    layers: int | None = None,
+    skip: bool | None = None,
+    shapes: Collection[Shape] = (),
+) -> Sizes:
+    """Return the sizes for an effort, a trunk and a number of training rows; ``layers`` and ``skip`` are the user's, if they are told, ``shapes`` those of the inputs.
 
     >>> sizes("quick", "tabm", 1_000).epochs > sizes("quick", "tabm", 100_000).epochs
     True
@@ -78,8 +91,9 @@ def sizes(effort: Effort, trunk: str, train_rows: int, layers: int | None = None
     # Few rows are learned by heart sooner; for many, leaving units out only costs accuracy (docs/log.md).
     dropout = 0.1 if train_rows < FEW_ROWS else 0.0
     told = {name: value for name, value in (("layers", layers), ("skip", skip)) if value is not None}
-    epochs = max(fewest, min(most, LOOKS[effort] // max(train_rows, 1)))
-    batch_rows = batch_rows_for(train_rows)
+    grid = "grid" in shapes
+    epochs = max(fewest, min(most, (GRID_LOOKS if grid else LOOKS)[effort] // max(train_rows, 1)))
+    batch_rows = min(batch_rows_for(train_rows), GRID_BATCH_ROWS) if grid else batch_rows_for(train_rows)
     steps = epochs * max(1, train_rows // batch_rows)
     return Sizes(
         token_width=16,
@@ -87,8 +101,8 @@ def sizes(effort: Effort, trunk: str, train_rows: int, layers: int | None = None
         batch_rows=batch_rows,
         epochs=epochs,
         patience=max(4, epochs // 4),
-        learning_rate=1e-3 if trunk == "transformer" else 4e-3,
-        weight_decay=1e-2,
+        learning_rate=1e-3 if trunk == "transformer" else 3e-3 if grid else 4e-3,
+        weight_decay=5e-2 if grid else 1e-2,
         averaging=min(0.998, 1 - 20 / (steps + 20)),  # the mean spans about a twentieth of all steps
         resamples=1_000,
         importance_rows=2_000 if effort == "thorough" else 1_000,

@@ -16,7 +16,7 @@ from fathom.baselines.contract import Baseline
 from fathom.bundle import manifest
 from fathom.bundle.saving import SAMPLES, prove_parity
 from fathom.candidates import Candidate
-from fathom.data.encoding import inputs_of
+from fathom.data.encoding import input_parts, inputs_of
 from fathom.data.folders import parted
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
@@ -96,7 +96,8 @@ def fit(
         clock.mark("preparing")
         with _threads(asked := chosen.threads) as threads:
             chosen = replace(chosen, threads=threads)
-            size = sizes(chosen.effort, chosen.trunk, prepared.epoch_rows(chosen.effort), chosen.layers, chosen.skip)
+            rows, shapes = prepared.epoch_rows(chosen.effort), {part.shape for part in input_parts(prepared.columns)}
+            size = sizes(chosen.effort, chosen.trunk, rows, chosen.layers, chosen.skip, shapes)
             network_plan(prepared, chosen, size, modalities)  # what cannot be built is said before anything is trained
             rivals = fit_baselines(prepared, chosen, baselines, modalities, clock.share(BASELINE_SHARE), told)
             clock.mark("simpler models")

@@ -51,6 +51,7 @@ def train_network(
     import torch
 
     from fathom.networks.network import Network
+    from fathom.training.augmentations import planned
     from fathom.training.batching import as_batch
     from fathom.training.checkpointing import Checkpoints, run_name
     from fathom.training.loop import train
@@ -73,16 +74,19 @@ def train_network(
         torch.manual_seed(settings.seed)
         network = Network(plan)
         train_rows = _train_rows(prepared, settings)
+        known = as_batch(
+            encode_inputs(columns, prepared.validation),
+            encode_targets(columns, prepared.validation),
+            validation_weights(prepared),
+        )
+        varied = planned(settings.augment, plan.inputs, train_rows.sample, known)
+        training = replace(training, augment=varied)
         if seconds is not None:  # what has gone by until now counts
             training = replace(training, seconds=max(1.0, seconds - (time.perf_counter() - started)))
         history = train(
             network,
             train_rows,
-            as_batch(
-                encode_inputs(columns, prepared.validation),
-                encode_targets(columns, prepared.validation),
-                validation_weights(prepared),
-            ),
+            known,
             training,
             predict,
             told,

@@ -19,7 +19,7 @@ class Settings:
     that says how much each row counts in training (0 or more; scores count every row alike); ``columns`` says what a
     column is (``number``, ``category``, …, or ``skip``); ``metric`` judges (`fathom.scoring.METRICS`); ``effort`` and ``minutes`` say how much work is put in,
     ``minutes`` as a hard limit for the whole fit; ``trunk`` and ``encoder`` choose the network, ``layers`` how many hidden layers its trunk has and
-    ``skip`` whether each adds to a normalised copy of what came before, which lets hundreds of them learn (more than eight do unless told otherwise); ``class_weights`` makes rare classes count as much as
+    ``skip`` whether each adds to a normalised copy of what came before, which lets hundreds of them learn (more than eight do unless told otherwise); ``augment`` varies what is learned from (``"auto"``, ``"off"``, or ``"flip=1,shift=0.1"``); ``class_weights`` makes rare classes count as much as
     frequent ones; ``keep`` ships the network or the best baseline whatever the verdict; ``bad_rows`` says what happens to rows that cannot be used;
     ``delimiter``, ``encoding`` and ``header`` say how text files are written, where that is recognised wrongly; ``threads`` is how many cores arithmetic may take;
     ``memory`` is how many GB of it the fit may take, on which it hangs whether a table is read whole; ``checkpoint_seconds`` lie between two checkpoints, which is the most work that a fit can lose;
@@ -42,6 +42,7 @@ class Settings:
     learning_rate: float | None = None
     epochs: int | None = None
     batch_rows: int | None = None
+    augment: str = "auto"
     class_weights: bool = False
     keep: Keep | None = None
     bad_rows: Literal["error", "skip"] = "error"

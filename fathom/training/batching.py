@@ -20,16 +20,25 @@ BATCHES_SORTED = 32  # whose rows are sorted by length together, where rows have
 
 
 @dataclass(frozen=True)
+class Mixed:
+    """Each row is mixed with another, number ``rows (row,)`` of the batch, and ``share`` of it is its own."""
+
+    rows: Tensor
+    share: float
+
+
+@dataclass(frozen=True)
 class Batch:
     """Some rows as tensors.
 
     ``inputs[array] (row, …)``; ``truth[target] (row,)``: float32 scalars or int64 codes; ``weights[target] (row,)`` where
-    the rows of that target do not all count alike.
+    the rows of that target do not all count alike; ``mixed`` says with which other each row's inputs are mixed, if they are.
     """
 
     inputs: Mapping[str, Tensor]
     truth: Mapping[str, Tensor]
     weights: Mapping[str, Tensor] = field(default_factory=dict)
+    mixed: Mixed | None = None
 
     @property
     def rows(self) -> int:

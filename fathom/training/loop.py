@@ -5,14 +5,15 @@ Source: mini-batch gradient descent with early stopping, Goodfellow, Bengio and 
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 from fathom.networks.network import Network
+from fathom.training.augmentations import augmented
 from fathom.training.averaging import RunningMean
 from fathom.training.batching import Batch, StoredRows
 from fathom.training.checkpointing import Checkpoints
@@ -34,7 +35,8 @@ class TrainingPlan:
     predicted better for ``patience`` epochs, or after ``seconds``. ``clip_norm`` bounds the length of the gradient (Pascanu, Mikolov
     and Bengio, ICML 2013, https://arxiv.org/abs/1211.5063). ``averaging`` is the decay a step of a running mean of the weights, which is
     what is judged and kept (Polyak and Juditsky, 1992); 0 keeps the last weights. ``threads`` cores are taken, or, where it is ``None``, as many
-    of those that torch has as is quickest; the weights do not depend on what is found (`fathom.training.threads`).
+    of those that torch has as is quickest; the weights do not depend on what is found (`fathom.training.threads`). ``augment`` holds the options of the variation of
+    every array that is varied (`fathom.training.augmentations`).
     """
 
     optimizer: Literal["adamw", "sgd"] = "adamw"
@@ -50,6 +52,7 @@ class TrainingPlan:
     seconds: float | None = None
     seed: int = 0
     threads: int | None = None
+    augment: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,7 @@ def train(
                 state.rate = rate_at(progress, plan) * doctor.rate_share
                 for group in optimizer.param_groups:
                     group["lr"] = state.rate
+                batch = augmented(batch, plan.augment, plan.seed, state.epoch, state.step)
                 loss, _ = objective.loss(network, batch, generator)  # forward, and how wrong it was
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # backward: how each weight should change
@@ -167,7 +171,7 @@ def train(
                 pace.tick()
                 if checkpoints and checkpoints.due():
                     checkpoints.write(*state.save())
-            with average.in_place():
+            with average.in_place(train_rows.sample, plan.batch_rows):
                 now = validation_loss(network, validation_rows, objective, generator)
                 state.keep(now)
             doctor.approves_validation(state.epoch, now)

@@ -20,5 +20,6 @@ class Pixels(nn.Module):
         self.register_buffer("spread", torch.tensor(spread).clamp(min=1.0).view(-1, 1, 1), persistent=False)
 
     def forward(self, grid: Tensor) -> Tensor:
-        """Map bytes to floats of the same shape."""
-        return torch.where(grid > 0, (grid.to(self.centre.dtype) - self.centre) / self.spread, 0.0)
+        """Map bytes to floats of the same shape, laid out channels last, which convolutions are quicker on."""
+        floats = torch.where(grid > 0, (grid.to(self.centre.dtype) - self.centre) / self.spread, 0.0)
+        return floats.contiguous(memory_format=torch.channels_last)

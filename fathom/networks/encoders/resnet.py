@@ -30,7 +30,7 @@ FIRST_SIDE = 14  # about how many places a side has in the first stage
 class Options:
     """``width`` maps in the first of ``stages``, twice as many in each further one, which has half the side; ``blocks`` in each; the answer is ``tokens`` tokens."""
 
-    width: int = 48
+    width: int = 32
     stages: int = 3
     blocks: int = 1
     tokens: int = 8
@@ -105,4 +105,4 @@ class ResNet(nn.Module):
 
 def build(options: Options, parts: Sequence[Part], width: int) -> nn.Module:
     """Return the module from a grid of bytes to tokens of ``width``."""
-    return ResNet(options, parts[0], width)
+    return ResNet(options, parts[0], width).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -69,4 +69,4 @@ class VGG(nn.Module):
 
 def build(options: Options, parts: Sequence[Part], width: int) -> nn.Module:
     """Return the module from a grid of bytes to tokens of ``width``."""
-    return VGG(options, parts[0], width)
+    return VGG(options, parts[0], width).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -99,4 +99,4 @@ class ViT(nn.Module):
 
 def build(options: Options, parts: Sequence[Part], width: int) -> nn.Module:
     """Return the module from a grid of bytes to tokens of ``width``."""
-    return ViT(options, parts[0], width)
+    return ViT(options, parts[0], width).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

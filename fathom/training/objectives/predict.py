@@ -25,4 +25,11 @@ def loss(network: Network, batch: Batch, generator: torch.Generator) -> tuple[Te
         )
         for part in network.plan.targets
     }
+    if batch.mixed is not None:  # of two rows at once, the loss is that of both, by their shares
+        other = batch.take(batch.mixed.rows)
+        for part in network.plan.targets:
+            loss_of_other = head_for(part.shape).loss(
+                outputs[part.column], other.truth[part.column], other.weights.get(part.column)
+            )
+            parts[part.column] = batch.mixed.share * parts[part.column] + (1 - batch.mixed.share) * loss_of_other
     return torch.stack(list(parts.values())).sum(), parts
