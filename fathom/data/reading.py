@@ -10,8 +10,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from fathom.data.columns import one_chunk, shortened
 from fathom.data.archives import open_archive
+from fathom.data.columns import one_chunk, shortened
 from fathom.data.files import ByteStream, Content, check_unchanged, find, open_file, open_stream
 from fathom.data.folders import is_folder, listing, read_folder, with_media
 from fathom.data.frames import read_columns, read_frame, read_rows

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from fathom.data import numerals, subwords, terms
 from fathom.data import values as cells
+from fathom.data.code_steps import laid_out, steps_for
 from fathom.data.modalities.contract import Claim, Features, Part, Role
-from fathom.data.steps import laid_out, steps_for
 from fathom.data.subwords import Vocabulary
 from fathom.errors import OptionError
 from fathom.shapes import Shape
