@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from fathom.data.modalities import category, date, identifier, image, labels, molecule, number, text, yes_no
+from fathom.data.modalities import category, date, identifier, image, labels, molecule, number, series, text, yes_no
 from fathom.data.modalities.contract import Modality
 from fathom.errors import OptionError, suggestion
 
 # Of two kinds that claim a column equally, the first takes it.
-MODALITIES: tuple[Modality, ...] = (number, yes_no, category, date, identifier, image, labels, molecule, text)
+MODALITIES: tuple[Modality, ...] = (number, yes_no, category, date, identifier, image, labels, molecule, series, text)
 
 
 def by_name(name: str, modalities: Sequence[Modality] = MODALITIES) -> Modality:
@@ -37,6 +37,7 @@ __all__ = [
     "labels",
     "molecule",
     "number",
+    "series",
     "text",
     "yes_no",
 ]
