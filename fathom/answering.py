@@ -36,7 +36,7 @@ def answer_blocks(
         nonlocal done
         for block in opened.blocks():
             if block.rows:
-                yield predictions(model.description, model.answer(model.checked(block)))
+                yield predictions(model.description, model.answer(model.checked(model.gathered(block))))
                 done += block.rows
 
     write_blocks(answers(), target)

@@ -99,6 +99,10 @@ def fit(
             autocompletion=completing.column_kinds, help="What a column is: age=number,zip=category,note=skip."
         ),
     ] = None,
+    series: Annotated[
+        str | None,
+        typer.Option(help="The column of the id whose rows are one series, and that of the time: machine,hour."),
+    ] = None,
     group: Annotated[
         str | None,
         typer.Option(autocompletion=completing.columns, help="Keep rows with equal values of this column in one part."),
@@ -218,6 +222,7 @@ def fit(
     settings: dict[str, Any] = {
         "columns": pairs(columns or [], "--columns"),
         "encoder": pairs(encoder or [], "--encoder"),
+        "series": series,
         "group": group,
         "time": time,
         "weight": weight,
@@ -303,14 +308,14 @@ def predict(
 
     model = load(bundle, threads=threads)
     source: Any = rows[0] if len(rows) == 1 else rows
-    if is_large(source, memory):
+    if not model.joins_rows and is_large(source, memory):
         with warnings.catch_warnings():
             warnings.simplefilter("default")
             warnings.showwarning = lambda message, *_, **__: print(f"Note: {message}", file=sys.stderr)
             done = answer_blocks(model, source, out, delimiter=delimiter, encoding=encoding, header=header)
         print(f"{done:,} rows were answered in blocks (--memory); rows answered so are not scored.", file=sys.stderr)
         return
-    table = read(source, delimiter=delimiter, encoding=encoding, header=header)
+    table = model.gathered(read(source, delimiter=delimiter, encoding=encoding, header=header))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         answers = model.predict(table)

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from fathom.bundle import manifest
 from fathom.bundle.description import Description
 from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.saving import write_folder
-from fathom.data.encoding import Column, inputs_of, unreadable_cells
+from fathom.data.encoding import Column, gather, inputs_of, unreadable_cells
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.reading import read
@@ -66,7 +66,22 @@ class Model:
 
         Raises TableError when a column is missing or holds something else than in training.
         """
-        return predictions(self.description, self.answer(self.checked(read(rows))))
+        table = self.gathered(read(rows))
+        found = predictions(self.description, self.answer(self.checked(table)))
+        named = [column.gathered.id for column in self.columns if column.gathered is not None and column.gathered.id]
+        for name in named:  # many rows became one: which one says the id
+            if name not in found.names:
+                found = replace(found, arrow=found.arrow.add_column(0, name, table.column(name)))
+        return found
+
+    @property
+    def joins_rows(self) -> bool:
+        """Whether many rows become one series before they are answered."""
+        return any(column.gathered is not None and column.gathered.id for column in self.columns)
+
+    def gathered(self, table: Table) -> Table:
+        """Return the table with its series gathered as in training; without any, as it is."""
+        return gather(self.columns, table)
 
     def checked(self, table: Table) -> Table:
         """Return the input columns of a table, or raise TableError; what is odd but harmless is warned of."""

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fathom.data import gathering
 from fathom.data.encoding import Column, inputs_of
+from fathom.data.gathering import Gathered
 from fathom.data.modalities.contract import Modality
 from fathom.data.reading import read
 from fathom.data.recognising import (
@@ -79,13 +81,13 @@ def prepare(
     parting = [name for name in (settings.group, settings.time, settings.weight) if name is not None]
 
     progress.begin("Reading")
-    table = _read(source, settings)
+    table, gathered, settings = gathered_of(_read(source, settings), targets, parting, settings)
     check_names(table, targets, settings.columns, parting)
     table = without_unusable(table, targets, settings.bad_rows, settings.columns, modalities)
     check_enough_rows(table.rows, table.name)
     test_rows = 0
     if test is not None:
-        own_test = read_test(test, table, targets, settings, modalities)
+        own_test = read_test(test, table, targets, settings, modalities, gathered)
         test_rows = own_test.rows
         table = join(table, own_test)
     progress.end(f"{table.rows:,} rows, {len(table.names)} columns")
@@ -106,12 +108,42 @@ def prepare(
     prepared = understand(
         table, targets, predicted, parts, settings, modalities, _warnings(unweighted, parts, test_rows)
     )
+    prepared = replace(prepared, columns=tuple(_with_source(column, gathered) for column in prepared.columns))
     if settings.weight:
         weights = row_weights(table, settings.weight, table.rows - test_rows)
         own, other = weights_of_parts(weights, parts, settings.weight)
         prepared = replace(prepared, weights=own, validation_weights=other)
     progress.end(f"{len(inputs_of(prepared.columns))} to predict from")
     return decoded(prepared, settings, progress)
+
+
+def gathered_of(
+    table: Table, targets: Sequence[str], parting: Sequence[str], settings: Settings
+) -> tuple[Table, tuple[Gathered, ...], Settings]:
+    """Return the table with series gathered from its columns or rows, how they were, and the settings that say what its columns are.
+
+    Raises TableError or OptionError where the rows of ``settings.series`` cannot be gathered.
+    """
+    if settings.series is not None:
+        one = gathering.of_rows(table, settings.series, targets, settings.columns)
+        found: tuple[Gathered, ...] = (one,)
+        kinds = dict(settings.columns)
+    else:
+        found, kinds = gathering.find(table, settings.columns, [*targets, *parting])
+    for one in found:
+        note = f"The series {one.name!r} was gathered from {one.how}."
+        if not one.id and settings.columns.get(one.name) != "series":
+            note += f" --columns {one.name}=number keeps them apart."
+        table = replace(one.gather(table), decisions=(*table.decisions, note))
+    return table, found, replace(settings, columns=kinds)
+
+
+def _with_source(column: Column, gathered: Sequence[Gathered]) -> Column:
+    """Return the column with how it was gathered, if it was."""
+    for one in gathered:
+        if one.name == column.name:
+            return replace(column, gathered=one, reason=f"{one.how}: {column.reason}")
+    return column
 
 
 def understand(
@@ -176,10 +208,18 @@ def decoded(prepared: Prepared, settings: Settings, progress: Progress) -> Prepa
 
 
 def read_test(
-    test: Any, table: Table, targets: Sequence[str], settings: Settings, modalities: Sequence[Modality]
+    test: Any,
+    table: Table,
+    targets: Sequence[str],
+    settings: Settings,
+    modalities: Sequence[Modality],
+    gathered: Sequence[Gathered] = (),
 ) -> Table:
     """Read the user's own test rows, in the columns of ``table``."""
-    own_test = _aligned(_read(test, settings), table)
+    own_test = _read(test, settings)
+    for one in gathered:
+        own_test = one.gather(own_test)
+    own_test = _aligned(own_test, table)
     return without_unusable(own_test, targets, settings.bad_rows, settings.columns, modalities)
 
 

@@ -17,7 +17,7 @@ class Settings:
 
     ``group`` names the column whose equal values stay in one part, ``time`` the column whose latest rows become the test rows, ``weight`` the column
     that says how much each row counts in training (0 or more; scores count every row alike); ``columns`` says what a
-    column is (``number``, ``category``, …, or ``skip``); ``metric`` judges (`fathom.scoring.METRICS`); ``effort`` and ``minutes`` say how much work is put in,
+    column is (``number``, ``category``, …, or ``skip``); ``series`` names the column whose equal values make many rows one series, and that of the time (``"machine,hour"``); ``metric`` judges (`fathom.scoring.METRICS`); ``effort`` and ``minutes`` say how much work is put in,
     ``minutes`` as a hard limit for the whole fit; ``trunk`` and ``encoder`` choose the network, ``layers`` how many hidden layers its trunk has and
     ``skip`` whether each adds to a normalised copy of what came before, which lets hundreds of them learn (more than eight do unless told otherwise); ``augment`` varies what is learned from (``"auto"``, ``"off"``, or ``"flip=1,shift=0.1"``); ``class_weights`` makes rare classes count as much as
     frequent ones; ``keep`` ships the network or the best baseline whatever the verdict; ``bad_rows`` says what happens to rows that cannot be used;
@@ -31,6 +31,7 @@ class Settings:
     time: str | None = None
     weight: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    series: str | None = None
     metric: str | None = None
     effort: Effort = "standard"
     minutes: float | None = None

@@ -43,6 +43,8 @@ def open_larger(source: Any, settings: Settings, progress: Progress) -> Stream |
 
     Raises TableError when it cannot be read block by block.
     """
+    if settings.series is not None:  # an id's rows may stand anywhere in the table
+        return None
     limit = SHARE_OF_MEMORY * memory(settings)
     needed = larger_than(source, limit)
     if needed is None:

@@ -72,10 +72,15 @@ def _reading(prepared: Prepared, row: int) -> Station:
     one = prepared.table.take([row])
     cells = one.to_pylist()[0]
     lines = [
-        f"{column.name} = {cells[column.name]!r}: {column.modality or 'left out'} ({column.reason})"
+        f"{column.name} = {_shortened(cells[column.name])}: {column.modality or 'left out'} ({column.reason})"
         for column in prepared.columns
     ]
     return Station("reading", f"{prepared.table.where(row)}; every column is claimed by a modality", tuple(lines))
+
+
+def _shortened(cell: Any) -> str:
+    text = repr(cell)
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def _splitting(prepared: Prepared, row: int) -> Station:

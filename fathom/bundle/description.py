@@ -8,6 +8,7 @@ from typing import Any, Literal
 import fathom
 from fathom.bundle import manifest
 from fathom.data.encoding import Column, of_role
+from fathom.data.gathering import Gathered
 from fathom.data.modalities import by_name
 from fathom.data.modalities.contract import Modality
 from fathom.errors import BundleError, FathomError
@@ -48,6 +49,7 @@ class Description:
                 "distinct": column.distinct,
                 "examples": list(column.examples),
                 "state": asdict(column.state) if column.state is not None else None,
+                "gathered": asdict(column.gathered) if column.gathered is not None else None,
             }
             for column in self.columns
         ]
@@ -93,4 +95,5 @@ def _column(entry: Mapping[str, Any], modalities: Sequence[Modality]) -> Column:
         entry["missing"],
         entry["distinct"],
         tuple(entry["examples"]),
+        Gathered(**entry["gathered"]) if entry.get("gathered") else None,
     )

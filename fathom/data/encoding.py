@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fathom.data.gathering import Gathered
 from fathom.data.modalities.contract import Features, Modality
 from fathom.data.table import Table
 from fathom.shapes import FLAT, KINDS, Arrays, Part, arrays_of
@@ -18,7 +19,8 @@ ColumnRole = Literal["input", "target", "group", "time", "weight", "left_out"]
 class Column:
     """One column: what it is for, what it was taken for and why, and what was learned from its training rows.
 
-    ``kind`` is the modality's module, ``None`` for a column that is left out; ``missing`` is the share of training rows that hold nothing.
+    ``kind`` is the modality's module, ``None`` for a column that is left out; ``missing`` is the share of training rows that hold nothing;
+    ``gathered`` says which columns or rows it was made from, if it was.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Column:
     missing: float = 0.0
     distinct: int = 0
     examples: tuple[str, ...] = ()
+    gathered: Gathered | None = None
 
     @property
     def modality(self) -> str:
@@ -74,6 +77,14 @@ def encode_inputs(columns: Sequence[Column], table: Table) -> Arrays:
             start += values.shape[1]
         arrays[name] = whole
     return arrays
+
+
+def gather(columns: Sequence[Column], table: Table) -> Table:
+    """Return the table with the columns that were gathered from others in training gathered in the same way."""
+    for column in columns:
+        if column.gathered is not None and column.kind is not None:
+            table = column.gathered.gather(table)
+    return table
 
 
 def _encode(column: Column, table: Table) -> npt.NDArray[Any]:
