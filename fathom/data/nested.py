@@ -54,12 +54,12 @@ def leaves(values: pa.Array) -> Leaves:
         return _of_records(values)
     if not is_list(kind):
         return _nothing(len(values), pc.is_valid(values))
-    row, outer = _places(values)
+    row, outer = places(values)
     inside = values.flatten()
     if pa.types.is_struct(inside.type):
         return _of_steps(inside, row, outer, len(values))
     if is_list(inside.type):
-        place, inner = _places(inside)
+        place, inner = places(inside)
         return _made(inside.flatten(), row[place], outer[place], inner, len(values), deep=True)
     return _made(inside, row, outer, np.zeros_like(outer), len(values), deep=False)
 
@@ -117,7 +117,7 @@ def _lists(like: pa.Array, inside: pa.Array) -> pa.Array:
     return pa.LargeListArray.from_arrays(offsets, inside, mask=pc.invert(known))
 
 
-def _places(values: pa.Array) -> tuple[Places, Places]:
+def places(values: pa.Array) -> tuple[Places, Places]:
     """Return for every item of lists which list it is in and where in it it stands."""
     lengths = np.asarray(pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False), np.int64)
     row = np.repeat(np.arange(len(values)), lengths)
@@ -180,7 +180,7 @@ def _of_records(values: pa.Array) -> Leaves:
     marks = np.zeros(len(values), np.bool_)
     for place, name in enumerate(names):
         column = pc.struct_field(values, name)
-        row, inner = _places(column)
+        row, inner = places(column)
         numbers, foreign = as_numbers(column.flatten())
         marks[row[foreign]] = True
         pieces.append((numbers, row, np.full_like(row, place), inner))
@@ -232,14 +232,14 @@ def mapped(values: pa.Array, change: Callable[[Numbers, Places, Places, Places, 
         for place, field in enumerate(kind):
             column = pc.struct_field(values, place)
             if is_list(field.type):
-                row, inner = _places(column)
+                row, inner = places(column)
                 new = change(as_numbers(column.flatten())[0], row, np.full_like(row, place), inner, field.name)
                 column = _lists(column, _column(new))
             columns.append(column)
         return pa.StructArray.from_arrays(columns, names=[field.name for field in kind], mask=pc.is_null(values))
     if not is_list(kind):
         return values
-    row, outer = _places(values)
+    row, outer = places(values)
     inside = values.flatten()
     if pa.types.is_struct(inside.type):
         fields = list(inside.type)
@@ -250,7 +250,7 @@ def mapped(values: pa.Array, change: Callable[[Numbers, Places, Places, Places, 
                 columns[place] = _column(change(numbers, row, outer, np.full_like(row, place), field.name))
         return _lists(values, pa.StructArray.from_arrays(columns, names=[field.name for field in fields]))
     if is_list(inside.type):
-        place, inner = _places(inside)
+        place, inner = places(inside)
         new = change(as_numbers(inside.flatten())[0], row[place], outer[place], inner, "")
         return _lists(values, _lists(inside, _column(new)))
     return _lists(values, _column(change(as_numbers(inside)[0], row, outer, np.zeros_like(outer), "")))
@@ -266,4 +266,4 @@ def _nothing(rows: int, known: pa.Array) -> Leaves:
     return Leaves(np.zeros(0), none, none, none, rows, False, marks)
 
 
-__all__ = ["Leaves", "as_lists", "as_numbers", "is_list", "is_text", "leaves", "mapped"]
+__all__ = ["Leaves", "as_lists", "as_numbers", "is_list", "is_text", "leaves", "mapped", "places"]

@@ -2,12 +2,36 @@
 
 from collections.abc import Sequence
 
-from fathom.data.modalities import category, date, identifier, image, labels, molecule, number, series, text, yes_no
+from fathom.data.modalities import (
+    category,
+    date,
+    identifier,
+    image,
+    labels,
+    molecule,
+    number,
+    series,
+    strokes,
+    text,
+    yes_no,
+)
 from fathom.data.modalities.contract import Modality
 from fathom.errors import OptionError, suggestion
 
 # Of two kinds that claim a column equally, the first takes it.
-MODALITIES: tuple[Modality, ...] = (number, yes_no, category, date, identifier, image, labels, molecule, series, text)
+MODALITIES: tuple[Modality, ...] = (
+    number,
+    yes_no,
+    category,
+    date,
+    identifier,
+    image,
+    labels,
+    molecule,
+    series,
+    strokes,
+    text,
+)
 
 
 def by_name(name: str, modalities: Sequence[Modality] = MODALITIES) -> Modality:
@@ -38,6 +62,7 @@ __all__ = [
     "molecule",
     "number",
     "series",
+    "strokes",
     "text",
     "yes_no",
 ]
