@@ -1,13 +1,25 @@
 """The networks that read a shape into tokens; the first of each shape is its default."""
 
 from fathom.errors import OptionError, suggestion
-from fathom.networks.encoders import bag, embedding, periodic, piecewise, resnet, tcn, vgg, vit
+from fathom.networks.encoders import bag, embedding, periodic, piecewise, resnet, spiking, spiking_grid, tcn, vgg, vit
 from fathom.networks.encoders.contract import Encoder, Features
 from fathom.networks.encoders.reading import encoders_of
 from fathom.networks.sequences import SEQUENCES
 from fathom.shapes import Shape
 
-ENCODERS: tuple[Encoder, ...] = (piecewise, periodic, embedding, bag, tcn, resnet, vgg, vit, *encoders_of(SEQUENCES))
+ENCODERS: tuple[Encoder, ...] = (
+    piecewise,
+    periodic,
+    embedding,
+    bag,
+    tcn,
+    resnet,
+    vgg,
+    vit,
+    *encoders_of(SEQUENCES),
+    spiking,
+    spiking_grid,
+)
 
 
 def encoder_named(name: str, shape: Shape) -> Encoder:
