@@ -43,7 +43,9 @@ class Gathered:
     def how(self) -> str:
         """What was gathered, in words."""
         if self.id:
-            return f"{', '.join(self.columns)} of all rows of one {self.id}" + (f", by {self.time}" if self.time else "")
+            return f"{', '.join(self.columns)} of all rows of one {self.id}" + (
+                f", by {self.time}" if self.time else ""
+            )
         return f"{len(self.columns)} columns, {self.columns[0]} … {self.columns[-1]}"
 
     def gather(self, table: Table) -> Table:
@@ -84,7 +86,10 @@ class Gathered:
         fields = {name: _numbers(table, name)[order] for name in self.columns}
         if self.time:
             fields[TIME] = moment[order]
-        lists = [pa.LargeListArray.from_arrays(offsets, pa.array(values, mask=np.isnan(values))) for values in fields.values()]
+        lists = [
+            pa.LargeListArray.from_arrays(offsets, pa.array(values, mask=np.isnan(values)))
+            for values in fields.values()
+        ]
         cells = pa.StructArray.from_arrays(lists, names=list(fields))
         left = table.take(np.sort(first))
         kept = [name for name in table.names if name not in (*self.columns, self.time)]
@@ -119,7 +124,9 @@ def of_rows(table: Table, told: str, targets: Sequence[str], kinds: Mapping[str,
     """
     words = [word.strip() for word in told.split(",")]
     if not 1 <= len(words) <= 2 or not all(words):
-        raise OptionError(f"--series is {told!r}, where one or two columns are expected: the id and the time, for example --series machine,hour.")
+        raise OptionError(
+            f"--series is {told!r}, where one or two columns are expected: the id and the time, for example --series machine,hour."
+        )
     for name in words:
         table.column(name)  # raises with the nearest name
     identifier, time = words[0], words[1] if len(words) > 1 else ""
@@ -212,7 +219,9 @@ def _moments(table: Table, name: str) -> npt.NDArray[np.float64]:
         except pa.ArrowInvalid:
             pass
     if foreign.any():
-        row = int(np.flatnonzero(foreign)[0])
+        dated = nested.is_text(values.type) and pc.match_substring_regex(values, r"^\s*\d{4}-\d{2}-\d{2}")
+        wrong = foreign & ~np.asarray(pc.fill_null(dated, False)) if dated is not False else foreign
+        row = int(np.flatnonzero(wrong if wrong.any() else foreign)[0])
         path, line = table.place(row)
         raise TableError(
             f"{table.where(row)}: the time {name!r} is {str(values[row].as_py())[:40]!r}, and numbers or moments like 2024-05-01 13:30:00 are expected. Correct it, or "

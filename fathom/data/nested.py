@@ -126,7 +126,15 @@ def places(values: pa.Array) -> tuple[Places, Places]:
 
 
 def _made(
-    inside: pa.Array, row: Places, outer: Places, inner: Places, rows: int, *, deep: bool, names: tuple[str, ...] = (), fields: str = ""
+    inside: pa.Array,
+    row: Places,
+    outer: Places,
+    inner: Places,
+    rows: int,
+    *,
+    deep: bool,
+    names: tuple[str, ...] = (),
+    fields: str = "",
 ) -> Leaves:
     numbers, foreign = as_numbers(inside)
     marks = np.zeros(rows, np.bool_)
@@ -147,7 +155,11 @@ def as_numbers(values: pa.Array) -> tuple[Numbers, npt.NDArray[np.bool_]]:
         return _from_words(values)
     if types.is_date(kind) or types.is_time(kind) or types.is_timestamp(kind) or types.is_duration(kind):
         small = types.is_date32(kind) or types.is_time32(kind)
-        seconds = values.cast(pa.int32()).cast(pa.float64()) if small else values.cast(pa.int64()).cast(pa.float64(), safe=False)
+        seconds = (
+            values.cast(pa.int32()).cast(pa.float64())
+            if small
+            else values.cast(pa.int64()).cast(pa.float64(), safe=False)
+        )
     elif types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
         seconds = values.cast(pa.float64(), safe=False)
     else:
@@ -165,7 +177,8 @@ def _from_words(words: pa.Array) -> tuple[Numbers, npt.NDArray[np.bool_]]:
     words = words.cast(pa.large_string())
     good = pc.fill_null(pc.match_substring_regex(words, _NUMBER), False)
     numbers = np.array(
-        pc.if_else(good, words, pa.scalar(None, words.type)).cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64
+        pc.if_else(good, words, pa.scalar(None, words.type)).cast(pa.float64()).to_numpy(zero_copy_only=False),
+        np.float64,
     )
     numbers[~np.isfinite(numbers)] = np.nan
     nothing = pc.or_(pc.is_in(pc.utf8_lower(words), pa.array(_NONE, words.type)), pc.is_null(words))
@@ -188,9 +201,7 @@ def _of_records(values: pa.Array) -> Leaves:
         return _nothing(len(values), pc.is_valid(values))
     numbers, row, outer, inner = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
     order = np.lexsort((inner, outer, row))
-    return Leaves(
-        numbers[order], row[order], outer[order], inner[order], len(values), True, marks, names, "outer"
-    )
+    return Leaves(numbers[order], row[order], outer[order], inner[order], len(values), True, marks, names, "outer")
 
 
 def _of_steps(inside: pa.Array, row: Places, outer: Places, rows: int) -> Leaves:
@@ -250,8 +261,8 @@ def mapped(values: pa.Array, change: Callable[[Numbers, Places, Places, Places, 
                 columns[place] = _column(change(numbers, row, outer, np.full_like(row, place), field.name))
         return _lists(values, pa.StructArray.from_arrays(columns, names=[field.name for field in fields]))
     if is_list(inside.type):
-        place, inner = places(inside)
-        new = change(as_numbers(inside.flatten())[0], row[place], outer[place], inner, "")
+        of_list, inner = places(inside)
+        new = change(as_numbers(inside.flatten())[0], row[of_list], outer[of_list], inner, "")
         return _lists(values, _lists(inside, _column(new)))
     return _lists(values, _column(change(as_numbers(inside)[0], row, outer, np.zeros_like(outer), "")))
 

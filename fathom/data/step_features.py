@@ -4,10 +4,13 @@ The kinds of statistics are those that do well over many series sets: Lubba et a
 2019 (https://doi.org/10.1007/s10618-019-00647-x), and means of stretches, slopes and spreads as in Deng et al., "A time series forest", Information Sciences 239, 2013.
 """
 
+import itertools
+
 import numpy as np
 import numpy.typing as npt
 
-from fathom.data.steps import Block, Places
+from fathom.data.nested import Places
+from fathom.data.steps import Block
 
 Features = dict[str, npt.NDArray[np.float64]]  # name -> (row,), NaN where it has no meaning
 
@@ -49,7 +52,11 @@ def features(block: Block, lengths: Places, names: tuple[str, ...]) -> Features:
 
 
 def _of_channel(
-    steps: npt.NDArray[np.float64], inside: npt.NDArray[np.bool_], lengths: Places, count: npt.NDArray[np.float64], stretches: int
+    steps: npt.NDArray[np.float64],
+    inside: npt.NDArray[np.bool_],
+    lengths: Places,
+    count: npt.NDArray[np.float64],
+    stretches: int,
 ) -> tuple[Features, npt.NDArray[np.float64]]:
     """Return a channel's features, and its deviations from the row's mean."""
     mean = steps.sum(axis=1) / count
@@ -85,7 +92,10 @@ def _of_channel(
 
 
 def _changes(
-    steps: npt.NDArray[np.float64], around: npt.NDArray[np.float64], inside: npt.NDArray[np.bool_], count: npt.NDArray[np.float64]
+    steps: npt.NDArray[np.float64],
+    around: npt.NDArray[np.float64],
+    inside: npt.NDArray[np.bool_],
+    count: npt.NDArray[np.float64],
 ) -> Features:
     """Return how a channel changes from step to step."""
     both = inside[:, 1:] & inside[:, :-1]
@@ -117,10 +127,12 @@ def _rhythm(around: npt.NDArray[np.float64], energy: npt.NDArray[np.float64]) ->
         later = np.where(fallen, lagged, -np.inf)
         season = later.argmax(axis=1)
         made["season"] = season.astype(np.float64)
-        made["strength of the season"] = np.where(fallen.any(axis=1), np.take_along_axis(lagged, season[:, None], axis=1)[:, 0], 0.0)
+        made["strength of the season"] = np.where(
+            fallen.any(axis=1), np.take_along_axis(lagged, season[:, None], axis=1)[:, 0], 0.0
+        )
     frequency = np.arange(power.shape[1]) / size
     total = np.maximum(power.sum(axis=1), TINY)
-    for low, high in zip(BANDS[:-1], BANDS[1:], strict=True):
+    for low, high in itertools.pairwise(BANDS):
         inside = (frequency > low) & (frequency <= high) if low else frequency <= high
         made[f"power to {high:g}"] = power[:, inside].sum(axis=1) / total
     shares = power / total[:, None]

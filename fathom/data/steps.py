@@ -66,7 +66,8 @@ def lengths_of(block: Block) -> Places:
     >>> lengths_of(np.array([[[1.0], [np.nan]], [[np.nan], [np.nan]]])).tolist()
     [1, 0]
     """
-    there = np.isfinite(block).any(axis=2)
+    known: Known = np.isfinite(block)
+    there = np.asarray(known.any(axis=2))
     last = block.shape[1] - np.argmax(there[:, ::-1], axis=1)
     return np.where(there.any(axis=1), last, 0).astype(np.int64)
 
@@ -107,7 +108,9 @@ def filled(block: Block, lengths: Places, empty: npt.NDArray[np.float64]) -> Blo
         left, right = np.maximum(before, 0), np.minimum(after, steps - 1)
         low = np.take_along_axis(block, np.where(before >= 0, left, right), axis=1)
         high = np.take_along_axis(block, np.where(after < steps, right, left), axis=1)
-        share = np.where((before >= 0) & (after < steps) & (after > before), (place - left) / np.maximum(right - left, 1), 0.0)
+        share = np.where(
+            (before >= 0) & (after < steps) & (after > before), (place - left) / np.maximum(right - left, 1), 0.0
+        )
         block = np.where(np.isfinite(low) & np.isfinite(high), low + (high - low) * share, empty)
     return np.where(inside, block, 0.0)
 
@@ -134,7 +137,9 @@ def centre_and_spread(numbers: Numbers) -> tuple[float, float]:
         return 0.0, 1.0
     if len(known) > 1_000_000:
         known = known[np.linspace(0, len(known) - 1, 1_000_000).astype(np.int64)]
-    low, high = np.quantile(known, (0.001, 0.999), method="nearest") if len(known) > 2_000 else (known.min(), known.max())
+    low, high = (
+        np.quantile(known, (0.001, 0.999), method="nearest") if len(known) > 2_000 else (known.min(), known.max())
+    )
     known = np.clip(known, low, high)
     mean = float(known.mean())
     deviation = float(known.std())

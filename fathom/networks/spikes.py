@@ -38,12 +38,14 @@ class _Spike(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, voltage: Tensor) -> Tensor:
         context.save_for_backward(voltage)
-        return (voltage >= 1.0).to(voltage.dtype)
+        spikes: Tensor = (voltage >= 1.0).to(voltage.dtype)
+        return spikes
 
     @staticmethod
     def backward(context: Any, *slopes: Tensor) -> Tensor:
         (voltage,) = context.saved_tensors
-        return slopes[0] / (1.0 + STEEPNESS * (voltage - 1.0).abs()) ** 2
+        passed: Tensor = slopes[0] / (1.0 + STEEPNESS * (voltage - 1.0).abs()) ** 2
+        return passed
 
 
 def spike(voltage: Tensor) -> Tensor:
@@ -69,36 +71,44 @@ def rounded(values: Tensor, grid: float) -> Tensor:
 
 
 class Synapses(nn.Module):
-    """A layer of weights on a grid: what arrives at neurons of what others send. ``fan_out`` is how many each one reaches."""
+    """A layer of weights on a grid: what arrives at neurons of what others send.
+
+    ``fan_out`` is how many each one reaches, ``moments`` how often the layer answers for one picture that stands still.
+    """
 
     fan_out: int
+    moments: int = 1
 
 
 class TimeSynapses(Synapses):
     """Weights over ``kernel`` neighbouring moments: maps ``(row, channel, moment)`` to ``(row, neuron, moment)``."""
 
-    def __init__(self, before: int, after: int, kernel: int) -> None:
+    def __init__(self, before: int, after: int, kernel: int, strength: float = 1.5) -> None:
         super().__init__()
         self.layer = nn.Conv1d(before, after, kernel, padding=kernel // 2)
+        nn.init.normal_(self.layer.weight, std=strength / (before * kernel) ** 0.5)
         self.fan_out = kernel * after
 
     def forward(self, sent: Tensor) -> Tensor:
         """Return the currents."""
-        bias = rounded(self.layer.bias, COARSE)  # type: ignore[arg-type]
-        return functional.conv1d(sent, rounded(self.layer.weight, GRID), bias, padding=self.layer.padding[0])  # type: ignore[arg-type]
+        assert self.layer.bias is not None
+        bias = rounded(self.layer.bias, COARSE)
+        return functional.conv1d(sent, rounded(self.layer.weight, GRID), bias, padding=int(self.layer.padding[0]))
 
 
 class PlaceSynapses(Synapses):
     """Weights over 3 × 3 neighbouring places: maps ``(row, channel, height, width)`` to ``(row, neuron, height, width)``."""
 
-    def __init__(self, before: int, after: int) -> None:
+    def __init__(self, before: int, after: int, moments: int, strength: float) -> None:
         super().__init__()
-        self.layer = nn.Conv2d(before, after, 3, padding=1)
+        self.layer, self.moments = nn.Conv2d(before, after, 3, padding=1), moments
+        nn.init.normal_(self.layer.weight, std=strength / (9 * before) ** 0.5)
         self.fan_out = 9 * after
 
     def forward(self, sent: Tensor) -> Tensor:
         """Return the currents."""
-        return functional.conv2d(sent, rounded(self.layer.weight, GRID), rounded(self.layer.bias, COARSE), padding=1)  # type: ignore[arg-type]
+        assert self.layer.bias is not None
+        return functional.conv2d(sent, rounded(self.layer.weight, GRID), rounded(self.layer.bias, COARSE), padding=1)
 
 
 class Neurons(nn.Module):
@@ -154,13 +164,12 @@ def counted(network: nn.Module) -> Iterator[Traffic]:
         sent = given[0]
         outside = bool(((sent != 0) & (sent != 1)).any())
         arrived = float((sent != 0).sum()) * module.fan_out
-        moments = int(getattr(module, "moments", 1))
         if outside:
             traffic.multiplications += arrived
         else:
             traffic.spikes += float(sent.sum())
             traffic.additions += arrived
-        traffic.dense += sent.numel() * module.fan_out / moments
+        traffic.dense += sent.numel() * module.fan_out / module.moments
 
     hooks = [module.register_forward_hook(heard) for module in network.modules() if isinstance(module, Synapses)]
     try:

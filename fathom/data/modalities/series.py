@@ -100,7 +100,11 @@ def claim(values: pa.Array) -> Claim:
         return Claim(0.0, "the cells hold more than numbers")
     typical = int(np.median(counts[counts > 0]))
     length = Track(found, _layout(found)).lengths()
-    said = f"lists of {typical:,} numbers" if length.min() == length.max() else f"lists of {length.min():,} to {length.max():,} steps"
+    said = (
+        f"lists of {typical:,} numbers"
+        if length.min() == length.max()
+        else f"lists of {length.min():,} to {length.max():,} steps"
+    )
     return Claim(0.9 if typical >= FEW_STEPS else 0.4, said)
 
 
@@ -109,7 +113,7 @@ def _may_hold_numbers(some: pa.Array) -> bool:
     text = cells.plain(some)
     short = pc.utf8_slice_codeunits(text, 0, 400)
     numbers = pc.match_substring_regex(short, r"^[\[({\s]*[+-]?(\d|\.\d|nan|NaN|null)[-+.,;:\s\d\[\](){}eE|nulaNU?]*$")
-    several = pc.greater_equal(pc.count_substring_regex(short, r"\d[\s,;:|\]\[]+[-+.\d]"), FEW_STEPS - 1)
+    several = pc.greater_equal(pc.count_substring_regex(short, r"\d[\s,;:|\]\[]+"), FEW_STEPS - 1)
     known = int(pc.sum(pc.invert(pa.array(missing(some)))).as_py() or 0)
     return known > 0 and int(pc.sum(pc.and_(numbers, several)).as_py() or 0) >= 0.9 * known
 
@@ -158,7 +162,7 @@ class Track(steps.Track):
             if layout.time >= 0:
                 wanted[layout.time] = layout.channels
         by_channel = found.fields == "outer" if found.names else layout.by_channel
-        made = steps.Track.of(found if found.deep else found, by_channel and found.deep, wanted)
+        made = steps.Track.of(found, by_channel and found.deep, wanted)
         super().__init__(made.numbers, made.row, made.step, made.channel, made.rows)
 
 
@@ -177,7 +181,9 @@ def learn(values: pa.Array, role: Role = "input") -> State:
     Raises TableError when no cell holds numbers, OptionError for a target.
     """
     if role == "target":
-        raise OptionError("A series cannot be predicted yet. Choose another target, or leave the column out with --columns NAME=skip.")
+        raise OptionError(
+            "A series cannot be predicted yet. Choose another target, or leave the column out with --columns NAME=skip."
+        )
     found = nested.leaves(values)
     layout = _layout(found)
     track = Track(found, layout)
@@ -202,7 +208,11 @@ def learn(values: pa.Array, role: Role = "input") -> State:
             between = np.diff(block[:, :, layout.channels], axis=1)
             paces.append(between[np.isfinite(between)])
     spreads = np.concatenate([np.zeros((0, layout.channels)), *within])
-    shares = [np.median(own[np.isfinite(own)]) / spread for own, (_, spread) in zip(spreads.T, moments, strict=True) if np.isfinite(own).any()]
+    shares = [
+        np.median(own[np.isfinite(own)]) / spread
+        for own, (_, spread) in zip(spreads.T, moments, strict=True)
+        if np.isfinite(own).any()
+    ]
     pace = np.concatenate(paces) if paces else np.zeros(0)
     usual = float(np.median(pace)) if len(pace) else 0.0
     uneven = usual > 0 and float(np.std(np.clip(pace / usual, 0, 100))) > UNEVEN
@@ -289,7 +299,8 @@ def unreadable(state: State, values: pa.Array) -> npt.NDArray[np.bool_]:
 def missing(values: pa.Array) -> npt.NDArray[np.bool_]:
     """Mark the cells that hold nothing: null, a word for missing, or a list without a number."""
     found = nested.leaves(values)
-    nothing = ~found.foreign & (np.bincount(found.row[np.isfinite(found.numbers)], minlength=found.rows) == 0)
+    known = np.bincount(found.row[np.isfinite(found.numbers)], minlength=found.rows) > 0
+    nothing: npt.NDArray[np.bool_] = ~(found.foreign | known)
     if found.deep or pa.types.is_nested(values.type):
         return nothing
     return nothing | cells.missing_mask(values)
@@ -297,10 +308,16 @@ def missing(values: pa.Array) -> npt.NDArray[np.bool_]:
 
 def features(state: State, values: pa.Array) -> Features:
     """Make about fifty features a channel (`fathom.data.step_features`), of which fewer where there are many channels."""
-    names = state.names or tuple(f"channel {channel + 1}" for channel in range(state.channels)) if state.channels > 1 else ("",)
+    names = (
+        state.names or tuple(f"channel {channel + 1}" for channel in range(state.channels))
+        if state.channels > 1
+        else ("",)
+    )
     made: list[npt.NDArray[np.float64]] = []
-    found: dict[str, Any] = step_features.features(np.zeros((0, state.steps, state.channels)), np.zeros(0, np.int64), names)
-    for rows, block, whole, lengths in _blocks(state, values):
+    found: dict[str, Any] = step_features.features(
+        np.zeros((0, state.steps, state.channels)), np.zeros(0, np.int64), names
+    )
+    for _, block, whole, lengths in _blocks(state, values):
         found = step_features.features(whole[:, :, : state.channels], lengths, names)
         if state.gaps:
             inside = np.arange(state.steps) < lengths[:, None]
@@ -369,7 +386,10 @@ def show(state: State, value: Any) -> str:
             break
         course = whole[0, :count, 0]
         known = block[0, :count, 0]
-        low, high = np.nanmin(known) if np.isfinite(known).any() else 0.0, np.nanmax(known) if np.isfinite(known).any() else 0.0
+        low, high = (
+            np.nanmin(known) if np.isfinite(known).any() else 0.0,
+            np.nanmax(known) if np.isfinite(known).any() else 0.0,
+        )
         groups = np.array_split(course, min(24, count))
         heights = (np.array([group.mean() for group in groups]) - low) / (high - low or 1.0)
         bars = "".join(BARS[int(np.clip(height, 0, 0.999) * len(BARS))] for height in heights)
@@ -385,9 +405,15 @@ def sample(count: int, seed: int) -> pa.Array:
     lengths = generator.integers(20, 60, count)
     row = np.repeat(np.arange(count), lengths)
     step = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    speed, phase, level = generator.uniform(0.1, 0.8, count), generator.uniform(0, 6, count), generator.normal(0, 1, count)
+    speed, phase, level = (
+        generator.uniform(0.1, 0.8, count),
+        generator.uniform(0, 6, count),
+        generator.normal(0, 1, count),
+    )
     numbers = np.sin(speed[row] * step + phase[row]) + level[row] + generator.normal(0, 0.1, len(row))
     numbers = np.round(numbers, 3)
     unknown = generator.random(len(row)) < 0.03
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
-    return pa.ListArray.from_arrays(offsets, pa.array(numbers, mask=unknown), mask=pa.array(generator.random(count) < 0.05))
+    return pa.ListArray.from_arrays(
+        offsets, pa.array(numbers, mask=unknown), mask=pa.array(generator.random(count) < 0.05)
+    )

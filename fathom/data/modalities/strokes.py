@@ -47,7 +47,7 @@ def claim(values: pa.Array) -> Claim:
     if not (nested.is_text(values.type) or nested.is_list(values.type)):
         return Claim(0.0, "no lists of strokes")
     values = cells.plain(values) if nested.is_text(values.type) else values
-    some = cells.evenly(values.drop_null(), LOOK)
+    some = cells.evenly(values.filter(pa.array(~missing(values))), LOOK)
     ink = pen.ink_of(some)
     drawn = np.bincount(ink.row, minlength=max(ink.rows, 1)) > 1
     if not len(ink.row) or drawn.mean() < 0.9:
@@ -63,7 +63,9 @@ def learn(values: pa.Array, role: Role = "input") -> State:
     Raises TableError when no cell holds strokes, OptionError for a target.
     """
     if role == "target":
-        raise OptionError("Strokes cannot be predicted yet. Choose another target, or leave the column out with --columns NAME=skip.")
+        raise OptionError(
+            "Strokes cannot be predicted yet. Choose another target, or leave the column out with --columns NAME=skip."
+        )
     ink = pen.ink_of(values)
     nothing = missing(values)
     if not len(ink.row) and not nothing.all():
@@ -138,7 +140,9 @@ def missing(values: pa.Array) -> npt.NDArray[np.bool_]:
     if nested.is_text(values.type) or not pa.types.is_nested(values.type):
         return cells.missing_mask(values) | _is_empty_list(values)
     ink = pen.ink_of(values)
-    return ~ink.foreign & (np.bincount(ink.row, minlength=ink.rows) == 0)
+    drawn = np.bincount(ink.row, minlength=ink.rows) > 0
+    nothing: npt.NDArray[np.bool_] = ~(ink.foreign | drawn)
+    return nothing
 
 
 def _is_empty_list(values: pa.Array) -> npt.NDArray[np.bool_]:
@@ -181,7 +185,11 @@ def corrupt(values: pa.Array, severity: int, seed: int) -> pa.Array:
     points = pen.in_box(ink) + generator.normal(0, SHAKE[level], ink.points.shape)
     angle = np.deg2rad(generator.normal(0, TURN[level], ink.rows))[ink.row]
     turned = np.stack(
-        [points[:, 0] * np.cos(angle) - points[:, 1] * np.sin(angle), points[:, 0] * np.sin(angle) + points[:, 1] * np.cos(angle)], axis=1
+        [
+            points[:, 0] * np.cos(angle) - points[:, 1] * np.sin(angle),
+            points[:, 0] * np.sin(angle) + points[:, 1] * np.cos(angle),
+        ],
+        axis=1,
     )
     return cells.empty_some(_lists(turned, ink), LOST[level], generator)
 
@@ -196,7 +204,9 @@ def _lists(points: pen.Points, ink: pen.Ink) -> pa.Array:
     if ink.by_axis:
         sizes = np.repeat(np.diff(starts), 2)
         x_first = np.argsort(np.repeat(np.cumsum(begins) - 1, 2) * 2 + np.tile([0, 1], count), kind="stable")
-        pairs = pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(sizes)), pa.int32()), pa.array(points.reshape(-1)[x_first]))
+        pairs = pa.ListArray.from_arrays(
+            pa.array(np.append(0, np.cumsum(sizes)), pa.int32()), pa.array(points.reshape(-1)[x_first])
+        )
         strokes = pa.ListArray.from_arrays(pa.array(np.arange(len(starts)) * 2, pa.int32()), pairs)
     else:
         pairs = pa.ListArray.from_arrays(pa.array(np.arange(count + 1) * 2, pa.int32()), pa.array(points.reshape(-1)))

@@ -5,6 +5,7 @@ they learn and what they cost stand in `fathom.networks.spikes`. Source: Neftci,
 read at `MOST_MOMENTS` moments at most, each the mean of neighbouring steps; the tokens are made of how often each neuron sent in each stretch of the row.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -46,10 +47,8 @@ class Spiking(nn.Module):
         self.together = -(-part.size[0] // MOST_MOMENTS)  # steps in a moment
         widths = [part.size[1], *[options.width] * options.layers]
         self.synapses = nn.ModuleList(
-            TimeSynapses(before, after, options.kernel) for before, after in zip(widths[:-1], widths[1:], strict=True)
+            TimeSynapses(before, after, options.kernel) for before, after in itertools.pairwise(widths)
         )
-        for synapses in self.synapses:
-            nn.init.normal_(synapses.layer.weight, std=1.5 / (synapses.layer.in_channels * options.kernel) ** 0.5)  # type: ignore[union-attr]
         self.neurons = nn.ModuleList(Neurons(options.leak) for _ in range(options.layers))
         self.dropout = nn.Dropout(options.dropout)
         self.out = nn.Linear(options.width * options.stretches, options.tokens * width)
@@ -81,8 +80,9 @@ class Spiking(nn.Module):
         there = known_steps(vectors)
         steps = rounded(vectors, COARSE)
         lacking = -vectors.shape[1] % self.together
-        steps = nn.functional.pad(steps, (0, 0, 0, lacking)).unflatten(1, (-1, self.together)).sum(2)
-        count = nn.functional.pad(there.to(vectors.dtype), (0, lacking)).unflatten(1, (-1, self.together)).sum(2)
+        whole = nn.functional.pad(steps, (0, 0, 0, lacking))
+        steps = whole.reshape(len(whole), -1, self.together, whole.shape[2]).sum(2)
+        count = nn.functional.pad(there.to(vectors.dtype), (0, lacking)).reshape(len(whole), -1, self.together).sum(2)
         means = rounded(steps / count.clamp(min=1.0).unsqueeze(2), COARSE)
         return means.transpose(1, 2), (count > 0).to(vectors.dtype).unsqueeze(1)
 

@@ -5,6 +5,7 @@ and Roy, "DIET-SNN", IEEE TNNLS 34(6), 2023, https://arxiv.org/abs/2008.03658); 
 (https://arxiv.org/abs/1901.09948).
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -42,10 +43,10 @@ class SpikingGrid(nn.Module):
         self.tokens, self.count = options.tokens, options.moments
         self.pixels = Pixels(part)
         widths = [part.size[0], *(options.width * 2**layer for layer in range(options.layers))]
-        self.synapses = nn.ModuleList(PlaceSynapses(*pair) for pair in zip(widths[:-1], widths[1:], strict=True))
-        for number, synapses in enumerate(self.synapses):
-            synapses.moments = options.moments if number else 1  # type: ignore[assignment]
-            nn.init.normal_(synapses.layer.weight, std=(2.0 if number else 1.0) / (9 * synapses.layer.in_channels) ** 0.5)  # type: ignore[union-attr]
+        self.synapses = nn.ModuleList(
+            PlaceSynapses(before, after, options.moments if number else 1, 2.0 if number else 1.0)
+            for number, (before, after) in enumerate(itertools.pairwise(widths))
+        )
         self.neurons = nn.ModuleList(Neurons(options.leak) for _ in range(options.layers))
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
         self.dropout = nn.Dropout(options.dropout)
