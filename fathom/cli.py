@@ -148,7 +148,8 @@ def fit(
     ] = None,
     batch_rows: Annotated[int | None, typer.Option(help="Rows a step.  [default: by table size]")] = None,
     augment: Annotated[
-        str, typer.Option(help="How pictures are varied in training: auto, off, or flip=1,shift=0.1,rotate=10,mixup=0.2.")
+        str,
+        typer.Option(help="How pictures are varied in training: auto, off, or flip=1,shift=0.1,rotate=10,mixup=0.2."),
     ] = "auto",
     class_weights: Annotated[
         bool, typer.Option("--class-weights", help="Make rare classes count as much as frequent ones.")

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from fathom.shapes import Shape
+if TYPE_CHECKING:  # the command line asks for the words of efforts before NumPy is loaded
+    from fathom.shapes import Shape
 
 Effort = Literal["quick", "standard", "thorough"]
 EFFORTS: tuple[Effort, ...] = ("quick", "standard", "thorough")
@@ -78,7 +79,7 @@ def sizes(
     train_rows: int,
     layers: int | None = None,
     skip: bool | None = None,
-    shapes: Collection[Shape] = (),
+    shapes: "Collection[Shape]" = (),
 ) -> Sizes:
     """Return the sizes for an effort, a trunk and a number of training rows; ``layers`` and ``skip`` are the user's, if they are told, ``shapes`` those of the inputs.
 

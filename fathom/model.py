@@ -99,6 +99,7 @@ class Model:
                 f"Not used, because training did not have them: {', '.join(map(repr, extra[:10]))}.", stacklevel=3
             )
         for column in inputs:
+            assert column.kind is not None
             if hasattr(column.kind, "settle"):  # decoded once, here; what follows takes the compact values
                 values, marks = column.kind.settle(column.state, table.column(column.name), lambda done: None)
                 warn_unreadable(column, table, marks)

@@ -105,7 +105,9 @@ def _plain_array(array: pa.Array) -> pa.Array:
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     kind = array.type
-    if is_media(kind):  # a record that a file brings is no cell that may open files: that type is given by `fathom.read` alone
+    if is_media(
+        kind
+    ):  # a record that a file brings is no cell that may open files: that type is given by `fathom.read` alone
         return array.cast(pa.struct([("path", pa.string()), ("folder", pa.string())]))
     if pa.types.is_dictionary(kind):
         values = _plain_array(array.dictionary)  # views of strings cannot be taken from

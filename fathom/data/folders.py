@@ -226,7 +226,7 @@ def _texts(path: str, names: tuple[str, ...]) -> pa.Array:
     for cell in media.cells(names, path).to_pylist():
         try:
             content = media.read_bytes(cell, MOST_TEXT)
-        except media.Unreadable as error:
+        except media.UnreadableError as error:
             if str(error) != "it holds no bytes":
                 raise TableError(
                     f"{path}: the text {media.shown(cell)} cannot be read: {error}.", file=media.shown(cell)

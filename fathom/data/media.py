@@ -29,7 +29,7 @@ ENDINGS: dict[Kind, tuple[str, ...]] = {
 _KINDS: dict[str, Kind] = {ending: kind for kind, endings in ENDINGS.items() for ending in endings}
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """The bytes of a cell cannot be had, or are not what they should be; the words say why, without a full stop."""
 
 
@@ -97,23 +97,23 @@ def shown(value: Any) -> str:
 def place(value: Any) -> Path | bytes:
     """Return where the file of a cell lies, or its bytes where it has no place of its own.
 
-    Raises Unreadable when there is neither. Safe to call from several threads.
+    Raises UnreadableError when there is neither. Safe to call from several threads.
     """
     if isinstance(value, bytes):
         return value
     if isinstance(value, str) and value.startswith("data:"):
         return _data_url(value)
     if not isinstance(value, dict) or set(value) != {"path", "folder"}:
-        raise Unreadable("it is neither a file that was read with a table, nor bytes, nor a data: URL")
+        raise UnreadableError("it is neither a file that was read with a table, nor bytes, nor a data: URL")
     if is_archive_name(value["folder"]):
         return _member(open_archive(value["folder"]), value["path"])
-    return Path(value["folder"]) / value["path"]
+    return Path(str(value["folder"])) / str(value["path"])
 
 
 def read_bytes(value: Any, most: int = MOST_BYTES) -> bytes:
     """Return the bytes of a cell: a file, bytes, or a ``data:`` URL.
 
-    Raises Unreadable, which says why.
+    Raises UnreadableError, which says why.
 
     >>> read_bytes("data:;base64,aGk=")
     b'hi'
@@ -124,13 +124,13 @@ def read_bytes(value: Any, most: int = MOST_BYTES) -> bytes:
             with found.open("rb") as file:
                 found = file.read(most + 1)
         except FileNotFoundError:
-            raise Unreadable("there is no such file") from None
+            raise UnreadableError("there is no such file") from None
         except OSError as error:
-            raise Unreadable(f"it cannot be opened: {error.strerror or error}") from None
+            raise UnreadableError(f"it cannot be opened: {error.strerror or error}") from None
     if not found:
-        raise Unreadable("it holds no bytes")
+        raise UnreadableError("it holds no bytes")
     if len(found) > most:
-        raise Unreadable(f"it is larger than {most >> 20} MiB")
+        raise UnreadableError(f"it is larger than {most >> 20} MiB")
     return found
 
 
@@ -142,14 +142,16 @@ def head(value: Any, count: int = 64) -> bytes:
             with found.open("rb") as file:
                 return file.read(count)
         return found[:count]
-    except (Unreadable, OSError):
+    except (UnreadableError, OSError):
         return b""
 
 
 def evenly(values: pa.Array, count: int) -> list[Any]:
     """Return at most ``count`` known cells, spread evenly."""
     known = values.drop_null()
-    rows = np.unique(np.linspace(0, len(known) - 1, min(count, len(known))).astype(np.int64)) if len(known) else []
+    if not len(known):
+        return []
+    rows = np.unique(np.linspace(0, len(known) - 1, min(count, len(known))).astype(np.int64))
     return [known[int(row)].as_py() for row in rows]
 
 
@@ -157,26 +159,26 @@ def _member(archive: Archive, name: str) -> bytes:
     try:
         return archive.read(name)
     except (OSError, ValueError, KeyError, EOFError) as error:
-        raise Unreadable(str(error.args[0] if error.args else error).rstrip(".")) from None
+        raise UnreadableError(str(error.args[0] if error.args else error).rstrip(".")) from None
 
 
 def _data_url(text: str) -> bytes:
     kind, comma, content = text[5:].partition(",")
     if not comma:
-        raise Unreadable("it is a data: URL without a comma")
+        raise UnreadableError("it is a data: URL without a comma")
     try:
         if kind.endswith(";base64"):
             content = content.strip()
             return base64.b64decode(content[: len(content) // 4 * 4], validate=True)
         return urllib.parse.unquote_to_bytes(content)
     except (binascii.Error, ValueError):
-        raise Unreadable("its data: URL is no valid base64") from None
+        raise UnreadableError("its data: URL is no valid base64") from None
 
 
 __all__ = [
     "ENDINGS",
     "MEDIA",
-    "Unreadable",
+    "UnreadableError",
     "cells",
     "evenly",
     "head",

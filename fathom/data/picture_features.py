@@ -60,7 +60,7 @@ def _edges(grid: npt.NDArray[np.uint8]) -> Floats:
     ways = [_pooled(np.where(way == each, strength, np.float32(0)), CELLS, CELLS) for each in range(WAYS)]
     found = np.stack(ways, axis=1).reshape(len(grid), WAYS * CELLS * CELLS)
     whole = found.sum(axis=1, keepdims=True)
-    return np.sqrt(found / np.maximum(whole, np.float32(1e-6)))
+    return np.asarray(np.sqrt(found / np.maximum(whole, np.float32(1e-6))), np.float32)
 
 
 def _small(grid: npt.NDArray[np.uint8]) -> Floats:

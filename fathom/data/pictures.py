@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fathom.data import media
-from fathom.data.media import Unreadable
+from fathom.data.media import UnreadableError
 from fathom.errors import FathomError, check_installed
 
 FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF")
@@ -67,7 +67,7 @@ def size_of(cell: Any) -> tuple[int, int, int] | None:
         if _turn(image) in (2, 4, 5, 6):
             width, height = height, width
         return height, width, 1 if image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode.startswith("I;") else 3
-    except Unreadable:
+    except UnreadableError:
         return None
 
 
@@ -95,7 +95,7 @@ def decode(
                     picture = upright(cell, size)
                     top, left = (size[1] - picture.shape[1]) // 2, (size[2] - picture.shape[2]) // 2
                     grid[row, :, top : top + picture.shape[1], left : left + picture.shape[2]] = picture
-                except (Unreadable, FathomError) as error:
+                except (UnreadableError, FathomError) as error:
                     faults[row] = str(error)
         return stop
 
@@ -115,7 +115,7 @@ def decode(
 def upright(cell: Any, size: tuple[int, int, int]) -> Bytes:
     """Decode one cell to ``(channel, height, width)``, upright, as large as fits into ``size``, 1 to 255 and 0 where nothing is.
 
-    Raises Unreadable.
+    Raises UnreadableError.
     """
     channels, high, wide = size
     image = _opened(cell)
@@ -143,15 +143,15 @@ def _opened(cell: Any) -> Any:
     content = media.read_bytes(cell)
     kind = format_of(content[:64])
     if kind is None:
-        raise Unreadable(f"its bytes are those of no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} picture")
+        raise UnreadableError(f"its bytes are those of no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} picture")
     try:
         image = Image.open(io.BytesIO(content), formats=[kind.upper()])
     except Image.DecompressionBombError:
-        raise Unreadable(f"it has more than {MOST_PIXELS:,} pixels, as decompression bombs do") from None
+        raise UnreadableError(f"it has more than {MOST_PIXELS:,} pixels, as decompression bombs do") from None
     except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
-        raise Unreadable(f"it is a damaged {kind} picture ({_words(error)})") from None
+        raise UnreadableError(f"it is a damaged {kind} picture ({_words(error)})") from None
     if image.width * image.height > MOST_PIXELS:
-        raise Unreadable(
+        raise UnreadableError(
             f"it has {image.width:,} × {image.height:,} pixels, more than the {MOST_PIXELS:,} that are decoded; a small file that unpacks to so many is a decompression bomb"
         )
     return image
@@ -188,7 +188,7 @@ def _shrunk(image: Any, channels: int, turn: int | None, high: int, wide: int) -
             image = image.resize(target, Image.Resampling.BILINEAR, reducing_gap=3.0 if fits < 1 else None)
         return image if turn is None else image.transpose(Image.Transpose(turn))
     except Exception as error:  # see _opened
-        raise Unreadable(f"it is a damaged {kind} picture ({_words(error)})") from None
+        raise UnreadableError(f"it is a damaged {kind} picture ({_words(error)})") from None
 
 
 def _plain(image: Any, wanted: str) -> Any:
@@ -246,12 +246,12 @@ def as_url(grid: Bytes) -> str:
 
 
 def thumbnail(cell: Any, side: int = THUMBNAIL) -> str:
-    """Return a small picture of a cell as a ``data:`` URL; small ones keep their size. Raises Unreadable."""
+    """Return a small picture of a cell as a ``data:`` URL; small ones keep their size. Raises UnreadableError."""
     check_installed(("PIL",), "image")
     known = size_of(cell)
     if known is None:
         upright(cell, (3, side, side))  # raises
-        raise Unreadable("it is no picture")
+        raise UnreadableError("it is no picture")
     side = min(side, max(known[:2]))
     return as_url(upright(cell, (known[2], side, side)))
 
@@ -267,7 +267,7 @@ def worsened(values: pa.Array, severity: int, seed: int) -> pa.Array:
             content: Any = None if cell is None else _worse(cell, severity, generator)
             if text and content is not None:
                 content = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-        except Unreadable:
+        except UnreadableError:
             content = cell if isinstance(cell, str | bytes) else None
         worse.append(content)
     return pa.array(worse, values.type if text or pa.types.is_large_binary(values.type) else pa.binary())
@@ -292,7 +292,9 @@ def _worse(cell: Any, severity: int, generator: np.random.Generator) -> bytes:
     if what == 2:
         pixels = pixels + generator.normal(0, 8.0 * severity, pixels.shape)
     if what == 3:
-        pixels = (pixels - 128) * generator.uniform(1 - 0.15 * severity, 1) + 128 + generator.choice([-14, 14]) * severity
+        pixels = (
+            (pixels - 128) * generator.uniform(1 - 0.15 * severity, 1) + 128 + generator.choice([-14, 14]) * severity
+        )
     pixels = np.clip(pixels, 1, 255)
     pixels[~there] = 0
     if what == 4:

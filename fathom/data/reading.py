@@ -120,7 +120,7 @@ def _read_file(file: str, bad_rows: BadRows, given: dict[str, Any]) -> Table:
     if os.path.isdir(file):  # noqa: PTH112  (by its bytes: a name need not be valid UTF-8)
         return with_media(_read_content(opened(os.path.join(file, tables[0])), bad_rows, given), file)  # noqa: PTH118
     member = io.BytesIO(open_archive(file).read(tables[0]))
-    member.name = f"{file}/{tables[0]}"  # type: ignore[attr-defined]
+    member.name = f"{file}/{tables[0]}"
     return with_media(_read_content(open_stream(member), bad_rows, given), file)
 
 

@@ -322,6 +322,7 @@ def check_block(table: Table, columns: Sequence[Column], overrides: Mapping[str,
 
 def fault_of(column: Column, cell: Any) -> str:
     """Return in words why the column's kind cannot read a cell, where it says so (a kind of media does)."""
+    assert column.kind is not None
     return str(column.kind.fault(column.state, cell)) if hasattr(column.kind, "fault") else ""
 
 

@@ -115,7 +115,7 @@ def settle(state: State, values: pa.Array, advance: Callable[[int], None]) -> tu
         advance(len(values))
         return values, np.zeros(len(values), np.bool_)
     grid, marks = _decoded(state, values, advance)
-    there = grid.any(axis=(1, 2, 3))
+    there = np.asarray(grid.any(axis=(1, 2, 3)), np.bool_)
     return _compact(grid, there), marks
 
 
@@ -184,7 +184,7 @@ def show(state: State, value: Any) -> str:
         return pictures.as_url(np.frombuffer(value, np.uint8).reshape(state.size))
     try:
         return pictures.thumbnail(value)
-    except (media.Unreadable, FathomError) as error:
+    except (media.UnreadableError, FathomError) as error:
         return f"{media.shown(value)[:80]}: {error}"
 
 
@@ -232,7 +232,8 @@ def _is_grey(grid: Bytes) -> bool:
 
 def _is_compact(state: State, values: pa.Array) -> bool:
     return bool(
-        pa.types.is_fixed_size_binary(values.type) and values.type.byte_width == int(np.prod(state.size, dtype=np.int64))
+        pa.types.is_fixed_size_binary(values.type)
+        and values.type.byte_width == int(np.prod(state.size, dtype=np.int64))
     )
 
 

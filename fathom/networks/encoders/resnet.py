@@ -81,7 +81,8 @@ class ResNet(nn.Module):
         widths = [options.width, *(options.width * 2**stage for stage in range(options.stages))]
         self.stages_ = nn.ModuleList(
             nn.Sequential(
-                Block(before, after, 1 if stage == 0 else 2), *(Block(after, after, 1) for _ in range(1, options.blocks))
+                Block(before, after, 1 if stage == 0 else 2),
+                *(Block(after, after, 1) for _ in range(1, options.blocks)),
             )
             for stage, (before, after) in enumerate(itertools.pairwise(widths))
         )
@@ -90,7 +91,11 @@ class ResNet(nn.Module):
     @property
     def stages(self) -> Mapping[str, nn.Module]:
         """The modules whose outputs show what is learned."""
-        return {"front": self.front, **{f"stage {i}": stage for i, stage in enumerate(self.stages_, 1)}, "out": self.out}
+        return {
+            "front": self.front,
+            **{f"stage {i}": stage for i, stage in enumerate(self.stages_, 1)},
+            "out": self.out,
+        }
 
     def forward(self, grid: Tensor) -> Features:
         """Map ``(row, channel, height, width)`` to :class:`Features`."""

@@ -32,7 +32,7 @@ def planned(setting: str, parts: Sequence[Part], train: Batch, validation: Batch
         return {}
     codes = [values for values in train.truth.values() if not values.is_floating_point()]
     known = [values for values in validation.truth.values() if not values.is_floating_point()]
-    plan, used = {}, set()
+    plan, used = {}, set[str]()
     for name, those in arrays_of(parts).items():
         augmentation = next((each for each in AUGMENTATIONS if those[0].shape == each.READS), None)
         if augmentation is None:
@@ -70,7 +70,7 @@ def parsed(setting: str) -> dict[str, float] | None:
         return {} if setting == AUTO else None
     told = {}
     for piece in setting.split(","):
-        name, sign, value = piece.partition("=")
+        name, _sign, value = piece.partition("=")
         try:
             told[name.strip()] = float(value)
         except ValueError:

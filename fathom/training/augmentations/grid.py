@@ -59,7 +59,7 @@ def flip_is_safe(train: Tensor, truth: Tensor, validation: Tensor, known: Tensor
     most = torch.bincount(known).max() / max(len(known), 1)
     if right.float().mean() < LEAST_KNOWN * most or still.sum() < LEAST_SHARE * right.sum():
         return False
-    for code in known.unique():
+    for code in torch.unique(known):
         of_class = known == code
         if right[of_class].sum() >= CLASS_ROWS and still[of_class].sum() < LEAST_OF_CLASS * right[of_class].sum():
             return False
@@ -85,7 +85,8 @@ def _small(grid: Tensor) -> Tensor:
     small = functional.adaptive_avg_pool2d(grid.float(), (min(SMALL, grid.shape[2]), min(SMALL, grid.shape[3])))
     flat = small.flatten(1)
     flat = flat - flat.mean(1, keepdim=True)
-    return flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    unit: Tensor = flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    return unit
 
 
 def _draw(values: Tensor, generator: torch.Generator, low: float = 0.0, high: float = 1.0) -> Tensor:
@@ -101,7 +102,9 @@ def _moved(values: Tensor, share: float, generator: torch.Generator) -> Tensor:
     padded = functional.pad(values, (across, across, down, down))
     top = torch.randint(0, 2 * down + 1, (rows,), generator=generator, device=values.device)
     left = torch.randint(0, 2 * across + 1, (rows,), generator=generator, device=values.device)
-    windows = padded.unfold(2, high, 1).unfold(3, wide, 1)  # (row, channel, top, left, height, width), of the same memory
+    windows = padded.unfold(2, high, 1).unfold(
+        3, wide, 1
+    )  # (row, channel, top, left, height, width), of the same memory
     every = torch.arange(rows, device=values.device)
     return windows[every, :, top, left].contiguous()
 
