@@ -21,16 +21,19 @@ from fathom.settings import Settings
 from fathom.shapes import FLAT, arrays_of
 from fathom.storing import batch_reader
 
+SHEET_ROWS, SHEET_LOOKS = 6, 5  # of the sheet of what the network sees
+
 
 @dataclass(frozen=True)
 class Trained:
-    """A network as training left it: its plan and training's, the network itself, every epoch, and the seconds it took."""
+    """A network as training left it: its plan and training's, the network itself, every epoch, the seconds it took, and what it saw: some rows and their variations."""
 
     plan: Any
     training: Any
     network: Any
     history: Any
     seconds: float
+    seen: tuple[dict[str, Any], ...] = ()
 
 
 def train_network(
@@ -81,6 +84,7 @@ def train_network(
         )
         varied = planned(settings.augment, plan.inputs, train_rows.sample, known)
         training = replace(training, augment=varied)
+        seen = sheet(prepared, plan.inputs, train_rows.sample, training)
         if seconds is not None:  # what has gone by until now counts
             training = replace(training, seconds=max(1.0, seconds - (time.perf_counter() - started)))
         history = train(
@@ -98,7 +102,29 @@ def train_network(
         )
     took = time.perf_counter() - started
     progress.end(f"best epoch {history.best_epoch} of {len(history.epochs)}")
-    return Trained(plan, training, network, history, took)
+    return Trained(plan, training, network, history, took, seen)
+
+
+def sheet(prepared: Prepared, parts: Sequence[Any], rows: Any, training: Any) -> tuple[dict[str, Any], ...]:
+    """Return some training rows of every column that is drawn, each as it is and as training varies it, as ``data:`` URLs."""
+    import torch
+
+    from fathom.training.augmentations import augmented
+
+    pages: list[dict[str, Any]] = []
+    some = rows.take(torch.linspace(0, rows.rows - 1, min(rows.rows, SHEET_ROWS)).long())
+    looks = [some, *(augmented(some, training.augment, training.seed, 0, look) for look in range(SHEET_LOOKS))]
+    readers = {column.name: column for column in inputs_of(prepared.columns)}
+    for name, those in arrays_of(parts).items():
+        column = readers[those[0].column]
+        if those[0].shape != "grid" or column.kind is None:
+            continue
+        shown = [
+            [column.kind.show(column.state, look.inputs[name][row].numpy().tobytes()) for look in looks]
+            for row in range(some.rows)
+        ]
+        pages.append({"column": column.name, "varied": dict(training.augment.get(name, {})), "rows": shown})
+    return tuple(pages)
 
 
 def _train_rows(prepared: Prepared, settings: Settings) -> Any:
@@ -182,6 +208,7 @@ def export_network(
             "gradients": _gradients_json(history.gradients),
             "threads": [_choice_json(choice) for choice in history.threads],
             "plan": asdict(trained.training),
+            "seen": list(trained.seen),
         },
     )
 
@@ -231,9 +258,11 @@ def network_plan(prepared: Prepared, settings: Settings, sizes: Sizes, modalitie
     Raises OptionError for an encoder that is not there or does not read the shape of the kind it is wanted for.
     """
     from fathom.networks.network import NetworkPlan
+    from fathom.training.augmentations import check_names
 
     inputs = input_parts(prepared.columns)
     choices = encoder_choices(prepared, settings, modalities)
+    check_names(settings.augment, inputs)
     encoders = _chosen_encoders(prepared.columns, settings, modalities)
     encoders |= {array: choice.encoder for array, choice in choices.items()}
     options = {array: dict(choice.options) for array, choice in choices.items() if choice.options}

@@ -6,6 +6,7 @@ import resource
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from fathom.settings import Settings
 FORMAT = 1
 MOST_POINTS = 1_000  # of a plot
 MOST_SKIPPED = 100
+MOST_DRAWN = 12  # pictures of a column
 
 
 def make_result(
@@ -57,7 +59,7 @@ def make_result(
         "rows": prepared.counts,
         "skipped_rows": [asdict(row) for row in table.skipped[:MOST_SKIPPED]],
         "split": {"how": prepared.split.how, "fingerprint": prepared.split.fingerprint, "looks": list(looks)},
-        "columns": [_column_json(column) for column in prepared.columns],
+        "columns": [_column_json(column, prepared) for column in prepared.columns],
         "models": [_model_json(candidate, prepared, judged) for candidate in (network, *baselines)],
         "metrics": {name: {"better": metric.better, "summary": metric.summary} for name, metric in METRICS.items()},
         "verdict": judged.verdict.as_json(),
@@ -98,7 +100,7 @@ def _target_json(column: Column) -> dict[str, Any]:
     }
 
 
-def _column_json(column: Column) -> dict[str, Any]:
+def _column_json(column: Column, prepared: Prepared) -> dict[str, Any]:
     return {
         "name": column.name,
         "role": column.role,
@@ -108,7 +110,18 @@ def _column_json(column: Column) -> dict[str, Any]:
         "missing": column.missing,
         "distinct": column.distinct,
         "summary": _summary(column),
+        "drawn": _drawn(column, prepared),
     }
+
+
+def _drawn(column: Column, prepared: Prepared) -> list[str]:
+    """Return a few training cells of a column that is drawn, as ``data:`` URLs."""
+    if column.kind is None or column.kind.SHAPE != "grid" or column.name not in prepared.train.names:
+        return []
+    values = prepared.train.column(column.name).drop_null()
+    rows = np.unique(np.linspace(0, len(values) - 1, min(len(values), MOST_DRAWN)).astype(np.int64))
+    shown = [column.kind.show(column.state, values[int(row)].as_py()) for row in rows]
+    return [one for one in shown if one.startswith("data:")]
 
 
 def _summary(column: Column) -> str:
@@ -202,6 +215,11 @@ def _worst_rows(prepared: Prepared, judged: Judged) -> list[dict[str, Any]]:
             judged.answers[judged.shipped.name][column.name],
             classes=class_labels(column) if target_classes(column) else None,
             columns=[column.name for column in inputs_of(prepared.columns)],
+            shown_by={
+                one.name: partial(one.kind.show, one.state)
+                for one in inputs_of(prepared.columns)
+                if one.kind is not None and hasattr(one.kind, "settle")
+            },
         )
     return found
 

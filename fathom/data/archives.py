@@ -5,9 +5,9 @@ more members than any folder of files. Source of the list: the documentation of 
 """
 
 import functools
+import io
 import os
 import tarfile
-import threading
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -32,9 +32,8 @@ class Archive:
     path: str
     members: Mapping[str, int]
     _zip: zipfile.ZipFile | None = field(default=None, repr=False)
-    _tar: Any = field(default=None, repr=False)  # an open file, or the unpacked bytes
+    _unpacked: bytes | None = field(default=None, repr=False)  # of a packed tar
     _offsets: Mapping[str, int] = field(default_factory=dict, repr=False)
-    _lock: Any = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a member. Raises ValueError or OSError, in words, when it cannot be unpacked."""
@@ -51,14 +50,15 @@ class Archive:
                 raise ValueError("the archive's member is not of the size that it claims")
             return content
         start = self._offsets[name]
-        if isinstance(self._tar, bytes):
-            return self._tar[start : start + size]
-        with self._lock:
-            self._tar.seek(start)
-            content = self._tar.read(size)
+        if self._unpacked is not None:
+            content = self._unpacked[start : start + size]
+        else:
+            with Path(self.path).open("rb") as file:
+                file.seek(start)
+                content = file.read(size)
         if len(content) != size:
             raise ValueError("the archive is cut short")
-        return bytes(content)
+        return content
 
 
 def is_archive_name(name: str) -> bool:
@@ -109,13 +109,13 @@ def _open_zip(path: str) -> Archive:
 
 
 def _open_tar(path: str) -> Archive:
-    packed = not _is_plain_tar(path)
-    content: Any = _unpacked(path) if packed else Path(path).open("rb")  # noqa: SIM115  (kept open as long as the archive)
-    import io
-
+    unpacked = None if _is_plain_tar(path) else _unpacked(path)
     found: dict[str, int] = {}
     offsets: dict[str, int] = {}
-    with tarfile.open(fileobj=io.BytesIO(content) if packed else content, mode="r:") as archive:
+    with (
+        Path(path).open("rb") if unpacked is None else io.BytesIO(unpacked) as content,
+        tarfile.open(fileobj=content, mode="r:") as archive,
+    ):
         for count, member in enumerate(archive, 1):
             _check_count(path, count)
             if member.isdir():
@@ -126,7 +126,7 @@ def _open_tar(path: str) -> Archive:
             _check_size(path, member.name, member.size, member.size)
             found[member.name], offsets[member.name] = member.size, member.offset_data
             archive.members = []  # type: ignore[attr-defined]  # it would keep every header
-    return Archive(path, found, _tar=content, _offsets=offsets)
+    return Archive(path, found, _unpacked=unpacked, _offsets=offsets)
 
 
 def _is_plain_tar(path: str) -> bool:

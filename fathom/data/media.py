@@ -100,7 +100,7 @@ def place(value: Any) -> Path | bytes:
     Raises UnreadableError when there is neither. Safe to call from several threads.
     """
     if isinstance(value, bytes):
-        return value
+        return bytes(value)
     if isinstance(value, str) and value.startswith("data:"):
         return _data_url(value)
     if not isinstance(value, dict) or set(value) != {"path", "folder"}:

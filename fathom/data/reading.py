@@ -119,7 +119,10 @@ def _read_file(file: str, bad_rows: BadRows, given: dict[str, Any]) -> Table:
         return read_folder(file)
     if os.path.isdir(file):  # noqa: PTH112  (by its bytes: a name need not be valid UTF-8)
         return with_media(_read_content(opened(os.path.join(file, tables[0])), bad_rows, given), file)  # noqa: PTH118
-    member = io.BytesIO(open_archive(file).read(tables[0]))
+    try:
+        member = io.BytesIO(open_archive(file).read(tables[0]))
+    except (ValueError, OSError) as error:
+        raise TableError(f"{file}: its table {tables[0]} cannot be read: {error}.", file=file) from None
     member.name = f"{file}/{tables[0]}"
     return with_media(_read_content(open_stream(member), bad_rows, given), file)
 

@@ -3,7 +3,7 @@
 A wrong label, a slipped decimal point or a kind of row that the training rows lack shows here first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ QUESTION = "Which rows does the model get most wrong?"
 SOURCE = "Pleiss, Zhang, Elenberg and Weinberger, NeurIPS 2020: rows that a model cannot fit are often mislabelled"
 
 COUNT = 10
+MOST_DRAWN = 100_000  # characters of a cell that is drawn or played
 
 
 def find(
@@ -28,6 +29,7 @@ def find(
     classes: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     count: int = COUNT,
+    shown_by: Mapping[str, Callable[[Any], str]] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the rows of the largest loss, the largest first, rows of equal loss in table order.
 
@@ -35,7 +37,7 @@ def find(
     the codes. ``loss`` is in nats for classes and in the target's unit for numbers. A loss that is not a number counts
     as the worst. ``columns`` are those shown in ``row``: all but the target where not given. A class never seen in
     training is shown as it stands in the table. Each result is ``{where, target, truth, predicted, loss, row}``, of
-    JSON values only.
+    JSON values only; a column of ``shown_by`` is written by its function, for instance a picture as a ``data:`` URL.
 
     >>> table = Table.of({"rooms": [2, 3, 4], "price": [10.0, 20.0, 30.0]})
     >>> find(table, "price", np.array([10.0, 20.0, 30.0]), np.array([11.0, 90.0, 30.0]), count=1)
@@ -58,7 +60,15 @@ def find(
             "truth": plain(true(place)),
             "predicted": plain(answer[place] if classes is None else classes[answer[place].argmax()]),
             "loss": plain(losses[place]),
-            "row": {column: plain(value) for column, value in row.items()},
+            "row": {column: _cell(value, (shown_by or {}).get(column)) for column, value in row.items()},
         }
         for place, row in zip(worst.tolist(), rows, strict=True)
     ]
+
+
+def _cell(value: Any, show: Callable[[Any], str] | None) -> Any:
+    """Return a cell as a JSON value, or as ``show`` draws it where that is not too long."""
+    if show is None or value is None:
+        return plain(value)
+    shown = show(value)
+    return shown if shown.startswith("data:") and len(shown) <= MOST_DRAWN else plain(shown)

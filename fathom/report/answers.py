@@ -16,7 +16,7 @@ from fathom.report.plots.answers import (
 )
 from fathom.report.plots.intervals import Estimate, rows_of_estimates
 from fathom.report.quantities import count, finite, interval, number, share, together
-from fathom.report.wording import cell, clip, plural
+from fathom.report.wording import cell, clip, picture, plural
 
 View = dict[str, Any]
 
@@ -171,7 +171,7 @@ def _columns(result: View) -> list[View]:
 
 def _worst(row: View, order: dict[str, int]) -> View:
     values = sorted(mapping(row, "row").items(), key=lambda pair: order.get(pair[0], len(order)))
-    shown = [_value(name, cell(value)) for name, value in values[:VALUES_AT_MOST]]
+    shown = [_value(name, value) for name, value in values[:VALUES_AT_MOST]]
     sight = VALUES_IN_SIGHT if len(shown) > VALUES_IN_SIGHT + 2 else len(shown)  # one or two are not worth a click
     return {
         "where": cell(row.get("where"), 120),
@@ -184,8 +184,11 @@ def _worst(row: View, order: dict[str, int]) -> View:
     }
 
 
-def _value(name: str, value: str) -> View:
-    return {"name": clip(name, 80), "value": value, "long": max(len(name), len(value)) > LONG_VALUE}
+def _value(name: str, value: Any) -> View:
+    if picture(value):
+        return {"name": clip(name, 80), "value": "", "picture": value, "long": False}
+    value = cell(value)
+    return {"name": clip(name, 80), "value": value, "picture": "", "long": max(len(name), len(value)) > LONG_VALUE}
 
 
 def _answer(value: Any) -> str:

@@ -5,10 +5,10 @@ from typing import Any
 
 from fathom.report.glossary import TERMS, metric_name
 from fathom.report.opening import target_names
-from fathom.report.picking import at, mapping, named, records, texts, words
+from fathom.report.picking import at, items, mapping, named, records, texts, words
 from fathom.report.quantities import count, finite, seconds, share, size
 from fathom.report.scores import metrics_of
-from fathom.report.wording import cell, clip, moment, plural, sentence, titled
+from fathom.report.wording import cell, clip, moment, picture, plural, sentence, titled
 
 View = dict[str, Any]
 
@@ -37,6 +37,7 @@ def _column(column: View) -> View:
         "missing": share(column.get("missing")),
         "distinct": count(column.get("distinct")),
         "summary": clip(words(column, "summary"), 400),
+        "drawn": [url for url in items(column, "drawn") if picture(url)],
     }
 
 

@@ -7,7 +7,7 @@ from fathom.report.picking import NARROW, WIDE, Figure, at, items, mapping, name
 from fathom.report.plots.curves import Curve, gradients, losses, rates
 from fathom.report.plots.intervals import Estimate, rows_of_estimates
 from fathom.report.quantities import count, finite, interval, number, seconds, size, together
-from fathom.report.wording import cell, clip, fit, plural, sentence, titled
+from fathom.report.wording import cell, clip, fit, picture, plural, sentence, titled
 
 View = dict[str, Any]
 
@@ -134,6 +134,19 @@ def _figure(result: View, scored: list[tuple[View, View]], metrics: list[str], l
     return Figure(wide, narrow, caption)
 
 
+def _seen(found: View) -> list[View]:
+    """Return the sheets of what the network saw: a line a row, the row as it is in front."""
+    sheets = []
+    for page in records(found, "seen"):
+        lines = [[url for url in line if picture(url)] for line in items(page, "rows") if isinstance(line, list)]
+        varied = {name: number(value, 2) for name, value in mapping(page, "varied").items() if finite(value)}
+        how = ", ".join(f"{clip(name, 20)} {value}" for name, value in varied.items())
+        sheets.append(
+            {"column": clip(words(page, "column"), 80), "how": how, "lines": [line for line in lines if line]}
+        )
+    return [page for page in sheets if page["lines"]]
+
+
 def training(result: View) -> View | None:
     """Return how training went: a sentence and the curves."""
     found = mapping(result, "training")
@@ -170,6 +183,7 @@ def training(result: View) -> View | None:
         "facts": facts,
         "stopped": _ending(found),
         "findings": findings,
+        "seen": _seen(found),
         "figures": _curves(epochs, best) + _gradients(found, layers),
         "layers": [_layer(place, layer) for place, layer in enumerate(layers[:MOST_LAYERS], start=1)],
         "gradient_epochs": [count(epoch) for epoch in items(found, "gradients", "epochs")[:2]] or ["first", "last"],

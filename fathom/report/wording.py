@@ -87,6 +87,19 @@ def cell(value: Any, limit: int = 240) -> str:
     return clip(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), limit)
 
 
+def picture(value: Any) -> bool:
+    """Say whether a value is a picture as a ``data:`` URL, which is drawn.
+
+    >>> picture("data:image/png;base64,iVBORw=="), picture("data:text/html,<b>"), picture(3)
+    (True, False, False)
+    """
+    return (
+        isinstance(value, str)
+        and value.startswith("data:image/png;base64,")
+        and value[22:].rstrip("=").replace("+", "").replace("/", "").isalnum()
+    )
+
+
 def _flat(value: Any) -> bool:
     return value is None or isinstance(value, str | Real)
 

@@ -70,7 +70,7 @@ class Doctor:
         train_rows: Batch,
         clip_norm: float,
     ) -> None:
-        self.network, self.train_rows, self.clip_norm = network, train_rows, clip_norm
+        self.network, self.train_rows, self.clip_norm, self.average = network, train_rows, clip_norm, average
         self.weights = [weight.detach() for weight in network.parameters()]
         self.good, self.newest = _Copy(network, optimizer, average), _Copy(network, optimizer, average)
         self.unproven = False  # whether `newest` still waits for a good step
@@ -112,10 +112,11 @@ class Doctor:
 
     def approves_validation(self, epoch: int, loss: float) -> bool:
         """Look at the loss on the validation rows at the end of an epoch; else as `approves`."""
-        self.record.statistics_before, self.record.statistics = (
-            self.record.statistics,
-            diagnosing.running_statistics(self.network),
-        )
+        if not self.average.steps:  # for the mean of the weights, they are measured anew
+            self.record.statistics_before, self.record.statistics = (
+                self.record.statistics,
+                diagnosing.running_statistics(self.network),
+            )
         return math.isfinite(loss) or self._mend(epoch, None, "the loss on the validation rows", "not finite", "")
 
     def findings(

@@ -25,14 +25,14 @@ Plan = Mapping[str, Mapping[str, Any]]  # array -> options by name
 def planned(setting: str, parts: Sequence[Part], train: Batch, validation: Batch) -> dict[str, dict[str, Any]]:
     """Return the options of every array that is varied, by the setting: ``auto``, ``off``, or ``flip=1,shift=0.1`` on top of what is chosen.
 
-    Raises OptionError for a name that no array of these parts has.
+    Raises OptionError for a setting that cannot be read.
     """
     told = parsed(setting)
     if told is None:
         return {}
     codes = [values for values in train.truth.values() if not values.is_floating_point()]
     known = [values for values in validation.truth.values() if not values.is_floating_point()]
-    plan, used = {}, set[str]()
+    plan: dict[str, dict[str, Any]] = {}
     for name, those in arrays_of(parts).items():
         augmentation = next((each for each in AUGMENTATIONS if those[0].shape == each.READS), None)
         if augmentation is None:
@@ -47,17 +47,22 @@ def planned(setting: str, parts: Sequence[Part], train: Batch, validation: Batch
             known[0][checked] if known else None,
         )
         names = [entry.name for entry in fields(augmentation.Options)]
-        own = {name: type(getattr(chosen, name))(value) for name, value in told.items() if name in names}
-        used |= own.keys()
-        plan[name] = asdict(replace(chosen, **own))
-    if unknown := [name for name in told if name not in used]:
-        every = [entry.name for each in AUGMENTATIONS for entry in fields(each.Options)]
-        raise OptionError(
-            f"--augment names {unknown[0]!r}, which varies no column of this table.{suggestion(unknown[0], every)} There are: {', '.join(every)}, and off."
-        )
+        plan[name] = asdict(replace(chosen, **{option: value for option, value in told.items() if option in names}))
     if len(train.inputs) > 1:  # what is mixed must be mixed in every column
         plan = {name: {**options, **({MIX: 0.0} if MIX in options else {})} for name, options in plan.items()}
     return {name: options for name, options in plan.items() if any(options.values())}
+
+
+def check_names(setting: str, parts: Sequence[Part]) -> None:
+    """Raise OptionError for a setting that cannot be read, or that names what varies none of these parts."""
+    shapes = {part.shape for part in parts}
+    known = [entry.name for each in AUGMENTATIONS if each.READS in shapes for entry in fields(each.Options)]
+    every = [entry.name for each in AUGMENTATIONS for entry in fields(each.Options)]
+    for name in parsed(setting) or {}:
+        if name not in known:
+            raise OptionError(
+                f"--augment names {name!r}, which varies no column of this table.{suggestion(name, every)} There are: {', '.join(every)}; or auto, or off."
+            )
 
 
 def parsed(setting: str) -> dict[str, float] | None:
@@ -111,4 +116,4 @@ def _mix(values: Tensor, mixed: Mixed) -> Tensor:
     return own.round().to(values.dtype)
 
 
-__all__ = ["AUGMENTATIONS", "Augmentation", "augmented", "parsed", "planned"]
+__all__ = ["AUGMENTATIONS", "Augmentation", "augmented", "check_names", "parsed", "planned"]
