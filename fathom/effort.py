@@ -42,6 +42,9 @@ FEW_ROWS = 10_000
 # The same for rows with a picture: each is worth more looks, since every look varies it, and small batches.
 GRID_LOOKS = {"quick": 150_000, "standard": 800_000, "thorough": 3_000_000}
 GRID_BATCH_ROWS = 256  # at most
+# The same for rows with a text: they are learned by heart in a few passes, and read out with much left out (docs/log.md, "What reads a text").
+CODES_EPOCHS = {"quick": 20, "standard": 40, "thorough": 80}  # at most
+CODES_DROPOUT, CODES_LAYERS = 0.3, 1  # one layer where no numbers stand beside the text
 TRUNKS: dict[str, dict[Effort, dict[str, Any]]] = {
     "tabm": {
         "quick": {"members": 8, "layers": 2, "width": 128},
@@ -92,17 +95,20 @@ def sizes(
     # Few rows are learned by heart sooner; for many, leaving units out only costs accuracy (docs/log.md).
     dropout = 0.1 if train_rows < FEW_ROWS else 0.0
     told = {name: value for name, value in (("layers", layers), ("skip", skip)) if value is not None}
-    grid = "grid" in shapes
+    grid, codes = "grid" in shapes, "codes" in shapes and "grid" not in shapes
+    most = min(most, CODES_EPOCHS[effort]) if codes else most
+    reading: dict[str, Any] = {"dropout": CODES_DROPOUT} if codes else {}
+    reading |= {"layers": CODES_LAYERS} if codes and "scalar" not in shapes else {}
     epochs = max(fewest, min(most, (GRID_LOOKS if grid else LOOKS)[effort] // max(train_rows, 1)))
     batch_rows = min(batch_rows_for(train_rows), GRID_BATCH_ROWS) if grid else batch_rows_for(train_rows)
     steps = epochs * max(1, train_rows // batch_rows)
     return Sizes(
         token_width=16,
-        trunk_options={**TRUNKS[trunk][effort], "dropout": dropout, **told},
+        trunk_options={**TRUNKS[trunk][effort], "dropout": dropout, **reading, **told},
         batch_rows=batch_rows,
         epochs=epochs,
         patience=max(4, epochs // 4),
-        learning_rate=1e-3 if trunk == "transformer" else 3e-3 if grid else 4e-3,
+        learning_rate=1e-3 if trunk == "transformer" else 3e-3 if grid else 2e-3 if codes else 4e-3,
         weight_decay=5e-2 if grid else 1e-2,
         averaging=min(0.998, 1 - 20 / (steps + 20)),  # the mean spans about a twentieth of all steps
         resamples=1_000,

@@ -68,7 +68,15 @@ def some_table(rows=400):
 
 @pytest.fixture(scope="module")
 def model():
-    return fathom.fit(some_table(), "kind", modalities=(*MODALITIES, genes), effort="quick", keep="network", epochs=40)
+    return fathom.fit(
+        some_table(),
+        "kind",
+        modalities=(*MODALITIES, genes),
+        effort="quick",
+        keep="network",
+        epochs=40,
+        encoder={"letters": "bag"},
+    )
 
 
 def test_the_network_learns_from_the_column_and_answers_without_it(model):
@@ -91,7 +99,7 @@ def test_what_a_column_adds_is_measured_by_training_without_it():
 def test_every_layer_is_looked_at_in_the_order_of_the_data(model):
     (found,) = model.result["layers"]
     assert found["column"] == "letters"
-    assert [probe["stage"] for probe in found["probes"]] == ["words", "mean", "out"]
+    assert [probe["stage"] for probe in found["probes"]] == ["words", "mean and maximum", "out"]
     assert found["probes"][-1]["value"] > 0.8
     assert len(found["map"]["places"]) == len(found["map"]["truth"]) == model.result["rows"]["validation"]
     assert all(

@@ -27,7 +27,7 @@ class Options:
 
     width: int = 128
     tokens: int = 8
-    dropout: float = 0.2
+    dropout: float = 0.5
 
 
 class Bag(nn.Module):

@@ -1,0 +1,40 @@
+"""Which language is this? Names of emoji in twelve languages, a few words each. Run it from the repository's root:
+
+    python -m examples.language
+
+Such short texts are read by their subwords, learned from the rows: no language is asked for. The names are Unicode's (CLDR), from a public package. A few minutes on one core.
+"""
+
+import json
+
+import fathom
+from bench.packages import folder_of
+
+LANGUAGES = ("da", "de", "en", "es", "et", "fi", "fr", "hu", "it", "nl", "pl", "pt")
+ROWS = 500  # a language
+
+
+def main() -> None:
+    """Fit, and check what the text above says."""
+    folder = folder_of("npm", "emojibase-data@16.0.3") / "package"
+    table: dict[str, list[str]] = {"name": [], "language": []}
+    for place, language in enumerate(LANGUAGES):
+        names = sorted({entry["label"] for entry in json.loads((folder / language / "compact.json").read_text())})
+        table["name"] += names[place :: len(names) // ROWS][:ROWS]
+        table["language"] += [language] * len(names[place :: len(names) // ROWS][:ROWS])
+    model = fathom.fit(table, "language", keep="network", effort="quick", columns={"name": "text"})
+    assert model.result is not None
+    scores = {found["name"]: found["scores"]["accuracy"]["value"] for found in model.result["models"]}
+    for name, accuracy in scores.items():
+        print(f"{name:20} {accuracy:6.1%} of the test names right")
+    print(model.result["verdict"]["sentence"])
+
+    phrases = {"das kleine Haus am Meer": "de", "la petite maison": "fr", "pieni talo": "fi"}
+    answers = model.predict({"name": list(phrases)}).to_pylist()
+    for phrase, answer in zip(phrases, answers, strict=True):
+        print(f"{answer['language']}  {phrase}")
+    assert scores["network"] > 0.75, "a few words tell the language"
+
+
+if __name__ == "__main__":
+    main()
