@@ -117,16 +117,15 @@ def fit_fathom(table: FrontierTable, seed: int, effort: str) -> Fit:
     import fathom.training.loop  # noqa: F401  (loaded before the clock runs)
     from fathom.candidates import in_units, truth_in_units
     from fathom.data.modalities import MODALITIES
-    from fathom.effort import sizes
     from fathom.learning import network_answers, train_network
-    from fathom.preparing import prepare
+    from fathom.preparing import prepare, prepared_sizes
     from fathom.settings import Settings
 
     torch.set_num_threads(1)
     settings = Settings.of({"effort": effort, "seed": seed, "threads": 1})
     watch = Watch()
-    prepared = prepare(str(csv_of(table)), table.target, None, settings, MODALITIES, watch)
-    size = sizes(settings.effort, settings.trunk, prepared.train.rows)
+    prepared = prepare(str(csv_of(table)), table.target, None, settings, MODALITIES, watch, folded=True)
+    size = prepared_sizes(prepared, settings)
     trained = train_network(prepared, settings, size, MODALITIES, None, watch)
     column = prepared.targets[0]
     answer = in_units(column, network_answers(trained.network, prepared.columns, prepared.sealed)[column.name])

@@ -5,17 +5,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fathom.baselines.contract import Matrix
 from fathom.bundle.description import INTERVAL_LEVEL, Description
 from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.saving import assemble
 from fathom.data.encoding import Column, target_classes
+from fathom.data.folding import Folds
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.preparing import Prepared
 from fathom.settings import Settings
 from fathom.shapes import Arrays
+
+Unseen = Callable[[Table, Folds], Answers]
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class Candidate:
     """A fitted model as it would be shipped: the files of a bundle, and what answers from them.
 
     ``trainers`` are the other ways in which the same model answers, by name: as it was trained, and reloaded from its weights; ``answers`` are those
-    for the validation rows.
+    for the validation rows. ``unseen`` answers a table that stands in the place of validation rows, each row, with the fold it is in, by the fit that
+    has not learned from it; ``None`` where the model is one fit.
     """
 
     name: str
@@ -37,6 +42,11 @@ class Candidate:
     trainers: Mapping[str, Callable[[Table], Answers]] = field(repr=False)
     notes: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] | None = None
+    unseen: Unseen | None = field(default=None, repr=False)
+
+    def answer_unseen(self, table: Table, folds: Folds | None) -> Answers:
+        """Answer rows of which ``folds (row,)`` says by which fit, or, without folds, any rows but training rows."""
+        return self.inference.answer(table) if self.unseen is None or folds is None else self.unseen(table, folds)
 
     @property
     def kind(self) -> str:
@@ -73,7 +83,8 @@ def half_widths(prepared: Prepared, answers: Answers, level: float = INTERVAL_LE
     """Return how far an interval must reach to hold a share ``level`` of the validation rows, a target.
 
     Split conformal prediction with absolute residuals: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005; Lei et al., JASA
-    113, 2018, algorithm 2: the k-th smallest residual with k = ceil((n + 1) level).
+    113, 2018, algorithm 2: the k-th smallest residual with k = ceil((n + 1) level). Of folded rows, the residuals are those of the fit that left the row
+    out: cross-conformal prediction, Vovk, Ann. Math. Artif. Intell. 74, 2015, which holds nearly so many.
     """
     widths = {}
     for column in prepared.targets:
@@ -113,6 +124,20 @@ def validation_weights(prepared: Prepared) -> dict[str, Matrix]:
     return {column.name: prepared.validation_weights for column in prepared.targets}
 
 
+def by_fold(answerers: Sequence[Callable[[npt.NDArray[np.int64]], Answers]], folds: Folds) -> Answers:
+    """Let each answerer answer the rows of its fold, given their positions, and return the answers of all, in the order of the rows.
+
+    >>> by_fold([lambda rows: {"y": rows * 1.0}, lambda rows: {"y": rows * 10.0}], np.array([1, 0, 1]))
+    {'y': array([ 0.,  1., 20.])}
+    """
+    whole: Answers = {}
+    for number, answerer in enumerate(answerers):
+        rows = np.flatnonzero(folds == number)
+        for name, answer in answerer(rows).items() if len(rows) else ():
+            whole.setdefault(name, np.empty((len(folds), *answer.shape[1:])))[rows] = answer
+    return whole
+
+
 def as_candidate(
     prepared: Prepared,
     description: Description,
@@ -125,13 +150,25 @@ def as_candidate(
     notes: Mapping[str, Any],
     modalities: Sequence[Modality],
     threads: int | None,
+    unseen: Unseen | None,
 ) -> Candidate:
     """Open a model as a server would, and learn its intervals from the validation rows."""
     files = assemble(description, weights, graph, [])
     inference = Inference.open(files, modalities, threads or 0)
-    answers = inference.answer(prepared.validation)
+    candidate = Candidate(
+        description.name,
+        summary,
+        description,
+        weights,
+        graph,
+        inference,
+        fit_seconds,
+        {},
+        trainers,
+        notes,
+        unseen=unseen,
+    )
+    answers = candidate.answer_unseen(prepared.validation, prepared.folds)
     description = replace(description, half_widths=half_widths(prepared, answers))
     inference = replace(inference, description=description)
-    return Candidate(
-        description.name, summary, description, weights, graph, inference, fit_seconds, answers, trainers, notes
-    )
+    return replace(candidate, description=description, inference=inference, answers=answers)

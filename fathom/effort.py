@@ -1,7 +1,7 @@
 """The one dial: quick, standard or thorough, or a number of minutes, becomes every size of a run, here and nowhere else."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:  # the command line asks for the words of efforts before NumPy is loaded
@@ -15,7 +15,7 @@ EFFORTS: tuple[Effort, ...] = ("quick", "standard", "thorough")
 class Sizes:
     """Every size of a run.
 
-    ``token_width`` and ``trunk_options`` make the network; ``batch_rows``, ``epochs``, ``patience``, ``learning_rate``, ``weight_decay`` and
+    ``folds`` is how many fits a model is, each without one fold of the rows. ``token_width``, ``trunk_options`` and ``encoder_options`` (by the encoder's name) make the network; ``batch_rows``, ``epochs``, ``patience``, ``learning_rate``, ``weight_decay`` and
     ``averaging`` (decay of the running mean of the weights, a step) train it; ``resamples`` are drawn for every interval; ``importance_rows`` rows
     are shuffled ``importance_repeats`` times to see what a column is worth.
     """
@@ -31,6 +31,8 @@ class Sizes:
     resamples: int
     importance_rows: int
     importance_repeats: int
+    folds: int = 1
+    encoder_options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 # Rows that training may look at in all (epochs x training rows), and the fewest and most epochs, by effort.
@@ -45,6 +47,12 @@ GRID_BATCH_ROWS = 256  # at most
 # The same for rows with a text: they are learned by heart in a few passes, and read out with much left out (docs/log.md, "What reads a text").
 CODES_EPOCHS = {"quick": 20, "standard": 40, "thorough": 80}  # at most
 CODES_DROPOUT, CODES_LAYERS = 0.3, 1  # one layer where no numbers stand beside the text
+# Rows, test rows left out, below which a model is several fits, each without one fold of the rows, and how many, by effort.
+SMALL_TABLE = 2_000
+FOLDS: dict[Effort, int] = {"quick": 1, "standard": 5, "thorough": 10}
+# What suits a network of a small table; tuned on seven of them, confirmed on seven others (docs/log.md).
+SMALL_BINS, SMALL_LAYERS, SMALL_WIDTH = 8, 1, 64
+SMALL_BATCH, SMALL_EPOCHS, SMALL_PATIENCE, SMALL_DECAY, SMALL_HURRY = 64, 100, 12, 0.1, 2.0
 TRUNKS: dict[str, dict[Effort, dict[str, Any]]] = {
     "tabm": {
         "quick": {"members": 8, "layers": 2, "width": 128},
@@ -76,6 +84,15 @@ def batch_rows_for(rows: int) -> int:
     return size
 
 
+def folds_for(effort: Effort, rows: int) -> int:
+    """Return in how many folds a table of ``rows`` rows, test rows left out, is trained on; 1 is not at all.
+
+    >>> folds_for("standard", 500), folds_for("standard", 5_000), folds_for("quick", 500)
+    (5, 1, 1)
+    """
+    return FOLDS[effort] if rows < SMALL_TABLE else 1
+
+
 def sizes(
     effort: Effort,
     trunk: str,
@@ -83,8 +100,11 @@ def sizes(
     layers: int | None = None,
     skip: bool | None = None,
     shapes: "Collection[Shape]" = (),
+    folds: int = 1,
 ) -> Sizes:
     """Return the sizes for an effort, a trunk and a number of training rows; ``layers`` and ``skip`` are the user's, if they are told, ``shapes`` those of the inputs.
+
+    Rows of a small table are in ``folds``; ``train_rows`` are then those of all folds but one.
 
     >>> sizes("quick", "tabm", 1_000).epochs > sizes("quick", "tabm", 100_000).epochs
     True
@@ -101,8 +121,7 @@ def sizes(
     reading |= {"layers": CODES_LAYERS} if codes and "scalar" not in shapes else {}
     epochs = max(fewest, min(most, (GRID_LOOKS if grid else LOOKS)[effort] // max(train_rows, 1)))
     batch_rows = min(batch_rows_for(train_rows), GRID_BATCH_ROWS) if grid else batch_rows_for(train_rows)
-    steps = epochs * max(1, train_rows // batch_rows)
-    return Sizes(
+    chosen = Sizes(
         token_width=16,
         trunk_options={**TRUNKS[trunk][effort], "dropout": dropout, **reading, **told},
         batch_rows=batch_rows,
@@ -110,8 +129,34 @@ def sizes(
         patience=max(4, epochs // 4),
         learning_rate=1e-3 if trunk == "transformer" else 3e-3 if grid else 2e-3 if codes else 4e-3,
         weight_decay=5e-2 if grid else 1e-2,
-        averaging=min(0.998, 1 - 20 / (steps + 20)),  # the mean spans about a twentieth of all steps
+        averaging=_averaging(epochs, train_rows, batch_rows),
         resamples=1_000,
         importance_rows=2_000 if effort == "thorough" else 1_000,
         importance_repeats=5 if effort == "thorough" else 3,
     )
+    return chosen if folds == 1 else _for_few_rows(chosen, trunk, train_rows, folds, layers)
+
+
+def _for_few_rows(chosen: Sizes, trunk: str, train_rows: int, folds: int, layers: int | None) -> Sizes:
+    """Return the sizes for a small table: fewer bins, one narrower layer, stronger decay, and larger steps (docs/log.md)."""
+    epochs, batch_rows = min(chosen.epochs, SMALL_EPOCHS), max(chosen.batch_rows, SMALL_BATCH)
+    perceptron = {} if trunk == "transformer" or layers is not None else {"layers": SMALL_LAYERS}
+    width = min(chosen.trunk_options["width"], SMALL_WIDTH)
+    return replace(
+        chosen,
+        folds=folds,
+        trunk_options={**chosen.trunk_options, **perceptron, "width": width},
+        encoder_options={"piecewise": {"most_bins": SMALL_BINS}},
+        batch_rows=batch_rows,
+        epochs=epochs,
+        patience=SMALL_PATIENCE,
+        learning_rate=chosen.learning_rate * SMALL_HURRY,
+        weight_decay=SMALL_DECAY,
+        averaging=_averaging(epochs, train_rows, batch_rows),
+    )
+
+
+def _averaging(epochs: int, train_rows: int, batch_rows: int) -> float:
+    """Return the decay of the running mean of the weights, which then spans about a twentieth of all steps."""
+    steps = epochs * max(1, train_rows // batch_rows)
+    return min(0.998, 1 - 20 / (steps + 20))

@@ -206,11 +206,11 @@ def learn(
     answers = network_answers(trained.network, prepared.columns, prepared.validation)
     description = replace(description, half_widths=half_widths(prepared, answers))
     estimator.model_ = FittedNetwork(description.to_bytes(), network_weights(trained.network))
-    estimator.n_iter_ = len(trained.history.epochs)
-    estimator.stopped_ = trained.history.stopped
+    estimator.n_iter_ = len(trained.histories[0].epochs)
+    estimator.stopped_ = trained.histories[0].stopped
     estimator.history_ = [
         {"epoch": epoch.epoch, "train_loss": epoch.train_loss, "validation_loss": epoch.validation_loss}
-        for epoch in trained.history.epochs
+        for epoch in trained.histories[0].epochs
     ]
     estimator.columns_ = {column.name: f"{column.modality or 'left out'}: {column.reason}" for column in columns}
 

@@ -22,7 +22,8 @@ def look_for_leaks(prepared: Prepared, settings: Settings) -> list[Finding]:
 
     Raises LeakageError where a column tells it with near certainty and leaks are not allowed.
     """
-    found = [leakage.find(prepared.columns, target, prepared.train, prepared.validation) for target in prepared.targets]
+    first = prepared.fits()[0]  # of folded rows, one fold stands for the rows that choices are made by
+    found = [leakage.find(prepared.columns, target, first.train, first.validation) for target in prepared.targets]
     for finding in found:
         if finding.status == "bad" and not settings.allow_leakage:
             raise LeakageError(f"{finding.sentence} {finding.remedy}", column=str(finding.rows[0]["column"]) or None)

@@ -16,20 +16,19 @@ from fathom.baselines.contract import Baseline
 from fathom.bundle import manifest
 from fathom.bundle.saving import SAMPLES, prove_parity
 from fathom.candidates import Candidate
-from fathom.data.encoding import input_parts, inputs_of
+from fathom.data.encoding import inputs_of
 from fathom.data.folders import parted
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.splitting import TEST
 from fathom.data.table import Table
-from fathom.effort import sizes
 from fathom.errors import OptionError, check_installed
 from fathom.examining import findings_of, look_for_leaks, warnings_of
 from fathom.judging import check_metric, judge_candidates
 from fathom.learning import export_network, network_plan, train_network
 from fathom.leaving_out import contributions, groups_of
 from fathom.model import Model, predictions
-from fathom.preparing import Prepared, prepare
+from fathom.preparing import Prepared, prepare, prepared_sizes
 from fathom.progress import Progress, Several, Silent
 from fathom.results import make_result
 from fathom.rivals import fit_baselines
@@ -84,7 +83,7 @@ def fit(
     with RunFolder.reserve(out, resume) as run, _room(run) as folder, _listeners(run, progress, chosen) as told:
         opened = open_larger(source, chosen, told)
         if opened is None:
-            prepared = prepare(source, target, test, chosen, modalities, told)
+            prepared = prepare(source, target, test, chosen, modalities, told, folded=True)
         else:
             prepared = survey(opened, target, test, chosen, modalities, told, folder)
         check_metric(prepared.targets, chosen)
@@ -96,8 +95,7 @@ def fit(
         clock.mark("preparing")
         with _threads(asked := chosen.threads) as threads:
             chosen = replace(chosen, threads=threads)
-            rows, shapes = prepared.epoch_rows(chosen.effort), {part.shape for part in input_parts(prepared.columns)}
-            size = sizes(chosen.effort, chosen.trunk, rows, chosen.layers, chosen.skip, shapes)
+            size = prepared_sizes(prepared, chosen)
             network_plan(prepared, chosen, size, modalities)  # what cannot be built is said before anything is trained
             rivals = fit_baselines(prepared, chosen, baselines, modalities, clock.share(BASELINE_SHARE), told)
             clock.mark("simpler models")

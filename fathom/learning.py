@@ -1,24 +1,27 @@
 """The network that competes: planned, trained, and exported as it would be shipped."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fathom.bundle.description import Description
 from fathom.bundle.inference import Answers
-from fathom.candidates import Candidate, as_candidate, training_weights, validation_weights
+from fathom.candidates import Candidate, as_candidate, by_fold, training_weights, validation_weights
 from fathom.data.encoding import Column, encode_inputs, encode_targets, input_parts, inputs_of
+from fathom.data.folding import Folds
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.effort import Sizes
 from fathom.errors import OptionError
+from fathom.histories import training_json
 from fathom.larger import window_rows
 from fathom.preparing import Prepared
 from fathom.progress import Progress
 from fathom.settings import Settings
-from fathom.shapes import FLAT, arrays_of
+from fathom.shapes import FLAT, Arrays, arrays_of
 from fathom.storing import batch_reader
 
 SHEET_ROWS, SHEET_LOOKS = 6, 5  # of the sheet of what the network sees
@@ -26,12 +29,12 @@ SHEET_ROWS, SHEET_LOOKS = 6, 5  # of the sheet of what the network sees
 
 @dataclass(frozen=True)
 class Trained:
-    """A network as training left it: its plan and training's, the network itself, every epoch, the seconds it took, and what it saw: some rows and their variations."""
+    """What training left: the plan of the network, its own, the network or the committee of networks, how each of them fared, the seconds it took, and what it saw: some rows and their variations."""
 
     plan: Any
     training: Any
     network: Any
-    history: Any
+    histories: tuple[Any, ...]
     seconds: float
     seen: tuple[dict[str, Any], ...] = ()
 
@@ -45,11 +48,64 @@ def train_network(
     progress: Progress,
     checkpoints: Path | None = None,
 ) -> Trained:
-    """Build and train the network. Training ends after ``seconds`` at the latest.
+    """Build and train the network, or, where rows are folded, one for each fold left out. Training ends after ``seconds`` at the latest.
 
     ``checkpoints`` is a folder in which training puts itself down, and from which it goes on. Raises CheckpointError when that of other rows or
     settings lie there.
     """
+    started = time.perf_counter()
+    from fathom.networks.committee import joined
+
+    plan = network_plan(prepared, settings, sizes, modalities)
+    training = training_plan(settings, sizes, None)
+    fits = prepared.fits()
+    for reader, why in _told_readers(prepared, settings, modalities).items():
+        progress.say(f"{reader} {why}.")
+    progress.begin("Training the network", len(fits) * training.epochs)
+    networks, histories = [], []
+    for number, one in enumerate(fits):
+        left = None if seconds is None else seconds - (time.perf_counter() - started)
+        own = replace(
+            training,
+            seed=(settings.seed + number) % 2**63,
+            seconds=None if left is None else max(1.0, left / (len(fits) - number)),
+        )
+        folder = checkpoints / f"fold-{number + 1}" if checkpoints and number else checkpoints
+        told = partial(_tell, progress, number, len(fits))
+        network, history, done, seen = _train_one(one, settings, plan, own, told, _Place(folder, progress.say))
+        networks.append(network)
+        histories.append(history)
+    best = ", ".join(f"{history.best_epoch} of {len(history.epochs)}" for history in histories)
+    progress.end(f"best epoch {best}")
+    done = replace(done, seed=settings.seed, seconds=seconds)
+    return Trained(plan, done, joined(networks), tuple(histories), time.perf_counter() - started, seen)
+
+
+def _tell(progress: Progress, number: int, count: int, epoch: Any, epochs: int) -> None:
+    """Tell of an epoch; those of several networks are counted on."""
+    which = f"network {number + 1} of {count}, " if count > 1 else ""
+    progress.advance(number * epochs + epoch.epoch, f"{which}validation loss {epoch.validation_loss:.4f}")
+    measured = ("train_loss", "validation_loss", "learning_rate", "seconds")
+    progress.measure(number * epochs + epoch.epoch, {name: getattr(epoch, name) for name in measured})
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the checkpoints of one network lie, if anywhere, and who hears of them."""
+
+    folder: Path | None
+    told: Callable[[str], None]
+
+
+def _train_one(
+    prepared: Prepared,
+    settings: Settings,
+    plan: Any,
+    training: Any,
+    told: Callable[[Any, int], None],
+    place: _Place,
+) -> tuple[Any, Any, Any, tuple[dict[str, Any], ...]]:
+    """Train one network; return it, its history, the plan of its training as it was carried out, and what it saw."""
     started = time.perf_counter()
     import torch
 
@@ -59,50 +115,26 @@ def train_network(
     from fathom.training.checkpointing import Checkpoints, run_name
     from fathom.training.loop import train
     from fathom.training.objectives import predict
-    from fathom.training.state import Epoch
 
     columns = prepared.columns
-    plan = network_plan(prepared, settings, sizes, modalities)
-    training = training_plan(settings, sizes, seconds)
-    for reader, why in _told_readers(prepared, settings, modalities).items():
-        progress.say(f"{reader} {why}.")
-    progress.begin("Training the network", training.epochs)
-
-    def told(epoch: Epoch, epochs: int) -> None:
-        progress.advance(epoch.epoch, f"validation loss {epoch.validation_loss:.4f}")
-        measured = ("train_loss", "validation_loss", "learning_rate", "seconds")
-        progress.measure(epoch.epoch, {name: getattr(epoch, name) for name in measured})
-
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
+        torch.manual_seed(training.seed)
         network = Network(plan)
         train_rows = _train_rows(prepared, settings)
-        known = as_batch(
+        check = as_batch(
             encode_inputs(columns, prepared.validation),
             encode_targets(columns, prepared.validation),
             validation_weights(prepared),
         )
-        varied = planned(settings.augment, plan.inputs, train_rows.sample, known)
-        training = replace(training, augment=varied)
-        seen = sheet(prepared, plan.inputs, train_rows.sample, training)
-        if seconds is not None:  # what has gone by until now counts
-            training = replace(training, seconds=max(1.0, seconds - (time.perf_counter() - started)))
-        history = train(
-            network,
-            train_rows,
-            known,
-            training,
-            predict,
-            told,
-            Checkpoints(
-                checkpoints, run_name(plan, training, train_rows.sample), settings.checkpoint_seconds, told=progress.say
-            )
-            if checkpoints
-            else None,
-        )
-    took = time.perf_counter() - started
-    progress.end(f"best epoch {history.best_epoch} of {len(history.epochs)}")
-    return Trained(plan, training, network, history, took, seen)
+        training = replace(training, augment=planned(settings.augment, plan.inputs, train_rows.sample, check))
+        if training.seconds is not None:  # what has gone by until now counts
+            training = replace(training, seconds=max(1.0, training.seconds - (time.perf_counter() - started)))
+        checkpoints = None
+        if place.folder:
+            name = run_name(plan, training, train_rows.sample)
+            checkpoints = Checkpoints(place.folder, name, settings.checkpoint_seconds, told=place.told)
+        history = train(network, train_rows, check, training, predict, told, checkpoints)
+        return network, history, training, sheet(prepared, plan.inputs, train_rows.sample, training)
 
 
 def sheet(prepared: Prepared, parts: Sequence[Any], rows: Any, training: Any) -> tuple[dict[str, Any], ...]:
@@ -161,22 +193,27 @@ def export_network(
     from fathom.networks.trunks import trunk_named
     from fathom.networks.trunks.residual import is_residual
 
-    network, history = trained.network, trained.history
-
+    network = trained.network
     layers = sizes.trunk_options["layers"]
     residual = settings.trunk == "transformer" or is_residual(layers, settings.skip)
-    blocks = f"{layers} {'residual' if residual else 'plain'} layers"
+    blocks = f"{layers} {'residual' if residual else 'plain'} layer{'' if layers == 1 else 's'}"
+    several = f"{trained.plan.networks} networks, each an " if trained.plan.networks > 1 else ""
 
     progress.begin("Exporting the network")
     description = Description("network", "network", prepared.columns, plan=trained.plan.to_json())
     saved = network_weights(network)
+
+    def unseen(table: Table, folds: Folds) -> Answers:
+        arrays = encode_inputs(prepared.columns, table)
+        every = [partial(_answers_of, one, arrays) for one in network.networks]
+        return by_fold(every, folds)
 
     candidate = as_candidate(
         prepared,
         description,
         weights=saved,
         graph=network_onnx(network),
-        summary=f"deep network: {trunk_named(settings.trunk).SUMMARY}, {blocks}, {network.parameter_count:,} weights",
+        summary=f"deep network: {several}{trunk_named(settings.trunk).SUMMARY}, {blocks}, {network.parameter_count:,} weights",
         fit_seconds=trained.seconds,
         trainers={
             "trainer": lambda table: network_answers(network, prepared.columns, table),
@@ -188,29 +225,24 @@ def export_network(
             "trunk": settings.trunk,
             **sizes.trunk_options,
             "blocks": blocks,
+            "networks": trained.plan.networks,
             **_told_readers(prepared, settings, modalities),
         },
         modalities=modalities,
         threads=settings.threads or torch.get_num_threads(),
+        unseen=unseen if trained.plan.networks > 1 else None,
     )
     progress.end(f"{candidate.size / 1e6:.1f} MB")
-    epochs = [
-        _epoch_json(epoch, before) for epoch, before in zip(history.epochs, (None, *history.epochs), strict=False)
-    ]
-    return replace(
-        candidate,
-        training={
-            "parameters": network.parameter_count,
-            "epochs": epochs,
-            "best_epoch": history.best_epoch,
-            "stopped": history.stopped,
-            "doctor": [asdict(finding) for finding in history.findings],
-            "gradients": _gradients_json(history.gradients),
-            "threads": [_choice_json(choice) for choice in history.threads],
-            "plan": asdict(trained.training),
-            "seen": list(trained.seen),
-        },
-    )
+    return replace(candidate, training={**training_json(trained.histories, trained.training, network.parameter_count), "seen": list(trained.seen)})
+
+
+def _answers_of(network: Any, arrays: Arrays, rows: Any) -> Answers:
+    """Answer some of the encoded rows with one network of a committee."""
+    import torch
+
+    inputs = {shape: torch.from_numpy(array[rows]) for shape, array in arrays.items()}
+    with torch.inference_mode():
+        return {name: answer.double().numpy() for name, answer in network.answer(inputs).items()}
 
 
 def network_answers(network: Any, columns: Sequence[Column], table: Table) -> Answers:
@@ -257,6 +289,7 @@ def network_plan(prepared: Prepared, settings: Settings, sizes: Sizes, modalitie
 
     Raises OptionError for an encoder that is not there or does not read the shape of the kind it is wanted for.
     """
+    from fathom.networks.encoders import default_encoder
     from fathom.networks.network import NetworkPlan
     from fathom.training.augmentations import check_names
 
@@ -267,7 +300,20 @@ def network_plan(prepared: Prepared, settings: Settings, sizes: Sizes, modalitie
     encoders |= {array: choice.encoder for array, choice in choices.items()}
     options = {array: dict(choice.options) for array, choice in choices.items() if choice.options}
     targets = tuple(column.parts[0] for column in prepared.targets)
-    return NetworkPlan(inputs, targets, settings.trunk, sizes.token_width, sizes.trunk_options, encoders, options)
+    taken = {
+        array: encoders.get(array) or default_encoder(parts[0].shape).NAME for array, parts in arrays_of(inputs).items()
+    }
+    options |= {array: sizes.encoder_options[name] for array, name in taken.items() if name in sizes.encoder_options}
+    return NetworkPlan(
+        inputs,
+        targets,
+        settings.trunk,
+        sizes.token_width,
+        sizes.trunk_options,
+        encoders,
+        options,
+        networks=sizes.folds,
+    )
 
 
 def encoder_choices(prepared: Prepared, settings: Settings, modalities: Sequence[Modality]) -> dict[str, Any]:
@@ -312,19 +358,3 @@ def _told_readers(prepared: Prepared, settings: Settings, modalities: Sequence[M
         f"{arrays[array][0].column} is read by": f"{choice.encoder}: {choice.reason}"
         for array, choice in encoder_choices(prepared, settings, modalities).items()
     }
-
-
-def _choice_json(choice: Any) -> dict[str, Any]:
-    return {**asdict(choice), "milliseconds": {str(count): took for count, took in choice.milliseconds.items()}}
-
-
-def _gradients_json(gradients: Mapping[int, Mapping[str, float]]) -> dict[str, Any]:
-    first, last = ([*gradients.values()] or [{}])[0], ([*gradients.values()] or [{}])[-1]
-    layers = [{"layer": layer, "first": norm, "last": last[layer]} for layer, norm in first.items()]
-    return {"epochs": [*gradients], "layers": layers}
-
-
-def _epoch_json(epoch: Any, before: Any) -> dict[str, Any]:
-    values = asdict(epoch)
-    values["seconds"] = epoch.seconds - (before.seconds if before else 0.0)
-    return {name: None if value != value else value for name, value in values.items()}

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fathom.data import gathering
-from fathom.data.encoding import Column, inputs_of
+from fathom.data.encoding import Column, input_parts, inputs_of
+from fathom.data.folding import Folds, fold
 from fathom.data.gathering import Gathered
 from fathom.data.modalities.contract import Modality
 from fathom.data.reading import read
@@ -21,14 +22,24 @@ from fathom.data.recognising import (
     taken_as_missing,
     without_unusable,
 )
-from fathom.data.splitting import TEST, TRAIN, VALIDATION, Split, check_enough_rows, seen_before, split
+from fathom.data.splitting import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Split,
+    check_enough_rows,
+    row_hashes,
+    seen_before,
+    split,
+)
 from fathom.data.table import Table
 from fathom.data.weighing import row_weights, weights_of_parts
-from fathom.effort import LARGEST_EPOCH, Effort
+from fathom.effort import LARGEST_EPOCH, Effort, Sizes, folds_for, sizes
 from fathom.errors import TableError, suggestion
 from fathom.larger import Larger, moments_of
 from fathom.progress import Progress
 from fathom.settings import Settings
+from fathom.shapes import DEEP
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,8 @@ class Prepared:
 
     The test rows are in ``sealed``, apart from the others, so that nothing meets them by accident. ``weights (row,)`` and
     ``validation_weights (row,)`` say what each row counts in training and in its choices, with mean 1; ``None`` is all alike.
-    Of a table ``larger`` than memory, all of this is a sample.
+    Of a table ``larger`` than memory, all of this is a sample. Where ``folds (row,)`` are given, ``train`` and ``validation`` are the same rows, and
+    a model is several fits, each of which has left out one fold: `fits`.
     """
 
     table: Table
@@ -50,6 +62,7 @@ class Prepared:
     weights: npt.NDArray[np.float64] | None = None
     validation_weights: npt.NDArray[np.float64] | None = None
     larger: Larger | None = None
+    folds: Folds | None = None
 
     @property
     def targets(self) -> tuple[Column, ...]:
@@ -63,9 +76,47 @@ class Prepared:
             return {"total": self.table.rows, **self.split.counts, "skipped": len(self.table.skipped)}
         return {"total": sum(self.larger.counts.values()), **self.larger.counts, "skipped": self.larger.skipped}
 
+    @property
+    def fold_count(self) -> int:
+        """How many folds there are; 1 where rows are not folded."""
+        return 1 if self.folds is None else int(self.folds.max()) + 1
+
+    def fits(self) -> "tuple[Prepared, ...]":
+        """Return what each fit of a model learns from and is checked on: all of this, or, fold after fold, the other rows and the fold."""
+        if self.folds is None:
+            return (self,)
+        return tuple(self._without(number) for number in range(self.fold_count))
+
+    def _without(self, number: int) -> "Prepared":
+        others, own = np.flatnonzero(self.folds != number), np.flatnonzero(self.folds == number)
+        return replace(
+            self,
+            train=self.train.take(others),
+            validation=self.train.take(own),
+            weights=_weights_of(self.weights, others),
+            validation_weights=_weights_of(self.weights, own),
+            folds=None,
+        )
+
     def epoch_rows(self, effort: Effort) -> int:
         """Return how many rows a pass over the training rows has."""
-        return self.train.rows if self.larger is None else min(self.counts["train"], LARGEST_EPOCH[effort])
+        if self.larger is not None:
+            return min(self.counts["train"], LARGEST_EPOCH[effort])
+        return self.train.rows if self.folds is None else self.train.rows - self.train.rows // self.fold_count
+
+
+def prepared_sizes(prepared: Prepared, settings: Settings) -> Sizes:
+    """Return the sizes of a run over these rows with these settings."""
+    rows = prepared.epoch_rows(settings.effort)
+    shapes = {part.shape for part in input_parts(prepared.columns)}
+    return sizes(settings.effort, settings.trunk, rows, settings.layers, settings.skip, shapes, prepared.fold_count)
+
+
+def _weights_of(weights: npt.NDArray[np.float64] | None, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64] | None:
+    """Return what some rows count, with mean 1; rows that all weigh 0 count alike."""
+    if weights is None or not weights[rows].any():
+        return None
+    return np.asarray(weights[rows] / weights[rows].mean())
 
 
 def prepare(
@@ -75,8 +126,13 @@ def prepare(
     settings: Settings,
     modalities: Sequence[Modality],
     progress: Progress,
+    folded: bool = False,
 ) -> Prepared:
-    """Read, understand and part a table. Raises TableError or OptionError for anything that cannot be used."""
+    """Read, understand and part a table. Raises TableError or OptionError for anything that cannot be used.
+
+    ``folded`` says that models may be several fits: then the rows of a small table that are no test rows are folded, if the effort is worth it, no
+    time parts them (what comes later may not teach what came before), and no column is deep (its network takes long to train).
+    """
     targets = [target] if isinstance(target, str) else list(target)
     parting = [name for name in (settings.group, settings.time, settings.weight) if name is not None]
 
@@ -105,14 +161,19 @@ def prepare(
         time_column=settings.time or "",
         test_rows=test_rows,
     )
-    prepared = understand(
-        table, targets, predicted, parts, settings, modalities, _warnings(unweighted, parts, test_rows)
-    )
+    warnings = _warnings(unweighted, parts, test_rows)
+    prepared = understand(table, targets, predicted, parts, settings, modalities, warnings)
+    folds = None
+    if folded and (made := _folded(prepared, unweighted, classes, settings)):
+        parts, folds = made
+        prepared = understand(table, targets, predicted, parts, settings, modalities, warnings)
     prepared = replace(prepared, columns=tuple(_with_source(column, gathered) for column in prepared.columns))
     if settings.weight:
         weights = row_weights(table, settings.weight, table.rows - test_rows)
         own, other = weights_of_parts(weights, parts, settings.weight)
         prepared = replace(prepared, weights=own, validation_weights=other)
+    if folds is not None:
+        prepared = replace(prepared, validation=prepared.train, validation_weights=prepared.weights, folds=folds)
     progress.end(f"{len(inputs_of(prepared.columns))} to predict from")
     return decoded(prepared, settings, progress)
 
@@ -144,6 +205,19 @@ def _with_source(column: Column, gathered: Sequence[Gathered]) -> Column:
         if one.name == column.name:
             return replace(column, gathered=one, reason=f"{one.how}: {column.reason}")
     return column
+
+
+def _folded(
+    prepared: Prepared, table: Table, classes: pa.Array | None, settings: Settings
+) -> tuple[Split, Folds] | None:
+    parts = prepared.split
+    count = folds_for(settings.effort, int((parts.part != TEST).sum()))
+    deep = any(column.kind is not None and column.kind.SHAPE in DEEP for column in inputs_of(prepared.columns))
+    if count == 1 or deep or settings.time is not None:
+        return None
+    if parts.groups is not None:
+        return fold(parts, parts.groups, count)
+    return fold(parts, row_hashes(table), count, classes)
 
 
 def understand(

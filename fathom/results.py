@@ -58,7 +58,12 @@ def make_result(
         "targets": [_target_json(column) for column in prepared.targets],
         "rows": prepared.counts,
         "skipped_rows": [asdict(row) for row in table.skipped[:MOST_SKIPPED]],
-        "split": {"how": prepared.split.how, "fingerprint": prepared.split.fingerprint, "looks": list(looks)},
+        "split": {
+            "how": prepared.split.how,
+            "folds": prepared.fold_count,
+            "fingerprint": prepared.split.fingerprint,
+            "looks": list(looks),
+        },
         "columns": [_column_json(column, prepared) for column in prepared.columns],
         "models": [_model_json(candidate, prepared, judged) for candidate in (network, *baselines)],
         "metrics": {name: {"better": metric.better, "summary": metric.summary} for name, metric in METRICS.items()},
@@ -186,17 +191,18 @@ def _plots(column: Column, prepared: Prepared, judged: Judged) -> dict[str, Any]
 
 
 def _importance(prepared: Prepared, judged: Judged, size: Sizes, settings: Settings) -> list[dict[str, Any]]:
-    """Return what each column is worth to the shipped model, on validation rows."""
+    """Return what each column is worth to the shipped model, on validation rows; folded rows are answered by the fit that left them out."""
     first = prepared.targets[0]
     names = [column.name for column in inputs_of(prepared.columns)]
     chosen = np.linspace(0, prepared.validation.rows - 1, min(prepared.validation.rows, size.importance_rows)).astype(
         np.int64
     )
     rows = prepared.validation.take(chosen)
+    folds = None if prepared.folds is None else prepared.folds[chosen]
     truth = truth_in_units(first, rows)
 
     def losses(table: Table) -> Any:
-        return row_losses(truth, in_units(first, judged.shipped.inference.answer(table)[first.name]))
+        return row_losses(truth, in_units(first, judged.shipped.answer_unseen(table, folds)[first.name]))
 
     metric = metric_of(first, settings)
     unit = "nats" if metric.task == "classification" else "in the target's unit"

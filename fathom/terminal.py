@@ -111,9 +111,10 @@ def show_result(result: Mapping[str, Any], to: Console, folder: str) -> None:
     to.print(_columns(result["columns"]))
     if len(result["columns"]) > MOST_COLUMNS:
         to.print(f"[dim]… and {len(result['columns']) - MOST_COLUMNS} more columns in the report[/dim]")
-    rows = result["rows"]
+    rows, folds = result["rows"], result["split"].get("folds", 1)
+    choosing = f"{rows['validation']:,}" if folds == 1 else f"and, in {folds} folds,"
     to.print(
-        f"{rows['train']:,} rows to learn from, {rows['validation']:,} to choose by, {rows['test']:,} to judge on: {escape(result['split']['how'])}.\n"
+        f"{rows['train']:,} rows to learn from{',' if folds == 1 else ''} {choosing} to choose by, {rows['test']:,} to judge on: {escape(result['split']['how'])}.\n"
     )
     for target in result["targets"]:
         to.print(_models(result, target["name"]))

@@ -11,16 +11,14 @@ from fathom.data.encoding import (
     encode_inputs,
     encode_targets,
     hand_made_features,
-    input_parts,
     inputs_of,
     target_classes,
 )
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
-from fathom.data.splitting import PARTS
-from fathom.effort import sizes
+from fathom.data.splitting import PARTS, TRAIN
 from fathom.errors import OptionError, check_installed
-from fathom.preparing import Prepared, prepare
+from fathom.preparing import Prepared, prepare, prepared_sizes
 from fathom.progress import Silent
 from fathom.settings import Settings
 from fathom.shapes import DEEP
@@ -55,7 +53,7 @@ def trace(
     """
     check_installed(("torch",), "train")
     chosen = Settings.of(settings)
-    prepared = prepare(source, target, None, chosen, modalities, Silent())
+    prepared = prepare(source, target, None, chosen, modalities, Silent(), folded=True)
     if not 1 <= row <= prepared.table.rows:
         raise OptionError(f"There is no row {row}: the table has rows 1 to {prepared.table.rows:,}.")
     here = row - 1
@@ -64,7 +62,7 @@ def trace(
         _splitting(prepared, here),
         *_encoding(prepared, here),
         _features(prepared, here),
-        *_network(prepared, here, chosen),
+        *_network(prepared, here, chosen, modalities),
     )
 
 
@@ -84,7 +82,12 @@ def _shortened(cell: Any) -> str:
 
 
 def _splitting(prepared: Prepared, row: int) -> Station:
-    return Station("splitting", prepared.split.how, (f"this row is a {PARTS[prepared.split.part[row]]} row",))
+    part = prepared.split.part[row]
+    lines = [f"this row is a {PARTS[part]} row"]
+    if prepared.folds is not None and part == TRAIN:
+        fold = prepared.folds[(prepared.split.part[:row] == TRAIN).sum()]
+        lines.append(f"it checks network {fold + 1} of {prepared.fold_count} and teaches the others")
+    return Station("splitting", prepared.split.how, tuple(lines))
 
 
 def _encoding(prepared: Prepared, row: int) -> list[Station]:
@@ -121,26 +124,24 @@ def _features(prepared: Prepared, row: int) -> Station:
     return Station("baselines", f"hand-made features {made.matrix.shape}", (*shown, *more))
 
 
-def _network(prepared: Prepared, row: int, settings: Settings) -> list[Station]:
+def _network(prepared: Prepared, row: int, settings: Settings, modalities: Sequence[Modality]) -> list[Station]:
     import torch
 
-    from fathom.learning import training_plan
+    from fathom.learning import network_plan, training_plan
     from fathom.networks.heads import head_for
-    from fathom.networks.network import Network, NetworkPlan
+    from fathom.networks.network import Network
     from fathom.training.batching import as_batch
     from fathom.training.loop import make_optimizer
     from fathom.training.objectives import predict
 
-    size = sizes(settings.effort, settings.trunk, prepared.train.rows, settings.layers, settings.skip)
+    size = prepared_sizes(prepared, settings)
     parts = tuple(column.parts[0] for column in prepared.targets)
     one = prepared.table.take([row])
     inputs = encode_inputs(prepared.columns, one)
     batch = as_batch(inputs, encode_targets(prepared.columns, one))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        network = Network(
-            NetworkPlan(input_parts(prepared.columns), parts, settings.trunk, size.token_width, size.trunk_options)
-        )
+        network = Network(network_plan(prepared, settings, size, modalities))
         stations = [
             Station(
                 "encoding",

@@ -93,6 +93,24 @@ def _whole_numbers(name: str, values: npt.NDArray[Any]) -> Any:
     return attribute
 
 
+def mean_of(fragments: Sequence[tuple[Fragment, str]], answer: str) -> Fragment:
+    """Join fragments, each with the name of its output, into one whose output ``answer`` is the mean of theirs.
+
+    One fragment stays as it is; its output must be called ``answer`` already.
+    """
+    if len(fragments) == 1:
+        return fragments[0][0]
+    drawing = Drawing(answer)
+    total = drawing.node("Sum", *(output for _, output in fragments))
+    drawing.node("Mul", total, drawing.constant(np.array(1.0 / len(fragments))), output=answer)
+    mean = drawing.fragment()
+    parts = [*(fragment for fragment, _ in fragments), mean]
+    return Fragment(
+        tuple(node for part in parts for node in part.nodes),
+        tuple(initializer for part in parts for initializer in part.initializers),
+    )
+
+
 def onnx_model(fragments: Sequence[tuple[Fragment, str, int]], feature_count: int) -> bytes:
     """Put fragments together into one model, check it, and return it as bytes.
 

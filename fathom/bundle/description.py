@@ -21,7 +21,7 @@ class Description:
     """Everything about a model but its weights.
 
     ``kind`` says whether a network or baselines answer, ``name`` what the user calls it; ``plan`` rebuilds the network; ``baselines`` holds each target's
-    baseline with its settings; ``half_widths`` is, for a target that is a number, how far its interval reaches to either side, in its own units.
+    baseline with the settings of each of its fits; ``half_widths`` is, for a target that is a number, how far its interval reaches to either side, in its own units.
     """
 
     kind: Literal["network", "baseline"]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fathom.errors import require
+from fathom.networks.committee import Committee
 from fathom.networks.network import Network
 from fathom.shapes import KINDS, row_size
 
@@ -19,7 +20,7 @@ OPSET = 20
 class _Answers(nn.Module):
     """The network with its inputs as arguments, in the order of its arrays, and its answers as a tuple."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network | Committee) -> None:
         super().__init__()
         self.network = network
 
@@ -27,7 +28,7 @@ class _Answers(nn.Module):
         return tuple(self.network.answer(dict(zip(self.network.arrays, inputs, strict=True))).values())
 
 
-def network_onnx(network: Network) -> bytes:
+def network_onnx(network: Network | Committee) -> bytes:
     """Return the network as ONNX: inputs named as its arrays, ``(row, …)``; outputs ``answer_0``, ``answer_1``, …, one a target.
 
     Raises ExtraError without onnxscript.

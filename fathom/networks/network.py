@@ -24,7 +24,8 @@ class NetworkPlan:
     ``inputs`` are the parts that the network reads, ``targets`` the one part of each column that it predicts; ``width`` is a token's;
     ``encoders`` names the encoder of an array (`fathom.shapes.arrays_of`) where it is not the default of its shape; ``trunk_options`` and ``encoder_options`` are
     fields of the ``Options`` of those modules, where they differ from their defaults. In training, a row goes without a deep column with probability ``left_out``,
-    where there are others.
+    where there are others. ``networks`` of this plan answer together
+    (`fathom.networks.committee`).
     """
 
     inputs: tuple[Part, ...]
@@ -35,6 +36,7 @@ class NetworkPlan:
     encoders: Mapping[str, str] = field(default_factory=dict)
     encoder_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     left_out: float = 0.1
+    networks: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON-able values."""

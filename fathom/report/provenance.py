@@ -69,14 +69,16 @@ def split(result: View) -> View | None:
     sizes = {name: finite(rows.get(name)) for name in ("train", "validation", "test")}
     total = sum(value for value in sizes.values() if value is not None)
     uses = {
-        "train": "the models learn from them",
+        "train": "the models learn from them"
+        if (finite(found.get("folds")) or 1) == 1
+        else f"in {count(found['folds'])} folds: each is left out by one fit of every model, which makes its choices on it",
         "validation": "for every choice",
         "test": "for the scores on this page",
     }
     parts = [
         {"name": f"{name} rows", "rows": count(value), "share": share(value / total), "use": uses[name]}
         for name, value in sizes.items()
-        if value is not None and total > 0
+        if value is not None and total > 0 and (value > 0 or name != "validation")
     ]
     looks = [{"when": moment(words(look, "when")), "what": cell(look.get("what"))} for look in records(found, "looks")]
     if not (parts or words(found, "how") or looks):

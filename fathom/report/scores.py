@@ -154,11 +154,16 @@ def training(result: View) -> View | None:
     facts = []
     if finite(found.get("parameters")) is not None:
         facts.append(("Parameters", count(found["parameters"])))
+    folds = records(found, "folds")
+    if folds:
+        facts.append(("Networks", f"{count(len(folds))}, each without one fold of the rows; their mean answers"))
+        facts.append(("Best epochs", ", ".join(count(fold.get("best_epoch")) for fold in folds)))
+    first = "first network, " if folds else ""
     if epochs:
-        facts.append(("Epochs", count(len(epochs))))
+        facts.append((titled(f"{first}epochs"), count(len(epochs))))
     best = finite(found.get("best_epoch"))
     if best is not None:
-        facts.append(("Best epoch", count(best)))
+        facts.append((titled(f"{first}best epoch"), count(best)))
         at_best = next((epoch for epoch in epochs if finite(epoch["epoch"]) == best), {})
         facts += [
             (words, number(at_best.get(name)))

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from bench import scale, tables, verdict
+from bench import scale, small, tables, verdict
 from bench.data import fetch, frame_of
 from bench.plain_mlp import fit_predict
 
@@ -81,6 +81,18 @@ def test_a_step_that_grows_faster_than_its_rows_fails():
     found["read", 10_000] = report(0.016, 10_000)
     failed = [claim for claim, holds in scale.claims(found, [1_000, 10_000]).items() if not holds]
     assert failed == ["read: time per row at 10,000 rows is 1.60 times that of the size before (at most 1.5)"]
+
+
+def test_a_network_of_a_small_table_may_err_a_little_more_by_chance_but_not_every_time():
+    def split(network, linear=1.0):
+        return {"network": network, "linear": linear}
+
+    assert all(small.claims({"diabetes": [split(1.02), split(1.03)]}, None).values())
+    assert not any(small.claims({"diabetes": [split(1.02), split(1.05)]}, None).values())
+    assert all(small.claims({"breast_cancer": [split(1.3), split(0.9), split(1.1)]}, 11.9).values())
+    worse = small.claims({"breast_cancer": [split(1.1), split(1.12), split(1.11)]}, 12.1)
+    assert [*worse.values()] == [False, False]
+    assert [*small.claims({"wine": [split(0.5)], "juice": [split(1.5)]}, None).values()] == [True]
 
 
 def test_the_file_for_scale_has_twenty_columns_whatever_its_length(tmp_path):

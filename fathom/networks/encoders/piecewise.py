@@ -9,7 +9,7 @@ authors' package (Apache-2.0) serves as the second opinion in our tests.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,24 @@ SOURCE = "https://arxiv.org/abs/2203.05556"
 
 @dataclass(frozen=True)
 class Options:
-    """Nothing to choose: the bins are the column's knots."""
+    """The bins are those between the column's knots, or, where these are many, ``most_bins`` made of neighbours: ``None`` keeps all.
+
+    Few rows bend an answer in few places only (docs/log.md, small tables).
+    """
+
+    most_bins: int | None = None
+
+
+def thinned(part: Part, most_bins: int | None) -> Part:
+    """Return the part with at most ``most_bins`` bins; the outermost knots stay.
+
+    >>> thinned(Part("a", "value", "scalar", knots=(0.0, 1.0, 2.0, 3.0, 4.0)), 2).knots
+    (0.0, 2.0, 4.0)
+    """
+    if most_bins is None or len(part.knots) - 1 <= most_bins:
+        return part
+    kept = [round(place * (len(part.knots) - 1) / most_bins) for place in range(most_bins + 1)]
+    return replace(part, knots=tuple(part.knots[place] for place in kept))
 
 
 def bins(parts: Sequence[Part]) -> tuple[Tensor, Tensor]:
@@ -113,4 +130,4 @@ class PiecewiseLinear(nn.Module):
 
 def build(options: Options, parts: Sequence[Part], width: int) -> nn.Module:
     """Return the module from ``(row, part)`` scalars to tokens of ``width``."""
-    return PiecewiseLinear(parts, width)
+    return PiecewiseLinear([thinned(part, options.most_bins) for part in parts], width)
