@@ -49,10 +49,13 @@ CODES_EPOCHS = {"quick": 20, "standard": 40, "thorough": 80}  # at most
 CODES_DROPOUT, CODES_LAYERS = 0.3, 1  # one layer where no numbers stand beside the text
 # Rows, test rows left out, below which a model is several fits, each without one fold of the rows, and how many, by effort.
 SMALL_TABLE = 2_000
+SHORTEST_FOLDED = (
+    2.0  # minutes; with fewer allowed, several networks would not have the time to learn and to be exported
+)
 FOLDS: dict[Effort, int] = {"quick": 1, "standard": 5, "thorough": 10}
 # What suits a network of a small table; tuned on seven of them, confirmed on seven others (docs/log.md).
 SMALL_BINS, SMALL_LAYERS, SMALL_WIDTH = 8, 1, 64
-SMALL_BATCH, SMALL_EPOCHS, SMALL_PATIENCE, SMALL_DECAY, SMALL_HURRY = 64, 100, 12, 0.1, 2.0
+SMALL_EPOCHS, SMALL_PATIENCE, SMALL_DECAY, SMALL_HURRY = 100, 12, 0.1, 2.0
 TRUNKS: dict[str, dict[Effort, dict[str, Any]]] = {
     "tabm": {
         "quick": {"members": 8, "layers": 2, "width": 128},
@@ -84,13 +87,14 @@ def batch_rows_for(rows: int) -> int:
     return size
 
 
-def folds_for(effort: Effort, rows: int) -> int:
-    """Return in how many folds a table of ``rows`` rows, test rows left out, is trained on; 1 is not at all.
+def folds_for(effort: Effort, rows: int, minutes: float | None = None) -> int:
+    """Return in how many folds a table of ``rows`` rows, test rows left out, is trained on, where ``minutes`` are allowed; 1 is not at all.
 
-    >>> folds_for("standard", 500), folds_for("standard", 5_000), folds_for("quick", 500)
-    (5, 1, 1)
+    >>> folds_for("standard", 500), folds_for("standard", 5_000), folds_for("quick", 500), folds_for("standard", 500, 0.5)
+    (5, 1, 1, 1)
     """
-    return FOLDS[effort] if rows < SMALL_TABLE else 1
+    hurried = minutes is not None and minutes < SHORTEST_FOLDED
+    return FOLDS[effort] if rows < SMALL_TABLE and not hurried else 1
 
 
 def sizes(
@@ -139,7 +143,8 @@ def sizes(
 
 def _for_few_rows(chosen: Sizes, trunk: str, train_rows: int, folds: int, layers: int | None) -> Sizes:
     """Return the sizes for a small table: fewer bins, one narrower layer, stronger decay, and larger steps (docs/log.md)."""
-    epochs, batch_rows = min(chosen.epochs, SMALL_EPOCHS), max(chosen.batch_rows, SMALL_BATCH)
+    epochs = min(chosen.epochs, SMALL_EPOCHS)
+    batch_rows = max(size for size in (16, 32, 64) if size == 16 or 4 * size <= train_rows)  # four steps an epoch
     perceptron = {} if trunk == "transformer" or layers is not None else {"layers": SMALL_LAYERS}
     width = min(chosen.trunk_options["width"], SMALL_WIDTH)
     return replace(

@@ -44,6 +44,7 @@ FINISHING_SECONDS = (
     9.0  # of CPU time, that exporting, judging, explaining and saving take after training at most, for `--minutes`
 )
 LEAVING_OUT_SHARE = 0.5  # of the time that is left when the network has been trained
+EXPORTING_SECONDS = 1.5  # of CPU time, that each further network of a small table takes to export
 BASELINE_SHARE = 0.15  # of the time that is left when the simpler models start
 
 
@@ -101,7 +102,8 @@ def fit(
             clock.mark("simpler models")
             with _torch_threads(threads):
                 free = replace(chosen, threads=asked)
-                limit, checkpoints = clock.until(FINISHING_SECONDS), run.checkpoints if run else None
+                limit = clock.until(FINISHING_SECONDS + EXPORTING_SECONDS * (size.folds - 1))
+                checkpoints = run.checkpoints if run else None
                 if limit is not None and groups_of(prepared.columns):  # the columns are to be left out in turn
                     limit *= 1 - LEAVING_OUT_SHARE / 2
                 trained = train_network(prepared, free, size, modalities, limit, told, checkpoints)

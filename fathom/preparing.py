@@ -211,7 +211,7 @@ def _folded(
     prepared: Prepared, table: Table, classes: pa.Array | None, settings: Settings
 ) -> tuple[Split, Folds] | None:
     parts = prepared.split
-    count = folds_for(settings.effort, int((parts.part != TEST).sum()))
+    count = folds_for(settings.effort, int((parts.part != TEST).sum()), settings.minutes)
     deep = any(column.kind is not None and column.kind.SHAPE in DEEP for column in inputs_of(prepared.columns))
     if count == 1 or deep or settings.time is not None:
         return None

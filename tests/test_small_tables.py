@@ -109,8 +109,8 @@ def test_groups_stay_in_one_fold():
     assert all(len({*one.folds[houses == house].tolist()}) == 1 for house in {*houses.tolist()})
 
 
-@pytest.mark.parametrize("settings", [{"effort": "quick"}, {"time": "day"}])
-def test_a_quick_fit_and_one_parted_by_time_have_validation_rows(settings):
+@pytest.mark.parametrize("settings", [{"effort": "quick"}, {"time": "day"}, {"minutes": 1.5}])
+def test_a_fit_that_is_quick_short_or_parted_by_time_has_validation_rows(settings):
     one = prepared(TABLE, **settings)
     assert one.folds is None and one.validation.rows > 0 and one.fits() == (one,)
 
