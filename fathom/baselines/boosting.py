@@ -19,8 +19,10 @@ MOST_TREES = 2000  # each round grows one tree for each of more than two classes
 ROUNDS_IN_PEACE = 300  # with fewer, each tree must correct more
 MOST_ROWS_IN_LEAF = 20  # the least rows of a leaf: scikit-learn's and LightGBM's own default; fewer for small tables
 FEW_COLUMNS = 6
-CELLS_FOR_ALL_SETTINGS = 500_000  # training rows x features x trees of a round
-CELLS_FOR_TWO_SETTINGS = 3_000_000
+# Training rows x features x trees of a round up to which all settings, or two, are tried. Above, the first is as good as the best within 1 % on the
+# tables of `bench/tables.py`, and trying them would take the time of a good part of the network's training (docs/log.md).
+CELLS_FOR_ALL_SETTINGS = 150_000
+CELLS_FOR_TWO_SETTINGS = 300_000
 CELLS_OF_A_TREE = 20_000  # what a tree costs however small, in cells
 
 

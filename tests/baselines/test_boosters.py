@@ -143,7 +143,8 @@ def problem_of(classes, rows, columns):
 
 
 @pytest.mark.parametrize(
-    ("classes", "rows", "columns", "worth"), [(2, 20_000, 14, 3), (2, 60_000, 14, 2), (26, 14_000, 16, 1)]
+    ("classes", "rows", "columns", "worth"),
+    [(2, 8_000, 14, 3), (2, 18_000, 14, 2), (2, 27_000, 14, 1), (26, 14_000, 16, 1)],
 )
 def test_fewer_settings_are_tried_where_each_takes_long(classes, rows, columns, worth):
     assert len(boosting.settings_for(problem_of(classes, rows, columns), trees.SETTINGS)) == worth
