@@ -233,7 +233,13 @@ def export_network(
         unseen=unseen if trained.plan.networks > 1 else None,
     )
     progress.end(f"{candidate.size / 1e6:.1f} MB")
-    return replace(candidate, training={**training_json(trained.histories, trained.training, network.parameter_count), "seen": list(trained.seen)})
+    return replace(
+        candidate,
+        training={
+            **training_json(trained.histories, trained.training, network.parameter_count),
+            "seen": list(trained.seen),
+        },
+    )
 
 
 def _answers_of(network: Any, arrays: Arrays, rows: Any) -> Answers:

@@ -27,7 +27,8 @@ def for_codes(part: Part, rows: int) -> Choice:
     """Choose for texts, labels, molecules: words tell by themselves, characters and marks in the order in which they stand."""
     if part.codes <= FEW_CODES:
         return Choice(
-            cnn.NAME, f"its codes are few ({part.codes:,}), characters, marks or labels, which tell by what stands beside them"
+            cnn.NAME,
+            f"its codes are few ({part.codes:,}), characters, marks or labels, which tell by what stands beside them",
         )
     return Choice(
         bag.NAME, f"its {part.codes:,} codes are words and parts of words, and which of them stand in a cell says most"
