@@ -56,7 +56,9 @@ def contributions(
             for column in prepared.columns
         )
         fewer = replace(prepared, columns=columns)
-        network = train_network(fewer, shorter, sizes, modalities, share, Silent()).network
+        left = {name for column in inputs_of(columns) for name in (column.name, column.modality)}
+        own = replace(shorter, encoder={name: reader for name, reader in shorter.encoder.items() if name in left})
+        network = train_network(fewer, own, sizes, modalities, share, Silent()).network
         answer = network_answers(network, columns, prepared.validation)[target.name]
         return row_losses(truth, in_units(target, answer))
 

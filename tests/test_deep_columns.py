@@ -88,7 +88,9 @@ def test_the_network_learns_from_the_column_and_answers_without_it(model):
 
 
 def test_what_a_column_adds_is_measured_by_training_without_it():
-    found = fathom.fit(some_table(), "kind", modalities=(*MODALITIES, genes), epochs=60).result
+    found = fathom.fit(
+        some_table(), "kind", modalities=(*MODALITIES, genes), epochs=60, encoder={"genes": "bag"}
+    ).result
     letters, size = found["adds"]
     assert (letters["columns"], size["columns"], letters["unit"]) == (["letters"], ["size"], "nats")
     assert letters["low"] > 0.05 > size["value"]
