@@ -34,7 +34,9 @@ class DeepColumn(nn.Module):
         super().__init__()
         self.encoder, self.left_out = encoder, left_out
         self.tokens = int(encoder.tokens)  # type: ignore[arg-type]
-        self.nothing = nn.Parameter(torch.zeros(self.tokens, width))
+        self.nothing = nn.Parameter(
+            torch.zeros(self.tokens * width)
+        )  # one vector: no layer whose gradient would be watched
 
     def forward(self, values: Tensor) -> Features:
         """Map ``(row, …)`` to :class:`Features`."""
@@ -42,4 +44,6 @@ class DeepColumn(nn.Module):
         known = holds(values)
         if self.training and self.left_out:
             known = known & (torch.rand(len(known), device=known.device) >= self.left_out)
-        return Features(torch.where(known[:, None, None], features.tokens, self.nothing), None, features.maps)
+        return Features(
+            torch.where(known[:, None, None], features.tokens, self.nothing.view(self.tokens, -1)), None, features.maps
+        )
