@@ -17,7 +17,7 @@ AUGMENTATIONS: tuple[Augmentation, ...] = (grid,)
 
 AUTO, OFF = "auto", "off"
 MIX = "mixup"
-LOOKED_AT = 4_000  # training rows, and a quarter as many validation rows, from which defaults are chosen
+LOOKED_AT = 10_000  # training rows, and a tenth as many validation rows, from which defaults are chosen
 
 Plan = Mapping[str, Mapping[str, Any]]  # array -> options by name
 
@@ -38,7 +38,7 @@ def planned(setting: str, parts: Sequence[Part], train: Batch, validation: Batch
         if augmentation is None:
             continue
         rows = torch.linspace(0, train.rows - 1, min(train.rows, LOOKED_AT)).long()
-        checked = torch.linspace(0, validation.rows - 1, min(validation.rows, LOOKED_AT // 4)).long()
+        checked = torch.linspace(0, validation.rows - 1, min(validation.rows, LOOKED_AT // 10)).long()
         chosen = augmentation.choose(
             those[0],
             train.inputs[name][rows],

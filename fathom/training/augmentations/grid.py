@@ -39,7 +39,7 @@ class Options:
 
 def choose(part: Part, train: Tensor, truth: Tensor | None, validation: Tensor, known: Tensor | None) -> Options:
     """Move all, turn and cut where there are few rows, change the light of colours, and mirror where the rows say that it is safe."""
-    few = len(train) < FEW_ROWS / 4  # of a table of 10,000 rows or more, 4,000 are looked at
+    few = len(train) < FEW_ROWS
     safe = truth is not None and known is not None and flip_is_safe(train, truth, validation, known)
     return Options(
         flip=1.0 if safe else 0.0,
@@ -82,8 +82,8 @@ def vary(options: Options, values: Tensor, generator: torch.Generator) -> Tensor
 
 
 def _small(grid: Tensor) -> Tensor:
-    small = functional.adaptive_avg_pool2d(grid.float(), (min(SMALL, grid.shape[2]), min(SMALL, grid.shape[3])))
-    flat = small.flatten(1)
+    side = (min(SMALL, grid.shape[2]), min(SMALL, grid.shape[3]))
+    flat = torch.cat([functional.adaptive_avg_pool2d(some.float(), side).flatten(1) for some in grid.split(512)])
     flat = flat - flat.mean(1, keepdim=True)
     unit: Tensor = flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-6)
     return unit
