@@ -45,7 +45,7 @@ FEW_ROWS = 10_000
 GRID_LOOKS = {"quick": 150_000, "standard": 800_000, "thorough": 3_000_000}
 GRID_BATCH_ROWS = 256  # at most
 # The same for rows with a text: they are learned by heart in a few passes, and read out with much left out (docs/log.md, "What reads a text").
-CODES_EPOCHS = {"quick": 20, "standard": 40, "thorough": 80}  # at most
+CODES_EPOCHS = {"quick": 16, "standard": 24, "thorough": 48}  # at most
 CODES_DROPOUT, CODES_LAYERS = 0.3, 1  # one layer where no numbers stand beside the text
 # Rows, test rows left out, below which a model is several fits, each without one fold of the rows, and how many, by effort.
 SMALL_TABLE = 2_000
@@ -131,7 +131,7 @@ def sizes(
         batch_rows=batch_rows,
         epochs=epochs,
         patience=max(4, epochs // 4),
-        learning_rate=1e-3 if trunk == "transformer" else 3e-3 if grid else 2e-3 if codes else 4e-3,
+        learning_rate=1e-3 if trunk == "transformer" else 3e-3 if grid else 4e-3,
         weight_decay=5e-2 if grid else 1e-2,
         averaging=_averaging(epochs, train_rows, batch_rows),
         resamples=1_000,

@@ -20,6 +20,8 @@ READS: Shape = "codes"
 SUMMARY = "the mean and the maximum of its codes' learned vectors"
 SOURCE = "https://arxiv.org/abs/1805.09843"
 
+SMALL = 0.02  # standard deviation of the vectors before anything is learned
+
 
 @dataclass(frozen=True)
 class Options:
@@ -37,7 +39,7 @@ class Bag(nn.Module):
         super().__init__()
         self.tokens = options.tokens
         self.table = nn.Embedding(part.codes, options.width)
-        nn.init.normal_(self.table.weight, std=options.width**-0.5)
+        nn.init.normal_(self.table.weight, std=SMALL)  # what a word says is soon all that was learned of it
         self.dropout = options.dropout
         self.norm = nn.LayerNorm(2 * options.width)
         self.out = nn.Linear(2 * options.width, options.tokens * width)

@@ -12,6 +12,7 @@ from fathom.networks.sequences import cnn
 from fathom.shapes import Part, Shape
 
 FEW_CODES = 600  # so few different codes are characters or marks, not words
+FEW_DROPOUT = 0.1  # a mark that is left out breaks every pattern around it
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ def for_codes(part: Part, rows: int) -> Choice:
         return Choice(
             cnn.NAME,
             f"its codes are few ({part.codes:,}), characters, marks or labels, which tell by what stands beside them",
+            {"dropout": FEW_DROPOUT},
         )
     return Choice(
         bag.NAME, f"its {part.codes:,} codes are words and parts of words, and which of them stand in a cell says most"
