@@ -47,6 +47,8 @@ GRID_BATCH_ROWS = 256  # at most
 # The same for rows with a text: they are learned by heart in a few passes, and read out with much left out (docs/log.md, "What reads a text").
 CODES_EPOCHS = {"quick": 16, "standard": 24, "thorough": 48}  # at most
 CODES_DROPOUT, CODES_LAYERS = 0.3, 1  # one layer where no numbers stand beside the text
+# The same for few rows with a series or a sound: small batches for enough steps, and patience, since few rows to choose by say little.
+FEW_SERIES, FEW_SERIES_BATCH = 800, 16
 # Rows, test rows left out, below which a model is several fits, each without one fold of the rows, and how many, by effort.
 SMALL_TABLE = 2_000
 SHORTEST_FOLDED = (
@@ -125,12 +127,14 @@ def sizes(
     reading |= {"layers": CODES_LAYERS} if codes and "scalar" not in shapes else {}
     epochs = max(fewest, min(most, (GRID_LOOKS if grid else LOOKS)[effort] // max(train_rows, 1)))
     batch_rows = min(batch_rows_for(train_rows), GRID_BATCH_ROWS) if grid else batch_rows_for(train_rows)
+    few = "vectors" in shapes and train_rows < FEW_SERIES
+    batch_rows = min(batch_rows, FEW_SERIES_BATCH) if few else batch_rows
     chosen = Sizes(
         token_width=16,
         trunk_options={**TRUNKS[trunk][effort], "dropout": dropout, **reading, **told},
         batch_rows=batch_rows,
         epochs=epochs,
-        patience=max(4, epochs // 4),
+        patience=max(4, epochs // (2 if few else 4)),
         learning_rate=1e-3 if trunk == "transformer" else 3e-3 if grid else 4e-3,
         weight_decay=5e-2 if grid else 1e-2,
         averaging=_averaging(epochs, train_rows, batch_rows),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from fathom.data.modalities import (
+    audio,
     category,
     date,
     identifier,
@@ -13,6 +14,7 @@ from fathom.data.modalities import (
     series,
     strokes,
     text,
+    video,
     yes_no,
 )
 from fathom.data.modalities.contract import Modality
@@ -26,6 +28,8 @@ MODALITIES: tuple[Modality, ...] = (
     date,
     identifier,
     image,
+    audio,
+    video,
     labels,
     molecule,
     series,
@@ -53,6 +57,7 @@ def by_name(name: str, modalities: Sequence[Modality] = MODALITIES) -> Modality:
 
 __all__ = [
     "MODALITIES",
+    "audio",
     "by_name",
     "category",
     "date",
@@ -64,5 +69,6 @@ __all__ = [
     "series",
     "strokes",
     "text",
+    "video",
     "yes_no",
 ]

@@ -2,7 +2,8 @@
 
 Why it exists: it reads a whole series at once, far back with few layers, and trains faster than a recurrent network. Source: Bai, Kolter and Koltun, "An Empirical Evaluation
 of Generic Convolutional and Recurrent Networks for Sequence Modeling", 2018, section 3 (https://arxiv.org/abs/1803.01271). Ours looks both ways, since a series
-that is classified is there as a whole, and gathers its steps by their mean and maximum.
+that is classified is there as a whole, and gathers its steps by their mean and maximum; and normalises a channel over the batch (Ioffe and Szegedy, ICML 2015,
+https://arxiv.org/abs/1502.03167), not a step over its channels, which would lose how high a series of one channel goes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,14 +39,14 @@ class Block(nn.Module):
     def __init__(self, options: Options, dilation: int) -> None:
         super().__init__()
         reach = dilation * (options.kernel - 1) // 2
-        self.norm = nn.LayerNorm(options.width)
+        self.norm = nn.BatchNorm1d(options.width)
         self.wide = nn.Conv1d(options.width, options.width, options.kernel, padding=reach, dilation=dilation)
         self.narrow = nn.Conv1d(options.width, options.width, 1)
         self.dropout = nn.Dropout1d(options.dropout)
 
     def forward(self, steps: Tensor, known: Tensor) -> Tensor:
         """Map ``(row, channel, step)`` to the same shape; ``known (row, 1, step)`` is 1 where a step is."""
-        normal = self.norm(steps.transpose(1, 2)).transpose(1, 2) * known
+        normal = self.norm(steps) * known
         heard: Tensor = self.narrow(torch.relu(self.wide(normal)))
         added: Tensor = (steps + self.dropout(heard)) * known
         return added
@@ -59,7 +60,7 @@ class TemporalConvolutions(nn.Module):
     def __init__(self, options: Options, part: Part, width: int) -> None:
         super().__init__()
         self.tokens = options.tokens
-        self.first = nn.Conv1d(part.size[1], options.width, 1)
+        self.first = nn.Conv1d(part.size[1], options.width, options.kernel, padding=options.kernel // 2)
         self.blocks = nn.ModuleList(Block(options, 2**layer) for layer in range(options.layers))
         self.out = nn.Linear(2 * options.width, options.tokens * width)
 
