@@ -14,6 +14,7 @@ import numpy as np
 import fathom
 from fathom.candidates import Candidate, in_units, truth_in_units
 from fathom.data.encoding import Column, inputs_of, target_classes
+from fathom.data.splitting import TEST, TRAIN
 from fathom.data.table import Table
 from fathom.effort import Sizes
 from fathom.evidence import calibration, importance, worst_rows
@@ -29,6 +30,7 @@ FORMAT = 1
 MOST_POINTS = 1_000  # of a plot
 MOST_SKIPPED = 100
 MOST_DRAWN = 12  # pictures of a column
+MOST_PLAYED = 4  # recordings of a column
 
 
 def make_result(
@@ -120,11 +122,15 @@ def _column_json(column: Column, prepared: Prepared) -> dict[str, Any]:
 
 
 def _drawn(column: Column, prepared: Prepared) -> list[str]:
-    """Return a few training cells of a column that is drawn, as ``data:`` URLs."""
-    if column.kind is None or column.kind.SHAPE != "grid" or column.name not in prepared.train.names:
+    """Return a few training cells of a column that is drawn or played, as ``data:`` URLs."""
+    if column.kind is None or column.name not in prepared.train.names:
         return []
-    values = prepared.train.column(column.name).drop_null()
-    rows = np.unique(np.linspace(0, len(values) - 1, min(len(values), MOST_DRAWN)).astype(np.int64))
+    played = column.kind.SHAPE == "vectors" and hasattr(column.kind, "settle") and prepared.larger is None
+    if column.kind.SHAPE != "grid" and not played:
+        return []
+    held = prepared.table.take(prepared.split.rows(TRAIN)) if played else prepared.train
+    values, most = held.column(column.name).drop_null(), MOST_PLAYED if played else MOST_DRAWN
+    rows = np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).astype(np.int64))
     shown = [column.kind.show(column.state, values[int(row)].as_py()) for row in rows]
     return [one for one in shown if one.startswith("data:")]
 
@@ -213,9 +219,10 @@ def _importance(prepared: Prepared, judged: Judged, size: Sizes, settings: Setti
 
 def _worst_rows(prepared: Prepared, judged: Judged) -> list[dict[str, Any]]:
     found = []
+    sealed = _with_sounds(prepared)
     for column in prepared.targets:
         found += worst_rows.find(
-            prepared.sealed,
+            sealed,
             column.name,
             judged.truth[column.name],
             judged.answers[judged.shipped.name][column.name],
@@ -224,10 +231,21 @@ def _worst_rows(prepared: Prepared, judged: Judged) -> list[dict[str, Any]]:
             shown_by={
                 one.name: partial(one.kind.show, one.state)
                 for one in inputs_of(prepared.columns)
-                if one.kind is not None and hasattr(one.kind, "settle")
+                if one.kind is not None and (hasattr(one.kind, "settle") or one.kind.SHAPE == "vectors")
             },
         )
     return found
+
+
+def _with_sounds(prepared: Prepared) -> Table:
+    """Return the test rows with the recordings themselves, which can be played, in place of what was heard of them."""
+    sealed = prepared.sealed
+    if prepared.larger is not None:
+        return sealed
+    for column in inputs_of(prepared.columns):
+        if column.kind is not None and column.kind.SHAPE == "vectors" and hasattr(column.kind, "settle"):
+            sealed = sealed.with_column(column.name, prepared.table.take(prepared.split.rows(TEST)).column(column.name))
+    return sealed
 
 
 def _machine(settings: Settings) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def _assets() -> dict[str, str]:
     """Return the style, the script and the policy that allows these two and nothing else."""
     style, script = _asset("style.css"), _asset("script.js")
     policy = (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:; "
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:; media-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
     return {"style": style, "script": script, "policy": policy}

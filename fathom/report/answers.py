@@ -16,7 +16,7 @@ from fathom.report.plots.answers import (
 )
 from fathom.report.plots.intervals import Estimate, rows_of_estimates
 from fathom.report.quantities import count, finite, interval, number, share, together
-from fathom.report.wording import cell, clip, picture, plural
+from fathom.report.wording import cell, clip, picture, plural, sound
 
 View = dict[str, Any]
 
@@ -186,9 +186,17 @@ def _worst(row: View, order: dict[str, int]) -> View:
 
 def _value(name: str, value: Any) -> View:
     if picture(value):
-        return {"name": clip(name, 80), "value": "", "picture": value, "long": False}
+        return {"name": clip(name, 80), "value": "", "picture": value, "sound": "", "long": False}
+    if sound(value):
+        return {"name": clip(name, 80), "value": "", "picture": "", "sound": value, "long": True}
     value = cell(value)
-    return {"name": clip(name, 80), "value": value, "picture": "", "long": max(len(name), len(value)) > LONG_VALUE}
+    return {
+        "name": clip(name, 80),
+        "value": value,
+        "picture": "",
+        "sound": "",
+        "long": max(len(name), len(value)) > LONG_VALUE,
+    }
 
 
 def _answer(value: Any) -> str:

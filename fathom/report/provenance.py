@@ -8,7 +8,7 @@ from fathom.report.opening import target_names
 from fathom.report.picking import at, items, mapping, named, records, texts, words
 from fathom.report.quantities import count, finite, seconds, share, size
 from fathom.report.scores import metrics_of
-from fathom.report.wording import cell, clip, moment, picture, plural, sentence, titled
+from fathom.report.wording import cell, clip, moment, picture, plural, sentence, sound, titled
 
 View = dict[str, Any]
 
@@ -38,6 +38,7 @@ def _column(column: View) -> View:
         "distinct": count(column.get("distinct")),
         "summary": clip(words(column, "summary"), 400),
         "drawn": [url for url in items(column, "drawn") if picture(url)],
+        "played": [url for url in items(column, "drawn") if sound(url)],
     }
 
 

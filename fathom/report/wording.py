@@ -100,6 +100,20 @@ def picture(value: Any) -> bool:
     )
 
 
+def sound(value: Any) -> bool:
+    """Say whether a value is a recording as a ``data:`` URL, which can be played.
+
+    >>> sound("data:audio/wav;base64,UklGRg=="), sound("data:image/png;base64,iVBORw==")
+    (True, False)
+    """
+    start = "data:audio/wav;base64,"
+    return (
+        isinstance(value, str)
+        and value.startswith(start)
+        and value[len(start) :].rstrip("=").replace("+", "").replace("/", "").isalnum()
+    )
+
+
 def _flat(value: Any) -> bool:
     return value is None or isinstance(value, str | Real)
 

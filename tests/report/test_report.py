@@ -115,7 +115,7 @@ def test_the_content_policy_allows_our_style_and_script_and_nothing_else(pages):
     }
     assert policy == (
         f"default-src 'none'; style-src 'sha256-{hashes['style']}'; script-src 'sha256-{hashes['script']}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
     )
     assert page.count("style") == page.count("script") == 1
     assert not page.values("style"), "the policy would drop style attributes"

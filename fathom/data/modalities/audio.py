@@ -33,7 +33,7 @@ MEASURED = 256  # recordings from which length and loudness are learned
 MOST_STEPS = 192  # that a network reads
 HIGHEST = 11_025.0  # Hz
 USUAL = 0.95  # of the training recordings are heard to their end
-SHOWN_SECONDS, SHOWN_RATE = 3.0, 8_000  # of what a report plays
+SHOWN_SECONDS, SHOWN_RATE = 2.0, 8_000  # of what a report plays
 WIDTH = sounds.BANDS + 2  # bytes of a step
 
 COMPACT = byte_steps.kind(WIDTH)

@@ -34,7 +34,7 @@ def choose(part: Part, train: Tensor, truth: Tensor | None, validation: Tensor, 
     """Take mild ones: what a series means often hangs on its exact course, what a sound is seldom on how loud it is."""
     if part.size[1] >= MANY_CHANNELS:
         return Options(jitter=0.1, gain=0.3, pace=0.1, lost=0.15, pitches=0.2)
-    return Options(jitter=0.03, strength=0.1, lost=0.1)
+    return Options(jitter=0.03, strength=0.1)
 
 
 def vary(options: Options, values: Tensor, generator: torch.Generator) -> Tensor:
