@@ -1,6 +1,5 @@
 """The one dial: quick, standard or thorough, or a number of minutes, becomes every size of a run, here and nowhere else."""
 
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -105,7 +104,7 @@ def sizes(
     train_rows: int,
     layers: int | None = None,
     skip: bool | None = None,
-    shapes: "Collection[Shape]" = (),
+    shapes: "frozenset[Shape] | set[Shape]" = frozenset(),
     folds: int = 1,
 ) -> Sizes:
     """Return the sizes for an effort, a trunk and a number of training rows; ``layers`` and ``skip`` are the user's, if they are told, ``shapes`` those of the inputs.
@@ -121,28 +120,53 @@ def sizes(
     # Few rows are learned by heart sooner; for many, leaving units out only costs accuracy (docs/log.md).
     dropout = 0.1 if train_rows < FEW_ROWS else 0.0
     told = {name: value for name, value in (("layers", layers), ("skip", skip)) if value is not None}
-    grid, codes = "grid" in shapes, "codes" in shapes and "grid" not in shapes
-    most = min(most, CODES_EPOCHS[effort]) if codes else most
-    reading: dict[str, Any] = {"dropout": CODES_DROPOUT} if codes else {}
-    reading |= {"layers": CODES_LAYERS} if codes and "scalar" not in shapes else {}
-    epochs = max(fewest, min(most, (GRID_LOOKS if grid else LOOKS)[effort] // max(train_rows, 1)))
-    batch_rows = min(batch_rows_for(train_rows), GRID_BATCH_ROWS) if grid else batch_rows_for(train_rows)
-    few = "vectors" in shapes and train_rows < FEW_SERIES
-    batch_rows = min(batch_rows, FEW_SERIES_BATCH) if few else batch_rows
+    epochs = max(fewest, min(most, LOOKS[effort] // max(train_rows, 1)))
+    batch_rows = batch_rows_for(train_rows)
     chosen = Sizes(
         token_width=16,
-        trunk_options={**TRUNKS[trunk][effort], "dropout": dropout, **reading, **told},
+        trunk_options={**TRUNKS[trunk][effort], "dropout": dropout},
         batch_rows=batch_rows,
         epochs=epochs,
-        patience=max(4, epochs // (2 if few else 4)),
-        learning_rate=1e-3 if trunk == "transformer" else 3e-3 if grid else 4e-3,
-        weight_decay=5e-2 if grid else 1e-2,
+        patience=max(4, epochs // 4),
+        learning_rate=1e-3 if trunk == "transformer" else 4e-3,
+        weight_decay=1e-2,
         averaging=_averaging(epochs, train_rows, batch_rows),
         resamples=1_000,
         importance_rows=2_000 if effort == "thorough" else 1_000,
         importance_repeats=5 if effort == "thorough" else 3,
     )
+    if shapes & {"codes", "vectors", "grid"}:
+        chosen = _for_deep_columns(chosen, effort, trunk, train_rows, shapes)
+    chosen = replace(chosen, trunk_options={**chosen.trunk_options, **told})
     return chosen if folds == 1 else _for_few_rows(chosen, trunk, train_rows, folds, layers)
+
+
+def _for_deep_columns(
+    chosen: Sizes, effort: Effort, trunk: str, train_rows: int, shapes: "frozenset[Shape] | set[Shape]"
+) -> Sizes:
+    """Return the sizes where a column is of a deep shape: what suits pictures, texts, or few series (docs/log.md)."""
+    epochs, batch_rows, patience = chosen.epochs, chosen.batch_rows, chosen.patience
+    fewest, most = EPOCHS[effort]
+    reading: dict[str, Any] = {}
+    if "grid" in shapes:
+        epochs = max(fewest, min(most, GRID_LOOKS[effort] // max(train_rows, 1)))
+        batch_rows, patience = min(batch_rows, GRID_BATCH_ROWS), max(4, epochs // 4)
+        rate = chosen.learning_rate if trunk == "transformer" else 3e-3
+        chosen = replace(chosen, learning_rate=rate, weight_decay=5e-2)
+    elif "codes" in shapes:
+        epochs = max(fewest, min(epochs, CODES_EPOCHS[effort]))
+        patience = max(4, epochs // 4)
+        reading = {"dropout": CODES_DROPOUT} | ({} if "scalar" in shapes else {"layers": CODES_LAYERS})
+    if "vectors" in shapes and train_rows < FEW_SERIES:
+        batch_rows, patience = min(batch_rows, FEW_SERIES_BATCH), max(4, epochs // 2)
+    return replace(
+        chosen,
+        trunk_options={**chosen.trunk_options, **reading},
+        epochs=epochs,
+        batch_rows=batch_rows,
+        patience=patience,
+        averaging=_averaging(epochs, train_rows, batch_rows),
+    )
 
 
 def _for_few_rows(chosen: Sizes, trunk: str, train_rows: int, folds: int, layers: int | None) -> Sizes:

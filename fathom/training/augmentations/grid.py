@@ -83,7 +83,7 @@ def vary(options: Options, values: Tensor, generator: torch.Generator) -> Tensor
 
 def _small(grid: Tensor) -> Tensor:
     side = (min(SMALL, grid.shape[2]), min(SMALL, grid.shape[3]))
-    flat = torch.cat([functional.adaptive_avg_pool2d(some.float(), side).flatten(1) for some in grid.split(512)])
+    flat = torch.cat([functional.adaptive_avg_pool2d(some.float(), side).flatten(1) for some in torch.split(grid, 512)])
     flat = flat - flat.mean(1, keepdim=True)
     unit: Tensor = flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-6)
     return unit
