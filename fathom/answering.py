@@ -24,6 +24,7 @@ def answer_blocks(
     delimiter: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
+    doubt: bool = False,
 ) -> int:
     """Answer the rows of files as ``model.predict`` does and write them as `fathom.data.writing.write` does, block by block; returns how many.
 
@@ -36,7 +37,7 @@ def answer_blocks(
         nonlocal done
         for block in opened.blocks():
             if block.rows:
-                yield predictions(model.description, model.answer(model.checked(model.gathered(block))))
+                yield predictions(model.description, model.answer(model.checked(model.gathered(block))), doubt)
                 done += block.rows
 
     write_blocks(answers(), target)

@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.baselines.contract import Matrix
+from fathom.bundle import doubting
 from fathom.bundle.description import INTERVAL_LEVEL, Description
 from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.saving import assemble
+from fathom.bundle.tempering import temper
 from fathom.data.encoding import Column, target_classes
 from fathom.data.folding import Folds
 from fathom.data.modalities.contract import Modality
@@ -96,6 +98,16 @@ def half_widths(prepared: Prepared, answers: Answers, level: float = INTERVAL_LE
     return widths
 
 
+def set_thresholds(prepared: Prepared, answers: Answers) -> dict[str, list[float]]:
+    """Return the least probability with which each class of a category may be the true one, a target, from the validation rows."""
+    found = {}
+    for column in prepared.targets:
+        if answers[column.name].ndim == 2 and prepared.validation.rows:
+            truth = truth_in_units(column, prepared.validation).astype(np.int64)
+            found[column.name] = doubting.thresholds(answers[column.name], truth)
+    return found
+
+
 def class_weights(columns: Sequence[Column], truth: Arrays) -> dict[str, Matrix]:
     """Return what each row counts so that every class counts alike in sum: rows / (classes x rows of the class)."""
     weights: dict[str, Matrix] = {}
@@ -152,7 +164,12 @@ def as_candidate(
     threads: int | None,
     unseen: Unseen | None,
 ) -> Candidate:
-    """Open a model as a server would, and learn its intervals from the validation rows."""
+    """Open a model as a server would, and learn its intervals and its temperatures from the validation rows.
+
+    The mean of several fits has no temperature: how sure one of them is says little of how sure their mean is.
+    """
+    from fathom.cooling import temperatures
+
     files = assemble(description, weights, graph, [])
     inference = Inference.open(files, modalities, threads or 0)
     candidate = Candidate(
@@ -169,6 +186,13 @@ def as_candidate(
         unseen=unseen,
     )
     answers = candidate.answer_unseen(prepared.validation, prepared.folds)
-    description = replace(description, half_widths=half_widths(prepared, answers))
+    tempers = temperatures(prepared, answers) if unseen is None else {}
+    answers = temper(answers, tempers)
+    description = replace(
+        description,
+        half_widths=half_widths(prepared, answers),
+        temperatures=tempers,
+        thresholds=set_thresholds(prepared, answers),
+    )
     inference = replace(inference, description=description)
     return replace(candidate, description=description, inference=inference, answers=answers)

@@ -294,6 +294,9 @@ def predict(
         bool | None,
         typer.Option("--header/--no-header", help="Whether the first line holds names.  [default: recognised]"),
     ] = None,
+    doubt: Annotated[
+        bool, typer.Option("--doubt", help="Say where the model is not sure which class it is, and where none fits.")
+    ] = False,
     threads: Annotated[int, typer.Option(help="Cores that arithmetic may take; 0 is all.")] = 0,
     memory: Annotated[
         float | None,
@@ -313,13 +316,13 @@ def predict(
         with warnings.catch_warnings():
             warnings.simplefilter("default")
             warnings.showwarning = lambda message, *_, **__: print(f"Note: {message}", file=sys.stderr)
-            done = answer_blocks(model, source, out, delimiter=delimiter, encoding=encoding, header=header)
+            done = answer_blocks(model, source, out, delimiter=delimiter, encoding=encoding, header=header, doubt=doubt)
         print(f"{done:,} rows were answered in blocks (--memory); rows answered so are not scored.", file=sys.stderr)
         return
     table = model.gathered(read(source, delimiter=delimiter, encoding=encoding, header=header))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        answers = model.predict(table)
+        answers = model.predict(table, doubt=doubt)
     for warning in caught:
         print(f"Note: {warning.message}", file=sys.stderr)
     write(answers, out)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.bundle import manifest
+from fathom.bundle import doubting, manifest
 from fathom.bundle.description import Description
 from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.saving import write_folder
@@ -58,16 +58,17 @@ class Model:
         """Every column of the training table."""
         return self.description.columns
 
-    def predict(self, rows: Any) -> Table:
+    def predict(self, rows: Any, *, doubt: bool = False) -> Table:
         """Answer rows: a table with the targets' values, and how sure the model is of each.
 
         A category brings ``NAME_probability`` and a ``NAME=class`` column a class; a number brings ``NAME_low`` and ``NAME_high``, which hold
-        the truth on about 90 % of rows like those of training. ``rows`` is anything that `read` takes. Columns are found by name, in any order.
+        the truth on about 90 % of rows like those of training. ``doubt`` adds ``NAME_doubt``: empty where one class alone is likely, ``not sure: A or B`` where
+        several are, ``none fits`` where none is; what is likely holds the true class on about 90 % of the rows of each. ``rows`` is anything that `read` takes. Columns are found by name, in any order.
 
         Raises TableError when a column is missing or holds something else than in training.
         """
         table = self.gathered(read(rows))
-        found = predictions(self.description, self.answer(self.checked(table)))
+        found = predictions(self.description, self.answer(self.checked(table)), doubt)
         named = [column.gathered.id for column in self.columns if column.gathered is not None and column.gathered.id]
         for name in named:  # many rows became one: which one says the id
             if name not in found.names:
@@ -141,8 +142,8 @@ def load(bundle: str | Path, *, modalities: Sequence[Modality] = MODALITIES, thr
     return Model.of(manifest.read(bundle), modalities=modalities, threads=threads)
 
 
-def predictions(description: Description, answers: Answers) -> Table:
-    """Lay answers out as a table: each target's values and how sure they are."""
+def predictions(description: Description, answers: Answers, doubt: bool = False) -> Table:
+    """Lay answers out as a table: each target's values and how sure they are, and with ``doubt`` what else a category may be."""
     columns: dict[str, Any] = {}
     for target in description.targets:
         assert target.kind is not None
@@ -158,6 +159,9 @@ def predictions(description: Description, answers: Answers) -> Table:
             columns[f"{target.name}_probability"] = pa.array(answer.max(axis=1, initial=0.0))
             for code, label in enumerate(class_labels(target)):
                 columns[f"{target.name}={label}"] = pa.array(answer[:, code])
+            if doubt and target.name in description.thresholds:
+                sets = doubting.sets_of(answer, description.thresholds[target.name])
+                columns[f"{target.name}_doubt"] = doubting.in_words(sets, class_labels(target))
     return Table(pa.table(columns), name="predictions")
 
 

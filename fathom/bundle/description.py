@@ -21,7 +21,9 @@ class Description:
     """Everything about a model but its weights.
 
     ``kind`` says whether a network or baselines answer, ``name`` what the user calls it; ``plan`` rebuilds the network; ``baselines`` holds each target's
-    baseline with the settings of each of its fits; ``half_widths`` is, for a target that is a number, how far its interval reaches to either side, in its own units.
+    baseline with the settings of each of its fits; ``half_widths`` is, for a target that is a number, how far its interval reaches to either side, in its own units;
+    ``temperatures`` is, for a category whose probabilities are tempered, by how much (`fathom.bundle.tempering`); ``thresholds`` hold,
+    for a category, the least probability with which each class may be the true one (`fathom.bundle.doubting`).
     """
 
     kind: Literal["network", "baseline"]
@@ -30,6 +32,8 @@ class Description:
     plan: Mapping[str, Any] | None = None
     baselines: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     half_widths: Mapping[str, float] = field(default_factory=dict)
+    temperatures: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[Column, ...]:
@@ -62,6 +66,8 @@ class Description:
                 "plan": self.plan,
                 "baselines": self.baselines,
                 "half_widths": self.half_widths,
+                "temperatures": self.temperatures,
+                "thresholds": self.thresholds,
             }
         )
 
@@ -72,7 +78,14 @@ class Description:
             values = json.loads(content)
             columns = tuple(_column(entry, modalities) for entry in values["columns"])
             return cls(
-                values["kind"], values["name"], columns, values["plan"], values["baselines"], values["half_widths"]
+                values["kind"],
+                values["name"],
+                columns,
+                values["plan"],
+                values["baselines"],
+                values["half_widths"],
+                values.get("temperatures", {}),
+                values.get("thresholds", {}),
             )
         except FathomError as error:
             raise BundleError(f"model.json names something that this Fathom does not have. {error}") from None

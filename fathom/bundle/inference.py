@@ -12,6 +12,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from fathom.bundle.description import Description
+from fathom.bundle.tempering import temper
 from fathom.data.encoding import encode_inputs, hand_made_features, input_parts
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
@@ -93,10 +94,11 @@ class Inference:
             for start in range(0, max(piece.rows, 1), rows)
         ]
         names = [column.name for column in self.description.targets]
-        return {
-            name: np.concatenate(answers).astype(np.float64)[: piece.rows]
-            for name, answers in zip(names, zip(*runs, strict=True), strict=True)
+        answers = {
+            name: np.concatenate(pieces).astype(np.float64)[: piece.rows]
+            for name, pieces in zip(names, zip(*runs, strict=True), strict=True)
         }
+        return temper(answers, self.description.temperatures)
 
     def inputs(self, table: Table) -> dict[str, npt.NDArray[np.generic]]:
         """Return what the graph reads for these rows."""

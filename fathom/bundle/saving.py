@@ -12,6 +12,7 @@ import numpy as np
 from fathom.bundle import manifest
 from fathom.bundle.description import Description
 from fathom.bundle.inference import Answers, Inference
+from fathom.bundle.tempering import temper
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.data.writing import cannot_write
@@ -49,10 +50,11 @@ def prove_parity(
 
     Raises ParityError above ``TOLERANCE``, relative to answers larger than 1, or where the likeliest class is another.
     """
-    served = Inference.open(files, modalities).answer(rows)
+    inference = Inference.open(files, modalities)
+    served = inference.answer(rows)
     largest = 0.0
     for who, answerer in answerers.items():
-        for target, answer in answerer(rows).items():
+        for target, answer in temper(answerer(rows), inference.description.temperatures).items():
             scale = np.maximum(1.0, np.abs(answer))
             difference = float((np.abs(served[target] - answer) / scale).max(initial=0.0))
             largest = max(largest, difference)

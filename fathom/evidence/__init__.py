@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from fathom.evidence import (
+    abstaining,
     calibration,
     cost,
     fairness,
@@ -20,6 +21,6 @@ from fathom.evidence.contract import Check
 MEASURES: tuple[ModuleType, ...] = (verdict, calibration, importance, layers, worst_rows)
 
 # What answers by `run`, in the order in which it is asked.
-CHECKS: tuple[Check, ...] = (leakage, slices, fairness, suspects, cost)
+CHECKS: tuple[Check, ...] = (leakage, abstaining, slices, fairness, suspects, cost)
 
 __all__ = ["CHECKS", "MEASURES", "Check"]

@@ -8,7 +8,7 @@ import pytest
 from fathom.data.encoding import Column
 from fathom.data.modalities import category, number
 from fathom.data.table import Table
-from fathom.evidence import cost, fairness, leakage, slices, suspects
+from fathom.evidence import abstaining, cost, fairness, leakage, slices, suspects
 from fathom.evidence.contract import Case, Cost, Part
 
 CLASSES = ("no", "yes")
@@ -98,6 +98,16 @@ def test_groups_that_are_treated_unlike_are_found(seed):
     assert found.plot["mitigation"]["after"] < found.plot["mitigation"]["before"]
     assert {row["columns"] for row in found.rows} == {"sex", "town", "sex and town"}
     assert fairness.run(case_of(seed)).answer == "not applicable"
+
+
+def test_sets_that_hold_the_truth_keep_their_promise_and_those_of_changed_rows_do_not():
+    case = case_of(2)
+    kept = abstaining.run(case)
+    assert kept.status == "good" and kept.low < 0.9 < kept.high
+    assert [row["class"] for row in kept.rows] == ["no", "yes"]
+    assert kept.plot["risk"][0]["answered"] == 1.0
+    changed = replace(case, sealed=part_of(case.sealed.table, 9, wrong=0.5))
+    assert abstaining.run(changed).status == "warning"
 
 
 def test_rates_and_differences_are_those_of_the_definitions():

@@ -1,0 +1,108 @@
+"""When does the model rather say "I am not sure": whether its sets and intervals hold the truth as often as they promise, and what is left when it abstains.
+
+A category's answer is a set of classes, a number's an interval; both are learned on the chosen rows and measured on the test rows, and promise to hold the truth on 90 % of rows
+(`fathom.bundle.doubting`; Lei et al., JASA 113, 2018, for numbers). The rows whose set is one class are those on which it is sure: the fewer they are, the more often it abstains; the error among them is
+what abstaining buys (El-Yaniv and Wiener, "On the Foundations of Noise-free Selective Classification", JMLR 11, 2010).
+"""
+
+import sys
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from fathom.bundle import doubting
+from fathom.evidence.contract import Case, Finding, not_applicable
+from fathom.resampling import LEVEL as SURE
+from fathom.scoring import row_losses
+
+NAME = "abstaining"
+QUESTION = "When does it rather say that it is not sure?"
+SOURCE = "Vovk, Machine Learning 92, 2013; Sadinle, Lei and Wasserman, JASA 114, 2019; Lei et al., JASA 113, 2018"
+
+PROMISE = doubting.LEVEL
+FEWEST_ROWS = 50
+SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)  # of rows that are answered, the surest first
+
+
+def run(case: Case) -> Finding:
+    """Measure how often sets or intervals hold the truth, and the error on the rows that are left when the least sure are not answered."""
+    if case.chosen is None or min(case.chosen.table.rows, case.sealed.table.rows) < FEWEST_ROWS:
+        return not_applicable(
+            sys.modules[__name__], f"There are fewer than {FEWEST_ROWS} rows to learn from, or to measure on."
+        )
+    if case.classes is None:
+        return _intervals(case)
+    least = doubting.thresholds(case.chosen.answer, np.asarray(case.chosen.truth, np.int64))
+    truth = np.asarray(case.sealed.truth, np.int64)
+    sets = doubting.sets_of(case.sealed.answer, least)
+    known = truth >= 0
+    held = np.zeros(len(truth), np.bool_)
+    held[known] = sets[known, truth[known]]
+    size, right = sets.sum(axis=1), case.sealed.answer.argmax(axis=1) == truth
+    sure = size == 1
+    rows: list[dict[str, Any]] = [
+        {"class": name, "rows": int((truth == code).sum()), "held": float(held[truth == code].mean())}
+        for code, name in enumerate(case.classes)
+        if (truth == code).any()
+    ]
+    sentence = (
+        f"Asked for a set that holds the true class on {100 * PROMISE:.0f} % of rows, it held it on {100 * held.mean():.1f} %. It names one class on {100 * sure.mean():.0f} % of rows, and is "
+        f"right on {100 * right[sure].mean() if sure.any() else 0:.1f} % of these, against {100 * right.mean():.1f} % of all; on {100 * (size > 1).mean():.0f} % it is not sure, on "
+        f"{100 * (size == 0).mean():.0f} % no class fits."
+    )
+    return _finding(sentence, held, rows, case)
+
+
+def _intervals(case: Case) -> Finding:
+    assert case.chosen is not None
+    residuals = np.sort(np.abs(case.chosen.truth - case.chosen.answer))
+    place = min(len(residuals), int(np.ceil((len(residuals) + 1) * PROMISE)))
+    width = float(residuals[place - 1])
+    held = np.abs(case.sealed.truth - case.sealed.answer) <= width
+    sentence = f"Asked for an interval that holds the truth on {100 * PROMISE:.0f} % of rows, it held it on {100 * held.mean():.1f} %: each answer is given plus and minus {width:.4g}."
+    return _finding(sentence, held, [], case)
+
+
+def _finding(sentence: str, held: Any, rows: list[dict[str, Any]], case: Case) -> Finding:
+    assert case.chosen is not None
+    # What is promised was learned from rows that are as much a matter of chance as the test rows: both count.
+    low, high = _wilson(float(held.mean()), 1 / (1 / len(held) + 1 / case.chosen.table.rows))
+    kept = high >= PROMISE
+    return Finding(
+        NAME,
+        QUESTION,
+        "keeps its promise" if kept else "promises too much",
+        sentence,
+        float(held.mean()),
+        low,
+        high,
+        unit="share of rows held",
+        status="good" if kept else "warning",
+        remedy=""
+        if kept
+        else "The test rows are unlike those that the promise was learned on: ask what has changed between them, for example over time.",
+        rows=rows,
+        plot={"risk": _risk(case)} if case.classes is not None else {},
+        source=SOURCE,
+    )
+
+
+def _risk(case: Case) -> list[dict[str, float]]:
+    """Return the share of wrong answers and the mean loss among the surest rows, by the share of rows that are answered."""
+    order = np.argsort(-case.sealed.answer.max(axis=1), kind="stable")
+    wrong = (case.sealed.answer.argmax(axis=1) != case.sealed.truth)[order]
+    losses = row_losses(case.sealed.truth, case.sealed.answer)[order]
+    counts = [max(1, round(share * len(order))) for share in SHARES]
+    return [
+        {"answered": share, "wrong": float(wrong[:count].mean()), "loss": float(losses[:count].mean())}
+        for share, count in zip(SHARES, counts, strict=True)
+    ]
+
+
+def _wilson(share: float, rows: float) -> tuple[float, float]:
+    """Return the 95 % interval of a share of so many rows (Wilson, JASA 22, 1927)."""
+    z = NormalDist().inv_cdf((1 + SURE) / 2)
+    spread = z * z / rows
+    half = z * np.sqrt(share * (1 - share) / rows + spread / (4 * rows))
+    return float((share + spread / 2 - half) / (1 + spread)), float((share + spread / 2 + half) / (1 + spread))
