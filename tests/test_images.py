@@ -61,7 +61,7 @@ def test_a_picture_that_cannot_be_read_is_named_with_its_row_and_its_fault(photo
     (photos / "bar" / "9.png").write_bytes(picture("bar", 9)[:60])
     with pytest.raises(
         TableError,
-        match=r"photos, file \d+: column 'file' holds 'bar/9\.png', which cannot be read: it is a damaged PNG",
+        match=r"photos/bar/9\.png: column 'file' holds 'bar/9\.png', which cannot be read: it is a damaged PNG",
     ):
         fathom.fit(photos, **FAST)
 

@@ -196,7 +196,7 @@ def _as_table(found: Listing, names: tuple[str, ...], level: int = 0) -> Table:
         + "."
     )
     name = PurePosixPath(Path(found.path).resolve().name).name.split(".")[0] or "folder"
-    source = Source(found.path, len(names), first_line=1, unit="file")
+    source = Source(found.path, len(names), first_line=1, unit="file", files=pa.array(names, pa.large_string()))
     return Table(pa.table(columns), sources=(source,), decisions=(sentence,), name=name)
 
 

@@ -19,7 +19,7 @@ class Source:
 
     ``lines`` holds each row's line (from 1, the header included); ``None`` where row ``i`` stands on line
     ``first_line + i``, as in every CSV file without line breaks inside quotes.
-    ``unit`` is ``line`` for text files and ``row`` for files without lines.
+    ``unit`` is ``line`` for text files and ``row`` for files without lines. Of a folder or an archive, ``files`` holds the path in it that each row stands for.
     """
 
     path: str
@@ -27,6 +27,7 @@ class Source:
     first_line: int = 1
     lines: Rows | None = None
     unit: str = "line"
+    files: pa.Array | None = None
 
     def place(self, row: int) -> tuple[str, int]:
         """Return the path and the line of the source's own row ``row`` (from 0)."""
@@ -99,20 +100,27 @@ class Table:
 
     def place(self, row: int) -> tuple[str | None, int]:
         """Return the file and the line (or, without a file, the row counted from 1) of a row counted from 0."""
+        source, position = self._source(row)
+        return (None, position + 1) if source is None else source.place(position)
+
+    def _source(self, row: int) -> tuple[Source | None, int]:
+        """Return where a row came from, and which of the rows from there it is."""
         position = int(self.origin[row]) if self.origin is not None else row
         for source in self.sources:
             if position < source.rows:
-                return source.place(position)
+                return source, position
             position -= source.rows
-        return None, position + 1
+        return None, position
 
     def where(self, row: int) -> str:
         """Say in words where a row (counted from 0) came from: ``homes.csv, line 8``."""
+        source, position = self._source(row)
         path, line = self.place(row)
-        if path is None:
+        if source is None:
             return f"row {line}"
-        unit = next(source.unit for source in self.sources if source.path == path)
-        return f"{path}, {unit} {line}"
+        if source.files is not None:
+            return f"{source.path.rstrip('/')}/{source.files[position].as_py()}"
+        return f"{path}, {source.unit} {line}"
 
     def take(self, rows: Rows | Sequence[int]) -> "Table":
         """Return the table of these rows (counted from 0), which still know where they came from."""

@@ -59,7 +59,8 @@ def test_a_folder_is_a_row_a_file_with_its_sub_folder_as_class(photos):
     assert table.column("folder").to_pylist() == ["cat", "cat", "dog"]
     assert media.paths_of(table.column("file")).to_pylist() == list(NAMES)
     assert table.decisions == ("Folder: 3 files in 2 sub-folders; 1 others were passed over: cat/notes.txt.",)
-    assert table.where(1) == f"{photos}, file 2"
+    assert table.where(1) == f"{photos}/cat/2.png"
+    assert table.take([2, 0]).where(0) == f"{photos}/dog/deep/3.png"
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.xz", "tbz2"])
