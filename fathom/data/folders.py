@@ -97,11 +97,14 @@ def parted(source: Any, target: Any, test: Any) -> tuple[Any, Any, Any]:
     found = listing(os.fsdecode(source))
     if found.tables or not found.names:
         return source, target or FOLDER, test
-    tops = {name.split("/")[0].lower() for name in found.names if "/" in name}
+    level = _common(found.names) if found.what == "archive" else 0
+    folders = [parts[level].lower() if len(parts := name.split("/")) > level + 1 else "" for name in found.names]
+    tops = set(folders)
     if test is None and tops & set(TRAIN) and tops & set(TEST) and tops <= {*TRAIN, *TEST, *VALIDATION}:
-        own = tuple(name for name in found.names if name.split("/")[0].lower() not in TEST)
-        other = tuple(name for name in found.names if name.split("/")[0].lower() in TEST)
-        source, test = (_as_table(found, names, level=1) for names in (own, other))
+        named = list(zip(found.names, folders, strict=True))
+        own = tuple(name for name, folder in named if folder not in TEST)
+        other = tuple(name for name, folder in named if folder in TEST)
+        source, test = (_as_table(found, names, level + 1) for names in (own, other))
     else:
         source = _as_table(found, found.names)
     if not target:

@@ -40,8 +40,9 @@ def photos(tmp_path):
     return root
 
 
-def archived(root, kind, names=NAMES, prefix=""):
+def archived(root, kind, names=NAMES, prefix="", files=None):
     file = root.with_name(f"photos.{kind}")
+    root = files or root
     if kind == "zip":
         with zipfile.ZipFile(file, "w") as archive:
             for name in names:
@@ -104,6 +105,10 @@ def test_train_and_test_folders_part_the_rows(tmp_path):
     assert source.column("folder").to_pylist() == ["cat", "dog", "dog"]
     assert test.column("folder").to_pylist() == ["cat"]
     assert not np.isin(row_hashes(test), row_hashes(source)).any()
+    names = ("train/cat/1.png", "train/dog/2.png", "test/cat/1.png")
+    source, _, test = folders.parted(str(archived(tmp_path / "photos", "zip", names, "photos/", tmp_path)), None, None)
+    assert (source.rows, test.rows) == (2, 1)
+    assert test.where(0).endswith("photos.zip/photos/test/cat/1.png")
 
 
 def test_a_folder_with_one_class_has_nothing_to_predict(tmp_path):
