@@ -44,6 +44,8 @@ GOALS: dict[str, tuple[float | None, float]] = {
     "arrow_head": (None, 5),
     "vowels": (None, 5),
     "motions": (None, 5),
+    "drums": (0.85, 10),
+    "voices": (None, 10),
 }
 
 Report = dict[str, Any]

