@@ -50,6 +50,11 @@ def recognise_target(
     Raises TableError when the target is constant, cannot be predicted, or has a class with a single row.
     """
     values = table.column(name)
+    if is_heavy(values.type) and name not in overrides:
+        raise TableError(
+            f"Column {name!r} holds cells of type {values.type}, which cannot be predicted. Choose another target: a number, or a column of classes.",
+            column=name,
+        )
     if name in overrides:
         kind, claim = by_name(overrides[name], modalities), Claim(1.0, "you said so")
     else:
@@ -248,6 +253,15 @@ def _whole(number: Modality, values: pa.Array) -> bool:
     return bool(number.learn(values, "target").whole)
 
 
+def several(name: str) -> str:
+    """Return a kind's name for more than one.
+
+    >>> several("image"), several("series")
+    ('images', 'series')
+    """
+    return name if name.endswith("s") else f"{name}s"
+
+
 def _article(name: str) -> str:
     return f"{'an' if name[0] in 'aeio' else 'a'} {name} column"
 
@@ -333,7 +347,7 @@ def taken_as_missing(table: Table, column: Column, marks: npt.NDArray[np.bool_])
     cell = table.column(column.name)[row].as_py()
     fault = f" ({why})" if (why := fault_of(column, cell)) else ""
     return (
-        f"{table.where(row)}: column {column.name!r} holds {media.shown(cell)[:200]!r} among {column.kind.NAME}s{fault}; "
+        f"{table.where(row)}: column {column.name!r} holds {media.shown(cell)[:200]!r} among {several(column.kind.NAME)}{fault}; "
         f"{marks.sum():,} such cells were taken as missing."
     )
 
@@ -356,7 +370,7 @@ def check_readable(table: Table, column: Column, override: str | None, marks: np
     fault = f", which cannot be read: {why}" if (why := fault_of(column, cell)) else ""
     also = ", take such cells as missing with --bad-rows skip" if hasattr(column.kind, "settle") else ""
     raise TableError(
-        f"{table.where(row)}: column {column.name!r} holds {media.shown(cell)[:200]!r}{fault}{others} among {column.kind.NAME}s. "
+        f"{table.where(row)}: column {column.name!r} holds {media.shown(cell)[:200]!r}{fault}{others} among {several(column.kind.NAME)}. "
         f"Correct the cell{also}, {advice} with --columns {column.name}=skip.",
         file=path,
         line=line,

@@ -4,6 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import fathom
+from fathom.baselines import constant
 from fathom.data.modalities import series
 from fathom.errors import OptionError, TableError
 
@@ -144,3 +146,24 @@ def test_a_value_is_shown_by_its_course():
     state = series.learn(values)
     assert series.show(state, [0.0, 1.0, 2.0, 3.0]) == "4 steps, 0 to 3: ▁▃▆█"
     assert series.show(state, None) == "missing"
+
+
+def table_of(rows=60):
+    generator = np.random.default_rng(0)
+    cells = [generator.normal(size=int(generator.integers(5, 20))).tolist() for _ in range(rows)]
+    return {"pulse": cells, "kind": ["a", "b"] * (rows // 2)}
+
+
+def test_a_fit_lives_through_gaps_empty_lists_and_numbers_without_end():
+    table = table_of()
+    table["pulse"][3:8] = [[], None, [float("nan")] * 4, [1.0, None, 2.0], [1e300, -1e300]]
+    model = fathom.fit(table, "kind", effort="quick", epochs=1, baselines=(constant,))
+    assert model.predict({"pulse": [[1.0, 2.0], [], None]}).rows == 3
+    with pytest.raises(TableError, match="holds 'rain' among series"):
+        model.predict({"pulse": ["rain", "snow"]})
+
+
+def test_lists_as_a_target_are_refused():
+    table = table_of()
+    with pytest.raises(TableError, match="cannot be predicted"):
+        fathom.fit({"age": list(range(60)), "pulse": table["pulse"]}, "pulse", effort="quick")
