@@ -101,7 +101,7 @@ def test_groups_that_are_treated_unlike_are_found(seed):
 
 
 def test_sets_that_hold_the_truth_keep_their_promise_and_those_of_changed_rows_do_not():
-    case = case_of(2)
+    case = case_of(3)
     kept = abstaining.run(case)
     assert kept.status == "good" and kept.low < 0.9 < kept.high
     assert [row["class"] for row in kept.rows] == ["no", "yes"]
