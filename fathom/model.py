@@ -182,7 +182,7 @@ def warn_unreadable(column: Column, table: Table, marks: npt.NDArray[np.bool_]) 
     if marks.sum() > MOST_UNREADABLE * known:
         path, line = table.place(int(np.flatnonzero(marks)[0]))
         raise TableError(
-            f"{sentence.rpartition(';')[0]}, and so are {marks.sum():,} of its {known:,} cells, where training had a {column.kind.NAME}. Give the column as it was in training.",
+            f"{sentence.rpartition(';')[0].removesuffix(f' among {column.kind.NAME}s')}, and so are {marks.sum():,} of its {known:,} cells, where training had a {column.kind.NAME}. Give the column as it was in training.",
             file=path,
             line=line,
             column=column.name,

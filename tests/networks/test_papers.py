@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from fathom.networks.attention import Attention
 from fathom.networks.encoders import periodic, piecewise
 from fathom.networks.encoders.contract import Features
 from fathom.networks.trunks import tabm, transformer
@@ -96,7 +97,7 @@ def test_members_start_apart_by_one_number_a_token():
 
 
 def test_attention_is_torchs_own_with_the_same_weights():
-    ours = transformer.Attention(12, 3)
+    ours = Attention(12, 3)
     theirs = torch.nn.MultiheadAttention(12, 3, batch_first=True)
     with torch.no_grad():
         theirs.in_proj_weight.copy_(ours.queries_keys_values.weight)
