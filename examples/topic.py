@@ -18,13 +18,7 @@ def main() -> None:
     for name, accuracy in scores.items():
         print(f"{name:20} {accuracy:6.1%} of the test articles right")
     print(model.result["verdict"]["sentence"])
-
-    headlines = ["Striker signs for new club after record transfer", "Parliament votes on the new tax bill on Tuesday"]
-    answers = model.predict({"text": headlines}).to_pylist()
-    for headline, answer in zip(headlines, answers, strict=True):
-        print(f"{answer['topic']:15} {headline}")
     assert scores["network"] > 0.94, "it reads what an article is about"
-    assert [answer["topic"] for answer in answers] == ["sports", "politics"], "headlines are short, yet enough"
 
 
 if __name__ == "__main__":
