@@ -18,7 +18,7 @@ from fathom.data.encoding import Column, gather, inputs_of, unreadable_cells
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.reading import read
-from fathom.data.recognising import taken_as_missing
+from fathom.data.recognising import first_marked, taken_as_missing
 from fathom.data.table import Table
 from fathom.errors import OutputError, TableError, suggestion
 
@@ -178,13 +178,13 @@ def warn_unreadable(column: Column, table: Table, marks: npt.NDArray[np.bool_]) 
     if not marks.any():
         return
     known = int((~column.kind.missing(table.column(column.name))).sum())
-    sentence = taken_as_missing(table, column, marks)
     if marks.sum() > MOST_UNREADABLE * known:
         path, line = table.place(int(np.flatnonzero(marks)[0]))
+        cell, why = first_marked(table, column, marks)
         raise TableError(
-            f"{sentence.rpartition(';')[0].removesuffix(f' among {column.kind.NAME}s')}, and so are {marks.sum():,} of its {known:,} cells, where training had a {column.kind.NAME}. Give the column as it was in training.",
+            f"{cell}{why}, and so are {marks.sum():,} of its {known:,} cells, where training had a {column.kind.NAME}. Give the column as it was in training.",
             file=path,
             line=line,
             column=column.name,
         )
-    warnings.warn(sentence, stacklevel=4)
+    warnings.warn(taken_as_missing(table, column, marks), stacklevel=4)

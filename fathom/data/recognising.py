@@ -340,16 +340,19 @@ def fault_of(column: Column, cell: Any) -> str:
     return str(column.kind.fault(column.state, cell)) if hasattr(column.kind, "fault") else ""
 
 
+def first_marked(table: Table, column: Column, marks: npt.NDArray[np.bool_]) -> tuple[str, str]:
+    """Return in words the first marked cell and its place, and why it cannot be read, where the column's kind says so."""
+    row = int(np.flatnonzero(marks)[0])
+    cell = table.column(column.name)[row].as_py()
+    why = fault_of(column, cell)
+    return f"{table.where(row)}: column {column.name!r} holds {media.shown(cell)[:200]!r}", f" ({why})" if why else ""
+
+
 def taken_as_missing(table: Table, column: Column, marks: npt.NDArray[np.bool_]) -> str:
     """Return a warning of marked cells, which the column's kind cannot read."""
     assert column.kind is not None
-    row = int(np.flatnonzero(marks)[0])
-    cell = table.column(column.name)[row].as_py()
-    fault = f" ({why})" if (why := fault_of(column, cell)) else ""
-    return (
-        f"{table.where(row)}: column {column.name!r} holds {media.shown(cell)[:200]!r} among {several(column.kind.NAME)}{fault}; "
-        f"{marks.sum():,} such cells were taken as missing."
-    )
+    cell, why = first_marked(table, column, marks)
+    return f"{cell} among {several(column.kind.NAME)}{why}; {marks.sum():,} such cells were taken as missing."
 
 
 def check_readable(table: Table, column: Column, override: str | None, marks: npt.NDArray[np.bool_]) -> None:
@@ -378,4 +381,12 @@ def check_readable(table: Table, column: Column, override: str | None, marks: np
     )
 
 
-__all__ = ["check_names", "recognise_inputs", "recognise_target", "skip_rows", "taken_as_missing", "without_unusable"]
+__all__ = [
+    "check_names",
+    "first_marked",
+    "recognise_inputs",
+    "recognise_target",
+    "skip_rows",
+    "taken_as_missing",
+    "without_unusable",
+]
