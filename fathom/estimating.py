@@ -23,7 +23,7 @@ from fathom.bundle.description import Description
 from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.saving import assemble, write_folder
 from fathom.candidates import Candidate, half_widths
-from fathom.data.encoding import Column, inputs_of, unreadable_cells
+from fathom.data.encoding import Column, input_parts, inputs_of, unreadable_cells
 from fathom.data.modalities import MODALITIES, category, number
 from fathom.data.reading import Frame, read
 from fathom.data.recognising import recognise_inputs
@@ -199,7 +199,8 @@ def learn(
     if weights is not None:
         own, other = weights[train], weights[checked]
         prepared = replace(prepared, weights=own / own.mean(), validation_weights=other / other.mean())
-    size = sizes(settings.effort, settings.trunk, len(train), settings.layers, settings.skip)
+    shapes = {part.shape for part in input_parts(prepared.columns)}
+    size = sizes(settings.effort, settings.trunk, len(train), settings.layers, settings.skip, shapes)
     seconds = None if settings.minutes is None else 60.0 * settings.minutes
     trained: Trained = train_network(prepared, settings, size, MODALITIES, seconds, Silent())
     description = Description("network", "network", prepared.columns, plan=trained.plan.to_json())
