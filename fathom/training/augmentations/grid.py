@@ -96,17 +96,16 @@ def _draw(values: Tensor, generator: torch.Generator, low: float = 0.0, high: fl
 
 
 def _moved(values: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Move by whole pixels; what comes in from outside is nothing."""
+    """Move by whole pixels; what comes in is the edge once more, as a ground of one colour goes on (nothing where the edge is nothing)."""
     rows, _, high, wide = values.shape
     down, across = max(1, round(share * high)), max(1, round(share * wide))
-    padded = functional.pad(values, (across, across, down, down))
-    top = torch.randint(0, 2 * down + 1, (rows,), generator=generator, device=values.device)
-    left = torch.randint(0, 2 * across + 1, (rows,), generator=generator, device=values.device)
-    windows = padded.unfold(2, high, 1).unfold(
-        3, wide, 1
-    )  # (row, channel, top, left, height, width), of the same memory
-    every = torch.arange(rows, device=values.device)
-    return windows[every, :, top, left].contiguous()
+    device = values.device
+    top = torch.randint(-down, down + 1, (rows, 1), generator=generator, device=device)
+    left = torch.randint(-across, across + 1, (rows, 1), generator=generator, device=device)
+    y = (torch.arange(high, device=device) + top).clamp(0, high - 1)
+    x = (torch.arange(wide, device=device) + left).clamp(0, wide - 1)
+    moved = values.gather(2, y[:, None, :, None].expand_as(values))
+    return moved.gather(3, x[:, None, None, :].expand_as(values))
 
 
 def _turned(values: Tensor, degrees: float, generator: torch.Generator) -> Tensor:
