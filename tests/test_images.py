@@ -47,7 +47,7 @@ def test_a_folder_is_fitted_with_nothing_else_said(photos, tmp_path, command):
     assert len(result["columns"][0]["drawn"]) == 12
     assert result["worst_rows"][0]["row"]["file"].startswith("data:image/png;base64,")
     sheet = result["training"]["seen"][0]
-    assert sheet["column"] == "file" and sheet["varied"]["shift"] == 0.1
+    assert sheet["column"] == "file" and sheet["varied"]["shift"] == 0.05
     assert len(sheet["rows"]) == 6 and len(set(sheet["rows"][0])) > 3
     report = (tmp_path / "run" / "report.html").read_text()
     assert report.count('<img class="picture" src="data:image/png;base64,') >= 12 + 36 + 10

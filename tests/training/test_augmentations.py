@@ -96,7 +96,7 @@ def test_what_is_told_wins_and_off_is_nothing():
     train, validation = pictures(300, 1), pictures(100, 2)
     assert planned("off", (PHOTO,), train, validation) == {}
     plan = planned("flip=0,rotate=45", (PHOTO,), train, validation)["grid_0"]
-    assert plan["flip"] == 0.0 and plan["rotate"] == 45.0 and plan["shift"] == 0.1
+    assert plan["flip"] == 0.0 and plan["rotate"] == 45.0 and plan["shift"] == 0.05
 
 
 def test_rows_are_mixed_only_where_all_columns_are():

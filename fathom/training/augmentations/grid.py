@@ -43,7 +43,7 @@ def choose(part: Part, train: Tensor, truth: Tensor | None, validation: Tensor, 
     safe = truth is not None and known is not None and flip_is_safe(train, truth, validation, known)
     return Options(
         flip=1.0 if safe else 0.0,
-        shift=0.1,
+        shift=0.05,  # more costs more than it brings in few epochs (docs/log.md)
         rotate=8.0 if few else 0.0,
         colour=0.2 if few and part.size[0] == 3 else 0.1 if part.size[0] == 3 else 0.0,
         cutout=0.25 if few else 0.0,
