@@ -81,8 +81,9 @@ class Spiking(nn.Module):
         steps = rounded(vectors, COARSE)
         lacking = -vectors.shape[1] % self.together
         whole = nn.functional.pad(steps, (0, 0, 0, lacking))
-        steps = whole.reshape(len(whole), -1, self.together, whole.shape[2]).sum(2)
-        count = nn.functional.pad(there.to(vectors.dtype), (0, lacking)).reshape(len(whole), -1, self.together).sum(2)
+        moments = whole.shape[1] // self.together  # the number of rows stays open: the graph of the bundle answers any
+        steps = whole.reshape(-1, moments, self.together, whole.shape[2]).sum(2)
+        count = nn.functional.pad(there.to(vectors.dtype), (0, lacking)).reshape(-1, moments, self.together).sum(2)
         means = rounded(steps / count.clamp(min=1.0).unsqueeze(2), COARSE)
         return means.transpose(1, 2), (count > 0).to(vectors.dtype).unsqueeze(1)
 
