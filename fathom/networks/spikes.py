@@ -119,14 +119,14 @@ class Neurons(nn.Module):
         self.leak = leak
 
     def forward(self, currents: list[Tensor]) -> Tensor:
-        """Map the currents of each moment to the spikes ``(moment, …)``."""
+        """Map the currents of each moment ``(row, …)`` to the spikes ``(row, moment, …)``."""
         spikes, voltage = [], torch.zeros_like(currents[0])
         for current in currents:
             voltage = rounded(self.leak * voltage, GRID * COARSE) + current
             sent = spike(voltage)
             voltage = voltage - sent
             spikes.append(sent)
-        return torch.stack(spikes)
+        return torch.stack(spikes, 1)
 
 
 @dataclass

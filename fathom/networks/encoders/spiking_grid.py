@@ -63,11 +63,11 @@ class SpikingGrid(nn.Module):
         currents = [self.synapses[0](rounded(self.pixels(grid), COARSE))] * self.count
         maps = []
         for number, neurons in enumerate(self.neurons):
-            spikes = neurons(currents).flatten(0, 1)  # (moment · row, neuron, height, width)
+            spikes = neurons(currents).flatten(0, 1)  # (row · moment, neuron, height, width)
             spikes = self.pool(spikes)
-            maps.append(spikes.unflatten(0, (self.count, -1)).mean(0))
+            maps.append(spikes.unflatten(0, (-1, self.count)).mean(1))
             if number + 1 < len(self.neurons):
-                currents = list(self.synapses[number + 1](spikes).unflatten(0, (self.count, -1)).unbind(0))
+                currents = list(self.synapses[number + 1](spikes).unflatten(0, (-1, self.count)).unbind(1))
         rates = torch.mean(maps[-1], dim=(2, 3))
         return Features(self.out(self.dropout(rates)).unflatten(1, (self.tokens, -1)), None, tuple(maps))
 
