@@ -42,7 +42,7 @@ LARGEST_EPOCH: dict[Effort, int] = {"quick": 300_000, "standard": 1_500_000, "th
 FEW_ROWS = 10_000
 # The same for rows with a picture: each is worth more looks, since every look varies it, and small batches.
 GRID_LOOKS = {"quick": 150_000, "standard": 800_000, "thorough": 3_000_000}
-GRID_BATCH_ROWS = 256  # at most
+GRID_BATCH_ROWS, GRID_LAYERS = 128, 1  # at most; one layer where no numbers stand beside the picture
 # The same for rows with a text: they are learned by heart in a few passes, and read out with much left out (docs/log.md, "What reads a text").
 CODES_EPOCHS = {"quick": 16, "standard": 24, "thorough": 48}  # at most
 CODES_DROPOUT, CODES_LAYERS = 0.3, 1  # one layer where no numbers stand beside the text
@@ -153,6 +153,7 @@ def _for_deep_columns(
         batch_rows, patience = min(batch_rows, GRID_BATCH_ROWS), max(4, epochs // 4)
         rate = chosen.learning_rate if trunk == "transformer" else 3e-3
         chosen = replace(chosen, learning_rate=rate, weight_decay=5e-2)
+        reading = {} if "scalar" in shapes else {"layers": GRID_LAYERS}
     elif "codes" in shapes:
         epochs = max(fewest, min(epochs, CODES_EPOCHS[effort]))
         patience = max(4, epochs // 4)
