@@ -164,7 +164,11 @@ def without_times(value):
         return {
             key: without_times(inner) for key, inner in value.items() if key not in left_out and "second" not in key
         }
-    return [without_times(inner) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, list):  # what a year costs follows from the times
+        return [
+            without_times(inner) for inner in value if not (isinstance(inner, dict) and inner.get("name") == "cost")
+        ]
+    return value
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

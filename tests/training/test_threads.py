@@ -166,7 +166,7 @@ def test_a_fit_writes_down_how_many_threads_it_took_and_for_whom():
 
     random = np.random.default_rng(0)
     x = random.normal(size=300)
-    table = {"x": x, "z": random.normal(size=300), "y": 3 * x}
+    table = {"x": x, "z": random.normal(size=300), "y": 3 * x + random.normal(size=300)}
     own = fathom.fit(table, "y", effort="quick", epochs=1).result
     told = fathom.fit(table, "y", effort="quick", epochs=1, threads=1).result
     assert own["training"]["threads"][0]["why"] in ("quickest", "same bits")
