@@ -150,7 +150,7 @@ def _for_deep_columns(
     reading: dict[str, Any] = {}
     if "grid" in shapes:
         epochs = max(fewest, min(most, GRID_LOOKS[effort] // max(train_rows, 1)))
-        batch_rows, patience = min(batch_rows, GRID_BATCH_ROWS), max(4, epochs // 4)
+        batch_rows, patience = min(batch_rows, GRID_BATCH_ROWS), max(4, epochs // 2)
         rate = chosen.learning_rate if trunk == "transformer" else 3e-3
         chosen = replace(chosen, learning_rate=rate, weight_decay=5e-2)
         reading = {} if "scalar" in shapes else {"layers": GRID_LAYERS}

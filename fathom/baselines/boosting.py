@@ -23,6 +23,8 @@ FEW_COLUMNS = 6
 # tables of `bench/tables.py`, and trying them would take the time of a good part of the network's training (docs/log.md).
 CELLS_FOR_ALL_SETTINGS = 150_000
 CELLS_FOR_TWO_SETTINGS = 300_000
+CELLS_GROWN = 8_000_000_000  # that all rounds look at, at most: a minute of a core; fewer rounds are grown of a table of pictures, each correcting more
+FEWEST_ROUNDS = 50
 CELLS_OF_A_TREE = 20_000  # what a tree costs however small, in cells
 
 
@@ -132,7 +134,8 @@ def most_rounds(problem: Problem) -> int:
     """Return after how many rounds growing stops at the latest."""
     if len(problem.check_values) == 0:
         return ROUNDS_UNCHECKED
-    return min(MOST_ROUNDS, max(LEAST_ROUNDS, MOST_TREES // problem.trees_of_a_round))
+    affordable = max(FEWEST_ROUNDS, CELLS_GROWN // max(1, problem.matrix.size * problem.trees_of_a_round))
+    return min(MOST_ROUNDS, max(LEAST_ROUNDS, MOST_TREES // problem.trees_of_a_round), affordable)
 
 
 def least_rows_in_leaf(problem: Problem) -> int:
