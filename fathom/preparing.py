@@ -231,8 +231,10 @@ def understand(
 ) -> Prepared:
     """Recognise the inputs of a table whose targets are recognised and whose rows are parted, and lay its parts side by side.
 
+    Which classes a target has is known from all rows; the scale of a number is learned anew from the training rows alone.
     Raises TableError when a column cannot be read or none is left to predict from.
     """
+    predicted = {name: _scaled_by(table.take(parts.rows(TRAIN)), column) for name, column in predicted.items()}
     named = ((settings.group, "group"), (settings.time, "time"), (settings.weight, "weight"))
     roles = {name: role for name, role in named if name}
     others = [name for name in table.names if name not in predicted]
@@ -256,6 +258,13 @@ def understand(
         table.take(parts.rows(TEST)),
         tuple(warnings),
     )
+
+
+def _scaled_by(train: Table, column: Column) -> Column:
+    """Return a target that is a number with what its training rows say of its scale; another as it is."""
+    if column.kind is None or column.kind.SHAPE != "scalar":
+        return column
+    return replace(column, state=column.kind.learn(train.column(column.name), "target"))
 
 
 def decoded(prepared: Prepared, settings: Settings, progress: Progress) -> Prepared:

@@ -68,6 +68,17 @@ def test_no_test_row_touches_what_is_learned(flights, late_network):
     assert first.result["verdict"] != second.result["verdict"]
 
 
+def test_the_scale_of_a_number_is_learned_from_training_rows_alone():
+    random = np.random.default_rng(0)
+    x = random.normal(size=400)
+    price = 100 + 10 * x + random.normal(size=400)
+    some, own = {"x": x[:300], "price": price[:300]}, {"x": x[300:], "price": price[300:]}
+    first = fathom.fit(some, "price", test=own, keep="network", **QUICK)
+    second = fathom.fit(some, "price", test={**own, "price": 1e6 * price[300:]}, keep="network", **QUICK)
+    assert first.files["model.json"] == second.files["model.json"]
+    assert first.files["weights.safetensors"] == second.files["weights.safetensors"]
+
+
 def test_several_targets_share_one_network_and_are_answered_together(two_targets, flights):
     answers = two_targets.predict(flights)
     assert answers.names == (
