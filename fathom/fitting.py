@@ -25,9 +25,10 @@ from fathom.data.table import Table
 from fathom.errors import OptionError, check_installed
 from fathom.examining import findings_of, look_for_leaks, warnings_of
 from fathom.judging import check_metric, judge_candidates
-from fathom.learning import export_network, network_plan, train_network
+from fathom.learning import export_network, train_network
 from fathom.leaving_out import contributions, groups_of
 from fathom.model import Model, predictions
+from fathom.planning import network_plan
 from fathom.preparing import Prepared, prepare, prepared_sizes
 from fathom.progress import Progress, Several, Silent
 from fathom.results import make_result

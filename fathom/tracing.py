@@ -127,9 +127,9 @@ def _features(prepared: Prepared, row: int) -> Station:
 def _network(prepared: Prepared, row: int, settings: Settings, modalities: Sequence[Modality]) -> list[Station]:
     import torch
 
-    from fathom.learning import network_plan, training_plan
     from fathom.networks.heads import head_for
     from fathom.networks.network import Network
+    from fathom.planning import network_plan, training_plan
     from fathom.training.batching import as_batch
     from fathom.training.loop import make_optimizer
     from fathom.training.objectives import predict
