@@ -2,11 +2,8 @@
 
 import json
 import shlex
-import signal
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -213,6 +210,8 @@ def fit(
     """Train a network, judge it against simpler models, and write a report and a bundle."""
     from fathom import terminal
     from fathom.fitting import fit as run
+    from fathom.interrupting import stoppable
+    from fathom.progress import Several
     from fathom.running import can_go_on, next_folder, unfinished_folder
 
     source: Any = files[0] if len(files) == 1 else files
@@ -256,9 +255,10 @@ def fit(
     if settings_file is not None:
         settings = _flags_win(context, settings, fathom.settings_from(settings_file))
     try:
-        with terminal.progress(quiet) as progress, stopped_by_sigterm():
+        with terminal.progress(quiet) as progress, stoppable() as wish:
+            told = Several(progress, wish) if progress else wish
             model = run(
-                source, target, test=test, out=folder, resume=resume, progress=progress, command=_command(), **settings
+                source, target, test=test, out=folder, resume=resume, progress=told, command=_command(), **settings
             )
     except (KeyboardInterrupt, SystemExit) as end:
         print(f"\nfathom: stopped. {_how_to_go_on(folder)}", file=sys.stderr)
@@ -485,20 +485,6 @@ def _how_to_go_on(folder: Path) -> str:
     if not any(word == "--out" or word.startswith("--out=") for word in words):
         words += ["--out", str(folder)]
     return f"What was learned so far is kept. Go on with:  {shlex.join(['fathom', *words, '--resume'])}"
-
-
-@contextmanager
-def stopped_by_sigterm() -> Iterator[None]:
-    """End on SIGTERM as on Ctrl-C, tidily; training listens for itself."""
-
-    def end(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _stem(name: str) -> str:
