@@ -24,6 +24,11 @@ def make(files: Mapping[str, bytes]) -> bytes:
     return dump({"format": FORMAT, "files": entries})
 
 
+def version(files: Mapping[str, bytes]) -> str:
+    """Return what tells a bundle from any other: the first 12 digits of its manifest's SHA-256, and so of every byte in it."""
+    return hashlib.sha256(files[NAME]).hexdigest()[:12]
+
+
 def dump(value: Any) -> bytes:
     """Write JSON as every file of a bundle is written: UTF-8, sorted, indented, no NaN."""
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()

@@ -42,17 +42,6 @@ def is_media(kind: pa.DataType) -> bool:
     return bool(kind == MEDIA)
 
 
-def is_bytes(kind: pa.DataType) -> bool:
-    """Say whether cells of this type hold bytes."""
-    types = pa.types
-    return bool(
-        types.is_binary(kind)
-        or types.is_large_binary(kind)
-        or types.is_fixed_size_binary(kind)
-        or types.is_binary_view(kind)
-    )
-
-
 def is_text(kind: pa.DataType) -> bool:
     """Say whether cells of this type are strings."""
     types = pa.types
@@ -182,8 +171,8 @@ __all__ = [
     "cells",
     "evenly",
     "head",
-    "is_bytes",
     "is_media",
+    "is_text",
     "kind_of_name",
     "paths_of",
     "place",

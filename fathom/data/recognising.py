@@ -14,6 +14,7 @@ from fathom.data.encoding import Column
 from fathom.data.modalities import by_name
 from fathom.data.modalities.contract import Claim, Modality, Role
 from fathom.data.table import Rows, SkippedRow, Table
+from fathom.data.values import is_heavy
 from fathom.errors import OptionError, TableError
 from fathom.shapes import DEEP
 
@@ -213,16 +214,6 @@ def _learn(kind: Modality, values: pa.Array, role: Role, name: str) -> Any:
         return kind.learn(values, role)
     except TableError as error:
         raise TableError(f"Column {name!r}: {str(error).replace('NAME', name)}", column=name) from None
-
-
-def is_heavy(kind: pa.DataType) -> bool:
-    """Say whether cells of this type are lists, records or bytes, which only the kinds of a deep shape read."""
-    return bool(pa.types.is_nested(kind) or _is_bytes(kind))
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    types = pa.types
-    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind))
 
 
 def _distinct(values: pa.Array) -> int:

@@ -39,7 +39,7 @@ def plain(values: pa.Array) -> pa.Array:
         return plain(pc.run_end_decode(values))
     if pa.types.is_null(kind) or pa.types.is_string(kind) or pa.types.is_string_view(kind):
         return values.cast(pa.large_string())
-    if pa.types.is_nested(kind) or _is_binary(kind):
+    if is_heavy(kind):
         return _words_for(values)
     return values
 
@@ -55,7 +55,8 @@ def is_number(values: pa.Array) -> bool:
     return bool(types.is_integer(values.type) or types.is_floating(values.type) or types.is_decimal(values.type))
 
 
-def _is_binary(kind: pa.DataType) -> bool:
+def is_bytes(kind: pa.DataType) -> bool:
+    """Say whether cells of this type hold bytes."""
     types = pa.types
     return bool(
         types.is_binary(kind)
@@ -65,8 +66,17 @@ def _is_binary(kind: pa.DataType) -> bool:
     )
 
 
+def is_heavy(kind: pa.DataType) -> bool:
+    """Say whether cells of this type are lists, records or bytes, which have no words and which only the kinds of a deep shape read.
+
+    >>> is_heavy(pa.list_(pa.float64())), is_heavy(pa.binary()), is_heavy(pa.string())
+    (True, True, False)
+    """
+    return bool(pa.types.is_nested(kind) or is_bytes(kind))
+
+
 def _words_for(values: pa.Array) -> pa.Array:
-    if _is_binary(values.type):
+    if is_bytes(values.type):
         try:
             return values.cast(pa.large_binary()).cast(pa.large_string())
         except pa.ArrowInvalid:

@@ -6,14 +6,13 @@ what abstaining buys (El-Yaniv and Wiener, "On the Foundations of Noise-free Sel
 """
 
 import sys
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from fathom.bundle import doubting
 from fathom.evidence.contract import Case, Finding, not_applicable
-from fathom.resampling import LEVEL as SURE
+from fathom.resampling import wilson
 from fathom.scoring import row_losses
 
 NAME = "abstaining"
@@ -67,7 +66,8 @@ def _intervals(case: Case) -> Finding:
 def _finding(sentence: str, held: Any, rows: list[dict[str, Any]], case: Case) -> Finding:
     assert case.chosen is not None
     # What is promised was learned from rows that are as much a matter of chance as the test rows: both count.
-    low, high = _wilson(float(held.mean()), 1 / (1 / len(held) + 1 / case.chosen.table.rows))
+    both = np.array([1 / (1 / len(held) + 1 / case.chosen.table.rows)])
+    (low,), (high,) = wilson(held.mean() * both, both)
     kept = high >= PROMISE
     return Finding(
         NAME,
@@ -98,11 +98,3 @@ def _risk(case: Case) -> list[dict[str, float]]:
         {"answered": share, "wrong": float(wrong[:count].mean()), "loss": float(losses[:count].mean())}
         for share, count in zip(SHARES, counts, strict=True)
     ]
-
-
-def _wilson(share: float, rows: float) -> tuple[float, float]:
-    """Return the 95 % interval of a share of so many rows (Wilson, JASA 22, 1927)."""
-    z = NormalDist().inv_cdf((1 + SURE) / 2)
-    spread = z * z / rows
-    half = z * np.sqrt(share * (1 - share) / rows + spread / (4 * rows))
-    return float((share + spread / 2 - half) / (1 + spread)), float((share + spread / 2 + half) / (1 + spread))

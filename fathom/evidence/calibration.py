@@ -9,13 +9,12 @@ the line, what is stated is what is observed.
 """
 
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fathom.resampling import LEVEL, Floats
+from fathom.resampling import Floats, wilson
 
 NAME = "calibration"
 QUESTION = "Do stated probabilities and intervals come true?"
@@ -92,20 +91,6 @@ def of_intervals(
     error = np.abs(np.asarray(truth, dtype=np.float64) - predicted)
     covered = np.array([np.count_nonzero(error <= width) for width in learn_widths(residuals, levels=levels)])
     return {"kind": "interval", "bins": _bins(np.asarray(levels), covered, np.full(len(levels), len(error)))}
-
-
-def wilson(hits: npt.NDArray[Any], rows: npt.NDArray[Any]) -> tuple[Floats, Floats]:
-    """Return the 95 % interval of a share, low and high (Wilson, JASA 22, 1927): never outside 0 to 1, never empty.
-
-    >>> low, high = wilson(np.array([10]), np.array([10]))
-    >>> low.round(3), high.round(3)
-    (array([0.722]), array([1.]))
-    """
-    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
-    share = hits / rows
-    centre = (share + z**2 / (2 * rows)) / (1 + z**2 / rows)
-    half = z * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2)) / (1 + z**2 / rows)
-    return np.clip(centre - half, 0.0, 1.0), np.clip(centre + half, 0.0, 1.0)
 
 
 def _bins(predicted: Floats, hits: npt.NDArray[Any], rows: npt.NDArray[Any]) -> list[dict[str, float]]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.data import byte_steps, media, sounds
+from fathom.data import byte_steps, media, media_columns, sounds
 from fathom.data import values as cells
 from fathom.data.modalities.contract import Claim, Features, Part, Role
 from fathom.data.sound_features import NAMES, matrix_of
@@ -61,18 +61,7 @@ class State:
 
 def claim(values: pa.Array) -> Claim:
     """Look whether cells are files, bytes or data: URLs that begin as sound files do."""
-    some = _candidates(values, LOOKED_AT)
-    if not some:
-        return Claim(0.0, "no cell is a file, bytes or a data: URL")
-    formats = [sounds.format_of(media.head(cell)) for cell in some]
-    share = float(np.mean([kind is not None for kind in formats]))
-    named = [isinstance(cell, dict) and media.kind_of_name(cell["path"]) == "audio" for cell in some]
-    if share >= 0.5:
-        kind = next(kind for kind in formats if kind)
-        return Claim(0.5 + 0.48 * share, f"{cells.share_in_words(share)} of the cells are recordings, such as {kind}")
-    if np.mean(named) > 0.9:
-        return Claim(0.6, "files that are named as recordings are")
-    return Claim(0.0, "cells that do not begin as sound files do")
+    return media_columns.claim(values, LOOKED_AT, "audio", "recordings", sounds.format_of)
 
 
 def learn(values: pa.Array, role: Role = "input") -> State:
@@ -82,7 +71,7 @@ def learn(values: pa.Array, role: Role = "input") -> State:
     """
     if role == "target":
         raise OptionError("A column of recordings cannot be predicted yet. Choose another target.")
-    some = _candidates(values, MEASURED)
+    some = media_columns.candidates(values, MEASURED)
     if some:
         check_installed(("soundfile",), "audio")
     known = [found for cell in some if (found := sounds.duration_of(cell)) is not None]
@@ -119,7 +108,7 @@ def encode(state: State, values: pa.Array) -> npt.NDArray[np.float32]:
 
 def settle(state: State, values: pa.Array, advance: Callable[[int], None]) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
     """Return the recordings as lists of steps of bytes, decoded once, and mark those that cannot be heard."""
-    values = _one(values)
+    values = media_columns.one(values)
     if values.type == COMPACT:
         advance(len(values))
         return values, np.zeros(len(values), np.bool_)
@@ -134,7 +123,7 @@ def decode(state: State, answer: npt.NDArray[Any]) -> pa.Array:
 
 def unreadable(state: State, values: pa.Array) -> npt.NDArray[np.bool_]:
     """Mark the cells that hold something and cannot be heard."""
-    values = _one(values)
+    values = media_columns.one(values)
     return np.zeros(len(values), np.bool_) if values.type == COMPACT else _heard(state, values)[1]
 
 
@@ -148,13 +137,8 @@ def fault(state: State, cell: Any) -> str:
 
 
 def missing(values: pa.Array) -> npt.NDArray[np.bool_]:
-    """Mark the cells that hold nothing: null, no path, or a word for missing."""
-    values = _one(values)
-    if media.is_media(values.type):
-        return cells.missing_mask(media.paths_of(values), cells.MISSING_ANYWHERE)
-    if media.is_bytes(values.type) or pa.types.is_nested(values.type):
-        return np.asarray(values.is_null().to_numpy(zero_copy_only=False), np.bool_)
-    return cells.missing_mask(values, cells.MISSING_ANYWHERE)
+    """Mark the cells that hold nothing: null, no path, no bytes, or a word for missing."""
+    return media_columns.missing(values)
 
 
 def features(state: State, values: pa.Array) -> Features:
@@ -166,11 +150,11 @@ def features(state: State, values: pa.Array) -> Features:
 
 def corrupt(values: pa.Array, severity: int, seed: int) -> pa.Array:
     """Change the loudness, add noise, clip, and lose a piece; a cell that is no recording stays as it is."""
-    values = _one(values)
+    values = media_columns.one(values)
     cells.level(severity)
     if values.type == COMPACT:
         return _worse_bands(values, severity, seed)
-    if not _candidates(values, 1):
+    if not media_columns.candidates(values, 1):
         return values
     cell_list = values.to_pylist()
 
@@ -233,21 +217,6 @@ def sample(count: int, seed: int) -> pa.Array:
     return pa.array(made, pa.binary(), mask=generator.random(count) < 0.05)
 
 
-def _one(values: pa.Array) -> pa.Array:
-    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    return values.cast(pa.large_string()) if pa.types.is_string_view(values.type) else values
-
-
-def _candidates(values: pa.Array, count: int) -> list[Any]:
-    """Return some cells that may be recordings."""
-    values = _one(values)
-    if media.is_media(values.type) or media.is_bytes(values.type):
-        return [cell for cell in media.evenly(values, count) if cell != b""]
-    if media.is_text(values.type):
-        return [cell for cell in media.evenly(values, count) if cell.startswith("data:")]
-    return []
-
-
 def _listen(state: State, cell: Any) -> sounds.Bytes:
     wave, rate = sounds.read(cell, state.seconds)
     return sounds.loudness(wave, rate, state.highest, state.factor)[: state.steps]
@@ -258,7 +227,7 @@ def _heard(
 ) -> tuple[list[sounds.Bytes | None], npt.NDArray[np.bool_]]:
     """Return what is heard of every cell, and mark those that hold something that cannot be."""
     nothing, kind = missing(values), values.type
-    if not (media.is_media(kind) or media.is_bytes(kind) or media.is_text(kind)):
+    if not (media_columns.may_be_media(kind)):
         if advance:
             advance(len(values))
         return [None] * len(values), ~nothing
@@ -267,7 +236,7 @@ def _heard(
 
 
 def _compact(state: State, values: pa.Array) -> pa.Array:
-    values = _one(values)
+    values = media_columns.one(values)
     return values if values.type == COMPACT else byte_steps.packed(_heard(state, values)[0], WIDTH)
 
 

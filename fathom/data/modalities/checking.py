@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 
 from fathom.data.hostile import WORST_TEXT, hostile
 from fathom.data.modalities.contract import Features, Modality, Role
+from fathom.data.values import is_heavy
 from fathom.errors import OptionError, TableError
 from fathom.shapes import DEEP, KINDS, Part, Shape, row_size
 
@@ -85,32 +86,21 @@ def _columns(module: Modality) -> list[pa.Array]:
     """Return the sample as it is made, and as text if it is made typed."""
     values = module.sample(ROWS, 0)
     kind = values.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_heavy(kind):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or is_heavy(kind):
         return [values]
     return [values, pc.fill_null(values.cast(pa.string()), "")]
 
 
-def _is_heavy(kind: pa.DataType) -> bool:
-    """Say whether values of this type are lists, records or bytes, which have no words."""
-    types = pa.types
-    return bool(
-        types.is_nested(kind)
-        or types.is_binary(kind)
-        or types.is_large_binary(kind)
-        or types.is_fixed_size_binary(kind)
-    )
-
-
 def _among_worst(values: pa.Array) -> pa.Array:
     """Return the values with the worst texts among them; those without words with a null."""
-    if _is_heavy(values.type):
+    if is_heavy(values.type):
         return pa.concat_arrays([values, pa.nulls(1, values.type)])
     return pa.concat_arrays([values.cast(pa.string()), pa.array([*WORST_TEXT, None])])
 
 
 def _plain(values: pa.Array) -> list[Any]:
     """Return values that can be compared: words where they have any."""
-    plain: list[Any] = (values if _is_heavy(values.type) else values.cast(pa.string()).fill_null("")).to_pylist()
+    plain: list[Any] = (values if is_heavy(values.type) else values.cast(pa.string()).fill_null("")).to_pylist()
     return plain
 
 

@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.data import media, pictures
-from fathom.data import values as cells
+from fathom.data import media, media_columns, pictures
 from fathom.data.modalities.contract import Claim, Features, Part, Role
 from fathom.data.picture_features import NAMES, matrix_of
 from fathom.errors import FathomError, OptionError, check_installed
@@ -57,18 +56,7 @@ class State:
 
 def claim(values: pa.Array) -> Claim:
     """Look whether cells are files, bytes or data: URLs that begin as pictures do."""
-    some = _candidates(values, LOOKED_AT)
-    if not some:
-        return Claim(0.0, "no cell is a file, bytes or a data: URL")
-    heads = [media.head(cell) for cell in some]
-    share = float(np.mean([pictures.format_of(head) is not None for head in heads]))
-    named = [isinstance(cell, dict) and media.kind_of_name(cell["path"]) == "image" for cell in some]
-    if share >= 0.5:
-        kind = next(kind for head in heads if (kind := pictures.format_of(head)))
-        return Claim(0.5 + 0.49 * share, f"{cells.share_in_words(share)} of the cells are pictures, such as {kind}")
-    if np.mean(named) > 0.9:
-        return Claim(0.6, "files that are named as pictures are")
-    return Claim(0.0, "cells that do not begin as pictures do")
+    return media_columns.claim(values, LOOKED_AT, "image", "pictures", pictures.format_of)
 
 
 def learn(values: pa.Array, role: Role = "input") -> State:
@@ -78,7 +66,7 @@ def learn(values: pa.Array, role: Role = "input") -> State:
     """
     if role == "target":
         raise OptionError("A column of pictures cannot be predicted yet. Choose another target.")
-    some = _candidates(values, MEASURED)
+    some = media_columns.candidates(values, MEASURED)
     if not some:
         return State(*NOTHING_KNOWN[:2], 3, (128.0,) * 3, (64.0,) * 3)
     check_installed(("PIL",), "image")
@@ -102,7 +90,7 @@ def parts(state: State, column: str) -> tuple[Part, ...]:
 
 def encode(state: State, values: pa.Array) -> Bytes:
     """Turn values into ``(row, channel, height, width)`` bytes; what is missing or cannot be decoded is 0 throughout."""
-    values = _one(values)
+    values = media_columns.one(values)
     if _is_compact(state, values):
         return _pixels_of(state, values)
     return _decoded(state, values)[0]
@@ -110,7 +98,7 @@ def encode(state: State, values: pa.Array) -> Bytes:
 
 def settle(state: State, values: pa.Array, advance: Callable[[int], None]) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
     """Return the pictures as fixed-size binary, decoded once, and mark those that cannot be."""
-    values = _one(values)
+    values = media_columns.one(values)
     if _is_compact(state, values):
         advance(len(values))
         return values, np.zeros(len(values), np.bool_)
@@ -126,7 +114,7 @@ def decode(state: State, answer: npt.NDArray[Any]) -> pa.Array:
 
 def unreadable(state: State, values: pa.Array) -> npt.NDArray[np.bool_]:
     """Mark the cells that hold something and cannot be decoded."""
-    values = _one(values)
+    values = media_columns.one(values)
     if _is_compact(state, values):
         return np.zeros(len(values), np.bool_)
     return _decoded(state, values)[1]
@@ -142,12 +130,7 @@ def fault(state: State, cell: Any) -> str:
 
 def missing(values: pa.Array) -> npt.NDArray[np.bool_]:
     """Mark the cells that hold nothing: null, no path, no bytes, or a word for missing."""
-    values = _one(values)
-    if media.is_media(values.type):
-        return cells.missing_mask(media.paths_of(values), cells.MISSING_ANYWHERE)
-    if media.is_bytes(values.type) or pa.types.is_nested(values.type):
-        return np.asarray(values.is_null().to_numpy(zero_copy_only=False), np.bool_)
-    return cells.missing_mask(values, cells.MISSING_ANYWHERE)
+    return media_columns.missing(values)
 
 
 def features(state: State, values: pa.Array) -> Features:
@@ -161,10 +144,10 @@ def features(state: State, values: pa.Array) -> Features:
 
 def corrupt(values: pa.Array, severity: int, seed: int) -> pa.Array:
     """Blur, add noise, pack badly, change the light, or cover a part; a cell that is no picture stays as it is."""
-    values = _one(values)
-    if not (media.is_media(values.type) or media.is_bytes(values.type) or media.is_text(values.type)):
+    values = media_columns.one(values)
+    if not (media_columns.may_be_media(values.type)):
         return values
-    if len(values) == 0 or not _candidates(values, 1):
+    if len(values) == 0 or not media_columns.candidates(values, 1):
         return values
     if pa.types.is_fixed_size_binary(values.type):
         return _worse_pixels(values, severity, seed)
@@ -191,22 +174,6 @@ def show(state: State, value: Any) -> str:
 def sample(count: int, seed: int) -> pa.Array:
     """Make little pictures of circles, squares and bars, packed as PNG."""
     return pictures.sample(count, seed)
-
-
-def _one(values: pa.Array) -> pa.Array:
-    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    return values.cast(pa.large_string()) if pa.types.is_string_view(values.type) else values
-
-
-def _candidates(values: pa.Array, count: int) -> list[Any]:
-    """Return some cells that may be pictures."""
-    values = _one(values)
-    kind = values.type
-    if pa.types.is_fixed_size_binary(kind) or media.is_media(kind) or media.is_bytes(kind):
-        return [cell for cell in media.evenly(values, count) if cell != b""]
-    if media.is_text(kind):
-        return [cell for cell in media.evenly(values, count) if cell.startswith("data:")]
-    return []
 
 
 def _grid(measured: list[tuple[int, int, int]]) -> tuple[int, int, int]:
@@ -261,7 +228,7 @@ def _decoded(
     """Return the grid of values that are not compact, and mark those that hold something that is no picture."""
     nothing = missing(values)
     kind = values.type
-    if not (media.is_media(kind) or media.is_bytes(kind) or media.is_text(kind)):
+    if not (media_columns.may_be_media(kind)):
         if advance:
             advance(len(values))
         return np.zeros((len(values), *state.size), np.uint8), ~nothing

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.data import byte_steps, clips, media, sounds
+from fathom.data import byte_steps, clips, media, media_columns, sounds
 from fathom.data import values as cells
 from fathom.data.modalities.contract import Claim, Features, Part, Role
 from fathom.errors import FathomError, OptionError, check_installed
@@ -57,18 +57,7 @@ class State:
 
 def claim(values: pa.Array) -> Claim:
     """Look whether cells are files or bytes that begin as videos do."""
-    some = _candidates(values, LOOKED_AT)
-    formats = [clips.format_of(media.head(cell)) for cell in some]
-    share = float(np.mean([kind is not None for kind in formats])) if some else 0.0
-    if share >= 0.5:
-        kind = next(kind for kind in formats if kind)
-        return Claim(0.5 + 0.48 * share, f"{cells.share_in_words(share)} of the cells are videos, such as {kind}")
-    if (
-        some
-        and np.mean([isinstance(cell, dict) and media.kind_of_name(cell["path"]) == "video" for cell in some]) > 0.9
-    ):
-        return Claim(0.6, "files that are named as videos are")
-    return Claim(0.0, "cells that do not begin as videos do")
+    return media_columns.claim(values, LOOKED_AT, "video", "videos", clips.format_of)
 
 
 def learn(values: pa.Array, role: Role = "input") -> State:
@@ -78,7 +67,7 @@ def learn(values: pa.Array, role: Role = "input") -> State:
     """
     if role == "target":
         raise OptionError("A column of videos cannot be predicted. Choose another target.")
-    some = _candidates(values, MEASURED)
+    some = media_columns.candidates(values, MEASURED)
     if some:
         check_installed(("av",), "video")
     lengths = [found[0] for cell in some if (found := clips.duration_of(cell)) is not None]
@@ -108,7 +97,7 @@ def encode(state: State, values: pa.Array) -> npt.NDArray[np.float32]:
 
 def settle(state: State, values: pa.Array, advance: Callable[[int], None]) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
     """Return the videos as lists of steps of bytes, decoded once, and mark those that cannot be seen."""
-    values = _one(values)
+    values = media_columns.one(values)
     if values.type == COMPACT:
         advance(len(values))
         return values, np.zeros(len(values), np.bool_)
@@ -123,7 +112,7 @@ def decode(state: State, answer: npt.NDArray[Any]) -> pa.Array:
 
 def unreadable(state: State, values: pa.Array) -> npt.NDArray[np.bool_]:
     """Mark the cells that hold something and cannot be seen."""
-    values = _one(values)
+    values = media_columns.one(values)
     return np.zeros(len(values), np.bool_) if values.type == COMPACT else _seen(state, values)[1]
 
 
@@ -137,13 +126,8 @@ def fault(state: State, cell: Any) -> str:
 
 
 def missing(values: pa.Array) -> npt.NDArray[np.bool_]:
-    """Mark the cells that hold nothing: null, no path, or a word for missing."""
-    values = _one(values)
-    if media.is_media(values.type):
-        return cells.missing_mask(media.paths_of(values), cells.MISSING_ANYWHERE)
-    if media.is_bytes(values.type) or pa.types.is_nested(values.type):
-        return np.asarray(values.is_null().to_numpy(zero_copy_only=False), np.bool_)
-    return cells.missing_mask(values, cells.MISSING_ANYWHERE)
+    """Mark the cells that hold nothing: null, no path, no bytes, or a word for missing."""
+    return media_columns.missing(values)
 
 
 def features(state: State, values: pa.Array) -> Features:
@@ -186,13 +170,13 @@ def _mean_and_spread(
 
 def corrupt(values: pa.Array, severity: int, seed: int) -> pa.Array:
     """Change the light, add noise, and lose a piece of what was seen; empty some cells that were not decoded yet."""
-    values = _one(values)
+    values = media_columns.one(values)
     level = cells.level(severity)
     generator = np.random.default_rng([seed, severity])
     if values.type != COMPACT:
         return (
             cells.empty_some(values, (0.01, 0.02, 0.05, 0.1, 0.15)[level], generator)
-            if _candidates(values, 1)
+            if media_columns.candidates(values, 1)
             else values
         )
     counts = byte_steps.lengths(values)
@@ -235,27 +219,12 @@ def sample(count: int, seed: int) -> pa.Array:
     return pa.array([made[place] for place in chosen], pa.binary(), mask=generator.random(count) < 0.05)
 
 
-def _one(values: pa.Array) -> pa.Array:
-    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    return values.cast(pa.large_string()) if pa.types.is_string_view(values.type) else values
-
-
-def _candidates(values: pa.Array, count: int) -> list[Any]:
-    """Return some cells that may be videos."""
-    values = _one(values)
-    if media.is_media(values.type) or media.is_bytes(values.type):
-        return [cell for cell in media.evenly(values, count) if cell != b""]
-    if media.is_text(values.type):
-        return [cell for cell in media.evenly(values, count) if cell.startswith("data:")]
-    return []
-
-
 def _seen(
     state: State, values: pa.Array, advance: Callable[[int], None] | None = None
 ) -> tuple[list[clips.Bytes | None], npt.NDArray[np.bool_]]:
     """Return what is seen of every cell, and mark those that hold something that cannot be."""
     nothing, kind = missing(values), values.type
-    if not (media.is_media(kind) or media.is_bytes(kind) or media.is_text(kind)):
+    if not (media_columns.may_be_media(kind)):
         if advance:
             advance(len(values))
         return [None] * len(values), ~nothing
@@ -264,5 +233,5 @@ def _seen(
 
 
 def _compact(state: State, values: pa.Array) -> pa.Array:
-    values = _one(values)
+    values = media_columns.one(values)
     return values if values.type == COMPACT else byte_steps.packed(_seen(state, values)[0], clips.WIDTH)

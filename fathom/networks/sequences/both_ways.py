@@ -5,13 +5,37 @@ is needed, which ONNX does not know, and padding comes after all that is looked 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-OneWay = Callable[
-    [int, int], nn.Module
-]  # from the widths before and after to a module (row, step, before) -> (row, step, after)
+# From the widths before and after to a module (row, step, before) -> (row, step, after).
+OneWay = Callable[[int, int], nn.Module]
+
+
+@dataclass(frozen=True)
+class RecurrentOptions:
+    """``layers`` of ``state`` numbers a direction over steps of ``width``; the answer is ``tokens`` tokens."""
+
+    width: int = 64
+    state: int = 64
+    layers: int = 1
+    tokens: int = 8
+    dropout: float = 0.2
+
+
+class States(nn.Module):
+    """One of torch's recurrent layers from the first step to the last: the state after every step, and nothing else."""
+
+    def __init__(self, cell: nn.RNNBase) -> None:
+        super().__init__()
+        self.cell = cell
+
+    def forward(self, steps: Tensor) -> Tensor:
+        """Map ``(row, step, before)`` to ``(row, step, width)``."""
+        states: Tensor = self.cell(steps)[0]
+        return states
 
 
 def turned(steps: Tensor, known: Tensor) -> Tensor:
@@ -41,12 +65,12 @@ class Layer(nn.Module):
 class BothWays(nn.Module):
     """Layers of one kind on top of each other, with dropout between them."""
 
-    def __init__(self, one_way: OneWay, before: int, width: int, layers: int, dropout: float) -> None:
+    def __init__(self, one_way: OneWay, options: RecurrentOptions) -> None:
         super().__init__()
-        self.width = 2 * width
-        widths = [before] + [2 * width] * (layers - 1)
-        self.layers = nn.ModuleList(Layer(one_way, each, width) for each in widths)
-        self.dropout = nn.Dropout(dropout)
+        self.width = 2 * options.state
+        widths = [options.width] + [self.width] * (options.layers - 1)
+        self.layers = nn.ModuleList(Layer(one_way, each, options.state) for each in widths)
+        self.dropout = nn.Dropout(options.dropout)
 
     @property
     def stages(self) -> Mapping[str, nn.Module]:

@@ -11,41 +11,23 @@ Why it exists: it remembers as far as an LSTM in many tasks, with a quarter fewe
 Statistical Machine Translation", EMNLP 2014, section 2.3 (https://arxiv.org/abs/1406.1078).
 """
 
-from dataclasses import dataclass
+from torch import nn
 
-from torch import Tensor, nn
-
-from fathom.networks.sequences.both_ways import BothWays
+from fathom.networks.sequences.both_ways import BothWays, RecurrentOptions, States
 
 NAME = "gru"
 SUMMARY = "gated recurrent units, read from both ends"
 SOURCE = "https://arxiv.org/abs/1406.1078"
 
 
-@dataclass(frozen=True)
-class Options:
-    """``layers`` of ``state`` numbers a direction over steps of ``width``; the answer is ``tokens`` tokens."""
-
-    width: int = 64
-    state: int = 64
-    layers: int = 1
-    tokens: int = 8
-    dropout: float = 0.2
+Options = RecurrentOptions
 
 
-class OneWay(nn.Module):
-    """One layer from the first step to the last."""
-
-    def __init__(self, before: int, width: int) -> None:
-        super().__init__()
-        self.cell = nn.GRU(before, width, batch_first=True)
-
-    def forward(self, steps: Tensor) -> Tensor:
-        """Map ``(row, step, before)`` to ``(row, step, width)``."""
-        states: Tensor = self.cell(steps)[0]
-        return states
+def one_way(before: int, width: int) -> nn.Module:
+    """Return one layer from the first step to the last."""
+    return States(nn.GRU(before, width, batch_first=True))
 
 
-def build(options: Options) -> nn.Module:
+def build(options: RecurrentOptions) -> nn.Module:
     """Return the module from ``(row, step, width)`` to ``(row, step, 2 state)``."""
-    return BothWays(OneWay, options.width, options.state, options.layers, options.dropout)
+    return BothWays(one_way, options)

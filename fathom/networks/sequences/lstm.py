@@ -12,46 +12,27 @@ Short-Term Memory", Neural Computation 9(8), 1997 (https://doi.org/10.1162/neco.
 Neural Computation 12(10), 2000. It starts nearly open (a bias of 1), as Jozefowicz, Zaremba and Sutskever, ICML 2015, advise.
 """
 
-from dataclasses import dataclass
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from fathom.networks.sequences.both_ways import BothWays
+from fathom.networks.sequences.both_ways import BothWays, RecurrentOptions, States
 
 NAME = "lstm"
 SUMMARY = "long short-term memory, read from both ends"
 SOURCE = "https://doi.org/10.1162/neco.1997.9.8.1735"
 
 
-@dataclass(frozen=True)
-class Options:
-    """``layers`` of ``state`` numbers a direction over steps of ``width``; the answer is ``tokens`` tokens."""
-
-    width: int = 64
-    state: int = 64
-    layers: int = 1
-    tokens: int = 8
-    dropout: float = 0.2
+Options = RecurrentOptions
 
 
-class OneWay(nn.Module):
-    """One layer from the first step to the last."""
-
-    def __init__(self, before: int, width: int) -> None:
-        super().__init__()
-        self.cell = nn.LSTM(before, width, batch_first=True)
-        with torch.no_grad():
-            dict(self.cell.named_parameters())["bias_ih_l0"][width : 2 * width] = (
-                1.0  # the second of the four: the forget gate
-            )
-
-    def forward(self, steps: Tensor) -> Tensor:
-        """Map ``(row, step, before)`` to ``(row, step, width)``."""
-        states: Tensor = self.cell(steps)[0]
-        return states
+def one_way(before: int, width: int) -> nn.Module:
+    """Return one layer from the first step to the last, its forget gate nearly open."""
+    cell = nn.LSTM(before, width, batch_first=True)
+    with torch.no_grad():
+        dict(cell.named_parameters())["bias_ih_l0"][width : 2 * width] = 1.0  # the second of the four gates
+    return States(cell)
 
 
-def build(options: Options) -> nn.Module:
+def build(options: RecurrentOptions) -> nn.Module:
     """Return the module from ``(row, step, width)`` to ``(row, step, 2 state)``."""
-    return BothWays(OneWay, options.width, options.state, options.layers, options.dropout)
+    return BothWays(one_way, options)

@@ -1,0 +1,26 @@
+"""What options of several commands share: NAME=VALUE pairs, and the exit codes."""
+
+from fathom.errors import OptionError
+
+INTERRUPTED = 130  # what a shell expects after Ctrl-C
+MISTAKE = 2
+WARNED = 1  # a check found something to look at
+
+
+def pairs(values: list[str], option: str) -> dict[str, str]:
+    """Turn ``["age=number,zip=category"]`` into a dictionary.
+
+    Raises OptionError for a piece that is not ``name=value``.
+
+    >>> pairs(["age=number,zip=category"], "--columns")
+    {'age': 'number', 'zip': 'category'}
+    """
+    found = {}
+    for piece in (piece for value in values for piece in value.split(",") if piece.strip()):
+        name, sign, value = piece.rpartition("=")
+        if not sign or not name.strip() or not value.strip():
+            raise OptionError(
+                f"{option} has {piece.strip()!r}, where NAME=VALUE is expected, for example {option} age=number,zip=category."
+            )
+        found[name.strip()] = value.strip()
+    return found

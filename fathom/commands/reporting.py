@@ -1,0 +1,33 @@
+"""fathom report: the page of a run is built again."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fathom.commands.folders import result_of
+
+NAME = "report"
+EXAMPLE = "fathom report runs/homes-1"
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="The run folder that fit wrote.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where the page goes.  [default: RUN/report.html]")
+    ] = None,
+) -> None:
+    """Build the page of a run again from its result.json."""
+    from fathom.data.writing import write_text
+    from fathom.report import render
+    from fathom.sealing import looks_of
+
+    result = result_of(run)
+    own = looks_of(run)
+    earlier = (
+        [entry for entry in result["split"]["looks"] if entry["when"] < own[0]["when"]]
+        if own
+        else result["split"]["looks"]
+    )
+    result["split"]["looks"] = [*earlier, *own]
+    print(write_text(render(result), out or run / "report.html"))
