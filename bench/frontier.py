@@ -118,7 +118,8 @@ def fit_fathom(table: FrontierTable, seed: int, effort: str) -> Fit:
     from fathom.candidates import in_units, truth_in_units
     from fathom.data.modalities import MODALITIES
     from fathom.learning import network_answers, train_network
-    from fathom.preparing import prepare, prepared_sizes
+    from fathom.prepared import prepared_sizes
+    from fathom.preparing import prepare
     from fathom.settings import Settings
 
     torch.set_num_threads(1)

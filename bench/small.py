@@ -94,7 +94,8 @@ def measure(table: SmallTable, split: int, effort: str) -> Report:
     from fathom.candidates import in_units, truth_in_units
     from fathom.data.modalities import MODALITIES
     from fathom.learning import network_answers, train_network
-    from fathom.preparing import prepare, prepared_sizes
+    from fathom.prepared import prepared_sizes
+    from fathom.preparing import prepare
     from fathom.progress import Silent
     from fathom.rivals import fit_baselines
     from fathom.scoring import score

@@ -15,16 +15,16 @@ import resvg_py
 from PIL import Image, ImageFilter
 
 import fathom
-from bench.packages import folder_of
+from bench.packages import Package, folder_of
 
-OPENMOJI = ("npm", "openmoji@17.0.0")
+OPENMOJI: Package = ("npm", "openmoji@17.0.0")
 SIGNS = ("transport-sign", "warning", "arrow")  # the sub-groups that they are taken from
 CLASSES, EACH, SIDE = 20, 50, 40
 
 
 def signs() -> dict[str, Image.Image]:
     """Return the drawings by name, in colour on nothing."""
-    package = folder_of(*OPENMOJI) / "package"  # type: ignore[arg-type]
+    package = folder_of(*OPENMOJI) / "package"
     listed = json.loads((package / "data" / "openmoji.json").read_text())
     chosen = [entry for entry in listed if entry["subgroups"] in SIGNS][:CLASSES]
     drawings = {}

@@ -17,7 +17,7 @@ from fathom.data.encoding import Column, target_classes
 from fathom.data.folding import Folds
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
-from fathom.preparing import Prepared
+from fathom.prepared import Prepared
 from fathom.settings import Settings
 from fathom.shapes import Arrays
 
@@ -168,7 +168,7 @@ def as_candidate(
 
     The mean of several fits has no temperature: how sure one of them is says little of how sure their mean is.
     """
-    from fathom.cooling import temperatures
+    from fathom.calibrating import temperatures
 
     files = assemble(description, weights, graph, [])
     inference = Inference.open(files, modalities, threads or 0)

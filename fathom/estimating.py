@@ -33,7 +33,7 @@ from fathom.effort import sizes
 from fathom.errors import FathomError, check_installed
 from fathom.learning import Trained, network_answers, train_network
 from fathom.model import warn_unreadable
-from fathom.preparing import Prepared
+from fathom.prepared import Prepared
 from fathom.progress import Silent
 from fathom.settings import Settings
 

@@ -13,7 +13,7 @@ from fathom.evidence import CHECKS, leakage
 from fathom.evidence.contract import Case, Cost, Finding, Part
 from fathom.judging import Judged
 from fathom.model import Model, class_labels
-from fathom.preparing import Prepared
+from fathom.prepared import Prepared
 from fathom.settings import Settings, names_in
 
 

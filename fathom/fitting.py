@@ -23,13 +23,14 @@ from fathom.data.modalities.contract import Modality
 from fathom.data.splitting import TEST
 from fathom.data.table import Table
 from fathom.errors import OptionError, check_installed
-from fathom.examining import findings_of, look_for_leaks, warnings_of
+from fathom.examining import findings_of, look_for_leaks
 from fathom.judging import check_metric, judge_candidates
 from fathom.learning import export_network, train_network
 from fathom.leaving_out import contributions, groups_of
 from fathom.model import Model, predictions
 from fathom.planning import network_plan
-from fathom.preparing import Prepared, prepare, prepared_sizes
+from fathom.prepared import Prepared, prepared_sizes
+from fathom.preparing import prepare
 from fathom.progress import Progress, Several, Silent
 from fathom.results import make_result
 from fathom.rivals import fit_baselines
@@ -120,10 +121,10 @@ def fit(
             own_look = sealing.look("opened once, to judge the models of this fit")
             looks = [*(sealing.earlier_looks(run.path, prepared.split.fingerprint) if run else []), own_look]
             told.begin("Gathering the evidence")
-            result = make_result(prepared, network, rivals, judged, chosen, size, looks, clock.seconds, command)
-            result["adds"] = adds
-            result["findings"] = findings_of(prepared, (network, *rivals), judged, chosen, leaks)
-            result["warnings"] += warnings_of(result["findings"])
+            findings = findings_of(prepared, (network, *rivals), judged, chosen, leaks)
+            result = make_result(
+                prepared, network, rivals, judged, chosen, size, looks, adds, findings, clock.seconds, command
+            )
             told.end()
         if run:
             told.begin("Writing")

@@ -18,7 +18,7 @@ from fathom.effort import Sizes
 from fathom.histories import training_json
 from fathom.larger import window_rows
 from fathom.planning import network_plan, told_readers, training_plan
-from fathom.preparing import Prepared
+from fathom.prepared import Prepared
 from fathom.progress import Progress
 from fathom.settings import Settings
 from fathom.shapes import Arrays, arrays_of

@@ -9,7 +9,7 @@ from fathom.data.encoding import Column, inputs_of, target_classes
 from fathom.data.modalities.contract import Modality
 from fathom.effort import Sizes
 from fathom.learning import network_answers, train_network
-from fathom.preparing import Prepared
+from fathom.prepared import Prepared
 from fathom.progress import Progress, Silent
 from fathom.resampling import Resamples
 from fathom.scoring import row_losses

@@ -7,7 +7,7 @@ from fathom.data.encoding import Column, input_parts, inputs_of
 from fathom.data.modalities.contract import Modality
 from fathom.effort import Sizes
 from fathom.errors import OptionError
-from fathom.preparing import Prepared
+from fathom.prepared import Prepared
 from fathom.settings import Settings
 from fathom.shapes import FLAT, arrays_of
 

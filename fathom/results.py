@@ -18,10 +18,11 @@ from fathom.data.splitting import TEST, TRAIN
 from fathom.data.table import Table
 from fathom.effort import Sizes
 from fathom.evidence import calibration, importance, worst_rows
+from fathom.examining import warnings_of
 from fathom.explaining import explain_layers
 from fathom.judging import Judged, metric_of
 from fathom.model import class_labels
-from fathom.preparing import Prepared
+from fathom.prepared import Prepared
 from fathom.scoring import METRICS, row_losses
 from fathom.sealing import Look
 from fathom.settings import Settings
@@ -41,10 +42,12 @@ def make_result(
     settings: Settings,
     size: Sizes,
     looks: Sequence[Look],
+    adds: Sequence[Mapping[str, Any]],
+    findings: Sequence[dict[str, Any]],
     seconds: Mapping[str, float],
     command: str,
 ) -> dict[str, Any]:
-    """Return the result. Nothing in it is computed from test rows but scores, plots and the worst rows."""
+    """Return the result, with what each column ``adds`` and the ``findings`` of the checks. Nothing in it is computed from test rows but scores, plots and the worst rows."""
     table = prepared.table
     return {
         "format": FORMAT,
@@ -72,7 +75,9 @@ def make_result(
         "verdict": judged.verdict.as_json(),
         "shipped": judged.shipped.name,
         "shipped_reason": judged.shipped_reason,
-        "warnings": [*prepared.warnings, *_repeated_looks(looks)],
+        "adds": list(adds),
+        "findings": list(findings),
+        "warnings": [*prepared.warnings, *_repeated_looks(looks), *warnings_of(findings)],
         "training": dict(network.training or {}),
         "plots": {column.name: _plots(column, prepared, judged) for column in prepared.targets},
         "importance": _importance(prepared, judged, size, settings),

@@ -19,7 +19,7 @@ from fathom.data.encoding import encode_targets, hand_made_features, target_clas
 from fathom.data.folding import Folds
 from fathom.data.modalities.contract import Features, Modality
 from fathom.data.table import Table
-from fathom.preparing import Prepared
+from fathom.prepared import Prepared
 from fathom.progress import Progress
 from fathom.settings import Settings
 

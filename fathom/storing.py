@@ -19,7 +19,7 @@ from fathom.data.stored import Layout, Writer, check_room
 from fathom.data.table import Table
 from fathom.data.weighing import row_weights
 from fathom.larger import Larger, in_words
-from fathom.preparing import Prepared
+from fathom.prepared import Prepared
 from fathom.progress import Progress
 from fathom.settings import Settings
 from fathom.shapes import KINDS, Arrays, arrays_of, row_size

@@ -30,7 +30,8 @@ from fathom.data.weighing import row_weights, weights_of_parts
 from fathom.data.writing import cannot_write
 from fathom.errors import TableError
 from fathom.larger import SHARE_OF_MEMORY, Larger, Reading, in_words, memory, sample_rows
-from fathom.preparing import Prepared, decoded, join, read_test, time_kind, understand
+from fathom.prepared import Prepared
+from fathom.preparing import decoded, join, read_test, time_kind, understand
 from fathom.progress import Progress
 from fathom.settings import Settings
 

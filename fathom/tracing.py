@@ -18,7 +18,8 @@ from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.splitting import PARTS, TRAIN
 from fathom.errors import OptionError, check_installed
-from fathom.preparing import Prepared, prepare, prepared_sizes
+from fathom.prepared import Prepared, prepared_sizes
+from fathom.preparing import prepare
 from fathom.progress import Silent
 from fathom.settings import Settings
 from fathom.shapes import DEEP

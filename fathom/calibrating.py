@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fathom.bundle.tempering import tempered
 from fathom.data.encoding import target_classes
-from fathom.preparing import Prepared
+from fathom.prepared import Prepared
 from fathom.scoring import row_losses
 
 FEWEST_ROWS = 100
