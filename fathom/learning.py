@@ -7,6 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fathom.adopting import (
+    FINE_TUNE_BATCH,
+    FINE_TUNE_EPOCHS,
+    FINE_TUNE_RATE,
+    read_through,
+    readers_of,
+    take_weights,
+)
 from fathom.bundle.description import Description
 from fathom.bundle.inference import Answers
 from fathom.candidates import Candidate, as_candidate, by_fold, training_weights, validation_weights
@@ -64,7 +72,7 @@ def train_network(
     fits = prepared.fits()
     for reader, why in told_readers(prepared, settings, modalities).items():
         progress.say(f"{reader} {why}.")
-    progress.begin("Training the network", len(fits) * training.epochs)
+    begin = partial(progress.begin, "Training the network", len(fits) * training.epochs)
     networks, histories = [], []
     for number, one in enumerate(fits):
         left = None if seconds is None else seconds - (time.perf_counter() - started)
@@ -74,8 +82,9 @@ def train_network(
             seconds=None if left is None else max(1.0, left / (len(fits) - number)),
         )
         folder = checkpoints / f"fold-{number + 1}" if checkpoints and number else checkpoints
+        place = _Place(folder, progress.say, (lambda: None) if number else begin)
         told = partial(_tell, progress, number, len(fits))
-        network, history, done, seen = _train_one(one, settings, plan, own, told, _Place(folder, progress.say))
+        network, history, done, seen = _train_one(one, settings, plan, own, told, place, progress)
         networks.append(network)
         histories.append(history)
     best = ", ".join(f"{history.best_epoch} of {len(history.epochs)}" for history in histories)
@@ -94,10 +103,11 @@ def _tell(progress: Progress, number: int, count: int, epoch: Any, epochs: int) 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the checkpoints of one network lie, if anywhere, and who hears of them."""
+    """Where the checkpoints of one network lie, if anywhere, who hears of them, and of the beginning of training."""
 
     folder: Path | None
     told: Callable[[str], None]
+    begin: Callable[[], None]
 
 
 def _train_one(
@@ -107,11 +117,13 @@ def _train_one(
     training: Any,
     told: Callable[[Any, int], None],
     place: _Place,
+    progress: Progress,
 ) -> tuple[Any, Any, Any, tuple[dict[str, Any], ...]]:
     """Train one network; return it, its history, the plan of its training as it was carried out, and what it saw."""
     started = time.perf_counter()
     import torch
 
+    from fathom.networks.encoders.pretrained import frozen_readers
     from fathom.networks.network import Network
     from fathom.training.augmentations import planned
     from fathom.training.batching import as_batch
@@ -123,21 +135,65 @@ def _train_one(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
         network = Network(plan)
+        take_weights(network, network.arrays, readers_of(columns, settings))
         train_rows = _train_rows(prepared, settings)
         check = as_batch(
             encode_inputs(columns, prepared.validation),
             encode_targets(columns, prepared.validation),
             validation_weights(prepared),
         )
-        training = replace(training, augment=planned(settings.augment, plan.inputs, train_rows.sample, check))
+        frozen = frozen_readers(network)
+        varied = [part for part in plan.inputs if not any(part in network.arrays[name] for name in frozen)]
+        training = replace(training, augment=planned(settings.augment, varied, train_rows.sample, check))
+        read, check_read = read_through(network, train_rows, progress), read_through(network, check)
+        place.begin()
         if training.seconds is not None:  # what has gone by until now counts
             training = replace(training, seconds=max(1.0, training.seconds - (time.perf_counter() - started)))
         checkpoints = None
         if place.folder:
             name = run_name(plan, training, train_rows.sample)
             checkpoints = Checkpoints(place.folder, name, settings.checkpoint_seconds, told=place.told)
-        history = train(network, train_rows, check, training, predict, told, checkpoints)
+        history = train(network, read, check_read, training, predict, told, checkpoints)
+        if settings.fine_tune:
+            history = _fine_tuned(network, history, train_rows, check, training, told)
         return network, history, training, sheet(prepared, plan.inputs, train_rows.sample, training)
+
+
+def _fine_tuned(
+    network: Any, first: Any, rows: Any, check: Any, training: Any, told: Callable[[Any, int], None]
+) -> Any:
+    """Let the readers that were taught elsewhere go on learning with the rest, at a low rate; keep what came of it if the validation rows are answered better."""
+    import copy
+
+    from fathom.networks.encoders.pretrained import frozen_readers
+    from fathom.training.loop import train
+    from fathom.training.objectives import predict
+
+    before = copy.deepcopy(network.state_dict())
+    for reader in frozen_readers(network).values():
+        reader.freeze(False)
+    own = replace(
+        training,
+        learning_rate=FINE_TUNE_RATE,
+        epochs=FINE_TUNE_EPOCHS,
+        batch_rows=min(training.batch_rows, FINE_TUNE_BATCH),
+        averaging=0.0,
+        warm_up=0.1,
+        seconds=None if training.seconds is None else max(1.0, training.seconds - first.epochs[-1].seconds),
+    )
+    second = train(network, rows, check, own, predict, told)
+    lowest = min(epoch.validation_loss for epoch in first.epochs)
+    done = len(first.epochs)
+    later = [replace(epoch, epoch=done + epoch.epoch) for epoch in second.epochs]
+    epochs = (*first.epochs, *later)
+    if not second.best_epoch or second.epochs[second.best_epoch - 1].validation_loss >= lowest:
+        network.load_state_dict(before)
+        return replace(
+            first, epochs=epochs, stopped=f"{first.stopped}; to go on teaching what was taught elsewhere did not help"
+        )
+    return replace(
+        second, epochs=epochs, best_epoch=done + second.best_epoch, findings=(*first.findings, *second.findings)
+    )
 
 
 def sheet(prepared: Prepared, parts: Sequence[Any], rows: Any, training: Any) -> tuple[dict[str, Any], ...]:

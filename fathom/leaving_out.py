@@ -57,7 +57,12 @@ def contributions(
         )
         fewer = replace(prepared, columns=columns)
         left = {name for column in inputs_of(columns) for name in (column.name, column.modality)}
-        own = replace(shorter, encoder={name: reader for name, reader in shorter.encoder.items() if name in left})
+        own = replace(
+            shorter,
+            encoder={name: reader for name, reader in shorter.encoder.items() if name in left},
+            pretrained={name: reader for name, reader in shorter.pretrained.items() if name in left},
+            fine_tune=False,
+        )
         network = train_network(fewer, own, sizes, modalities, share, Silent()).network
         answer = network_answers(network, columns, prepared.validation)[target.name]
         return row_losses(truth, in_units(target, answer))

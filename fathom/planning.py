@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from fathom.adopting import options_for, readers_of
 from fathom.data.encoding import Column, input_parts, inputs_of
 from fathom.data.modalities.contract import Modality
 from fathom.effort import Sizes
@@ -65,12 +66,27 @@ def network_plan(prepared: Prepared, settings: Settings, sizes: Sizes, modalitie
 
 def encoder_choices(prepared: Prepared, settings: Settings, modalities: Sequence[Modality]) -> dict[str, Any]:
     """Return what reads every deep array (`fathom.networks.encoders.choosing.Choice`), and why."""
-    from fathom.networks.encoders.choosing import choose
+    from fathom.networks.encoders import TAUGHT_ELSEWHERE
+    from fathom.networks.encoders.choosing import Choice, choose
 
+    readers = readers_of(prepared.columns, settings)
     wanted = _chosen_encoders(prepared.columns, settings, modalities)
     arrays = arrays_of(input_parts(prepared.columns))
     rows = prepared.counts["train"]
-    return {array: choose(parts[0], rows, wanted.get(array)) for array, parts in arrays.items() if array not in FLAT}
+    choices: dict[str, Any] = {}
+    for array, parts in arrays.items():
+        reader = readers.get(parts[0].column)
+        if reader is not None:
+            stays = "and goes on learning" if settings.fine_tune else "and stays as it is"
+            reason = f"it was taught elsewhere ({reader.folder.name}), {stays}"
+            choices[array] = Choice(reader.encoder, reason, options_for(reader, parts[0]))
+        elif wanted.get(array) in TAUGHT_ELSEWHERE:
+            raise OptionError(
+                f"The encoder {wanted[array]!r} is nothing without weights that were taught elsewhere. Name their folder with --pretrained {parts[0].column}=FOLDER in place of --encoder."
+            )
+        elif array not in FLAT:
+            choices[array] = choose(parts[0], rows, wanted.get(array))
+    return choices
 
 
 def _chosen_encoders(columns: Sequence[Column], settings: Settings, modalities: Sequence[Modality]) -> dict[str, str]:

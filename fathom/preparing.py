@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fathom.adopting import adopted
 from fathom.data import gathering
 from fathom.data.encoding import Column, inputs_of
 from fathom.data.folding import Folds, fold
@@ -166,7 +167,8 @@ def understand(
         column.name: column
         for column in recognise_inputs(table, parts.rows(TRAIN), others, roles, settings.columns, modalities)
     }
-    columns = tuple({**inputs, **predicted}[name] for name in [*table.names])
+    train = table.take(parts.rows(TRAIN))
+    columns = adopted([{**inputs, **predicted}[name] for name in [*table.names]], train, settings)
     if not inputs_of(columns):
         why = "; ".join(f"{column.name!r} is {column.reason}" for column in columns if column.role == "left_out")
         raise TableError(
@@ -177,7 +179,7 @@ def understand(
         table,
         tuple(ordered),
         parts,
-        table.take(parts.rows(TRAIN)),
+        train,
         table.take(parts.rows(VALIDATION)),
         table.take(parts.rows(TEST)),
         tuple(warnings),

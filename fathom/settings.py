@@ -19,7 +19,8 @@ class Settings:
     that says how much each row counts in training (0 or more; scores count every row alike); ``columns`` says what a
     column is (``number``, ``category``, …, or ``skip``); ``series`` names the column whose equal values make many rows one series, and that of the time (``"machine,hour"``); ``metric`` judges (`fathom.scoring.METRICS`); ``effort`` and ``minutes`` say how much work is put in,
     ``minutes`` as a hard limit for the whole fit; ``trunk`` and ``encoder`` choose the network, ``layers`` how many hidden layers its trunk has and
-    ``skip`` whether each adds to a normalised copy of what came before, which lets hundreds of them learn (more than eight do unless told otherwise); ``augment`` varies what is learned from (``"auto"``, ``"off"``, or ``"flip=1,shift=0.1"``); ``class_weights`` makes rare classes count as much as
+    ``skip`` whether each adds to a normalised copy of what came before, which lets hundreds of them learn (more than eight do unless told otherwise); ``pretrained`` gives a kind or a column a reader that was taught elsewhere, a folder or a name (`fathom.data.pretrained`), which stays as it
+    is unless ``fine_tune``; ``augment`` varies what is learned from (``"auto"``, ``"off"``, or ``"flip=1,shift=0.1"``); ``class_weights`` makes rare classes count as much as
     frequent ones; ``keep`` ships the network or the best baseline whatever the verdict; ``bad_rows`` says what happens to rows that cannot be used;
     ``delimiter``, ``encoding`` and ``header`` say how text files are written, where that is recognised wrongly; ``threads`` is how many cores arithmetic may take;
     ``memory`` is how many GB of it the fit may take, on which it hangs whether a table is read whole; ``checkpoint_seconds`` lie between two checkpoints, which is the most work that a fit can lose;
@@ -39,6 +40,8 @@ class Settings:
     layers: int | None = None
     skip: bool | None = None
     encoder: Mapping[str, str] = field(default_factory=dict)
+    pretrained: Mapping[str, str] = field(default_factory=dict)
+    fine_tune: bool = False
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float | None = None
     epochs: int | None = None
@@ -96,6 +99,12 @@ class Settings:
             raise OptionError(
                 "--skip and --no-skip are for the trunks tabm and mlp; a transformer always has them. Leave them out, or choose --trunk mlp."
             )
+        if settings.fine_tune and not settings.pretrained:
+            raise OptionError(
+                "--fine-tune goes on teaching what --pretrained names, and it names nothing. Give both, or neither."
+            )
+        if both := sorted(set(settings.encoder) & set(settings.pretrained)):
+            raise OptionError(f"--encoder and --pretrained both say what reads {both[0]!r}. Leave one of them out.")
         if settings.group is not None and settings.time is not None:
             raise OptionError("--group and --time each part the rows their own way. Choose one of them.")
         if settings.weight is not None and settings.weight in (settings.group, settings.time):

@@ -89,6 +89,13 @@ def fit(
         ),
     ] = None,
     encoder: Annotated[list[str] | None, typer.Option(help="How a kind of column is read: number=periodic.")] = None,
+    pretrained: Annotated[
+        list[str] | None,
+        typer.Option(help="A reader taught elsewhere, a folder or a fetched name: text=weights/minilm."),
+    ] = None,
+    fine_tune: Annotated[
+        bool, typer.Option("--fine-tune", help="Let what --pretrained names go on learning, at a low rate.")
+    ] = False,
     optimizer: Annotated[
         str, typer.Option(autocompletion=completing.words("adamw", "sgd"), help="adamw or sgd.")
     ] = "adamw",
@@ -175,6 +182,8 @@ def fit(
     settings: dict[str, Any] = {
         "columns": pairs(columns or [], "--columns"),
         "encoder": pairs(encoder or [], "--encoder"),
+        "pretrained": pairs(pretrained or [], "--pretrained", first=True),
+        "fine_tune": fine_tune,
         "series": series,
         "group": group,
         "time": time,

@@ -7,9 +7,10 @@ MISTAKE = 2
 WARNED = 1  # a check found something to look at
 
 
-def pairs(values: list[str], option: str) -> dict[str, str]:
+def pairs(values: list[str], option: str, first: bool = False) -> dict[str, str]:
     """Turn ``["age=number,zip=category"]`` into a dictionary.
 
+    Of several equal signs, the last parts name and value, since a column may be called so; the ``first`` where the value may hold one.
     Raises OptionError for a piece that is not ``name=value``.
 
     >>> pairs(["age=number,zip=category"], "--columns")
@@ -17,7 +18,7 @@ def pairs(values: list[str], option: str) -> dict[str, str]:
     """
     found = {}
     for piece in (piece for value in values for piece in value.split(",") if piece.strip()):
-        name, sign, value = piece.rpartition("=")
+        name, sign, value = piece.partition("=") if first else piece.rpartition("=")
         if not sign or not name.strip() or not value.strip():
             raise OptionError(
                 f"{option} has {piece.strip()!r}, where NAME=VALUE is expected, for example {option} age=number,zip=category."

@@ -23,7 +23,7 @@ class RunningMean:
 
     def __init__(self, network: Network, decay: float) -> None:
         self.network, self.decay = network, decay
-        self.weights = [p.detach() for p in network.parameters()]
+        self.weights = [p.detach() for p in network.parameters() if p.requires_grad]
         self.means = [torch.zeros_like(p) for p in self.weights] if decay else []
         self.steps = 0
 

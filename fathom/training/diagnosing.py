@@ -56,7 +56,9 @@ def gradient_norms(network: nn.Module) -> Norms:
     >>> gradient_norms(nn.Sequential(layer, nn.ReLU()))
     {'0': 3.0}
     """
-    named = [(name.rpartition(".")[0] or name, weight) for name, weight in network.named_parameters()]
+    named = [
+        (name.rpartition(".")[0] or name, weight) for name, weight in network.named_parameters() if weight.requires_grad
+    ]
     lengths = torch.stack([_length(weight.grad) for _, weight in named]).tolist() if named else []
     squares: dict[str, float] = {}
     for (layer, _), length in zip(named, lengths, strict=True):

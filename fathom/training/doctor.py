@@ -71,7 +71,7 @@ class Doctor:
         clip_norm: float,
     ) -> None:
         self.network, self.train_rows, self.clip_norm, self.average = network, train_rows, clip_norm, average
-        self.weights = [weight.detach() for weight in network.parameters()]
+        self.weights = [weight.detach() for weight in network.parameters() if weight.requires_grad]
         self.good, self.newest = _Copy(network, optimizer, average), _Copy(network, optimizer, average)
         self.unproven = False  # whether `newest` still waits for a good step
         self.constant = diagnosing.constant_loss(network.plan.targets, train_rows, train_rows)
@@ -233,7 +233,8 @@ class _Copy:
         self.average.steps = self.steps
 
     def _live(self) -> list[Tensor]:
-        tensors = [*self.network.parameters(), *self.network.buffers(), *self.average.means]
+        learning = (weight for weight in self.network.parameters() if weight.requires_grad)
+        tensors = [*learning, *self.network.buffers(), *self.average.means]
         memory = [
             value
             for entries in self.optimizer.state.values()

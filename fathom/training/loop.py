@@ -74,12 +74,14 @@ class History:
 def make_optimizer(network: Network, plan: TrainingPlan) -> torch.optim.Optimizer:
     """Return the optimiser; weight decay holds for matrices and not for offsets and scales."""
     matrices = [
-        p for name, p in network.named_parameters() if p.ndim > 1 and not name.endswith(("offset", "scale_out"))
+        p
+        for name, p in network.named_parameters()
+        if p.requires_grad and p.ndim > 1 and not name.endswith(("offset", "scale_out"))
     ]
     kept = {id(p) for p in matrices}
     groups = [
         {"params": matrices, "weight_decay": plan.weight_decay},
-        {"params": [p for p in network.parameters() if id(p) not in kept], "weight_decay": 0.0},
+        {"params": [p for p in network.parameters() if p.requires_grad and id(p) not in kept], "weight_decay": 0.0},
     ]
     if plan.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=plan.learning_rate, momentum=plan.momentum, nesterov=plan.momentum > 0)
@@ -142,7 +144,9 @@ def train(
     if checkpoints and (saved := checkpoints.read()):
         state.restore(*saved)
         checkpoints.told(f"Going on from epoch {state.epoch}, step {state.step}.")
-    weights = [*network.parameters()]  # listed once: to walk through the modules takes longer than to cut the gradient
+    weights = [
+        p for p in network.parameters() if p.requires_grad
+    ]  # listed once: to walk through the modules takes longer than to cut the gradient
     steps_an_epoch = max(1, round(train_rows.rows / plan.batch_rows))
     network.train()
     rehearsal = partial(NetworkRehearsal, network, train_rows.sample, validation_rows, objective, plan.batch_rows)

@@ -7,6 +7,7 @@ import torch
 
 from fathom.bundle.exporting import network_onnx
 from fathom.networks.encoders import ENCODERS
+from fathom.networks.encoders.pretrained import frozen_readers
 from fathom.networks.network import Network, NetworkPlan
 from fathom.shapes import DEEP, Part
 from fathom.training.batching import Batch
@@ -75,6 +76,8 @@ def network(encoder):
 
 
 def test_every_weight_gets_a_gradient(network, encoder):
+    for reader in frozen_readers(network).values():
+        reader.freeze(False)
     loss, _ = predict.loss(network, rows_for(encoder), torch.Generator())
     loss.backward()
     without = [name for name, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]

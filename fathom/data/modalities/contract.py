@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fathom.data.pretrained import Pretrained
 from fathom.shapes import Arrays, Part, Shape
 
 Role = Literal["input", "target"]
@@ -115,6 +116,14 @@ class Telling(Protocol):
         ...
 
 
+class Adopting(Protocol):
+    """What a modality has besides when networks that were taught elsewhere can read its columns."""
+
+    def adopt(self, state: Any, reader: Pretrained, values: pa.Array) -> Any:
+        """Return the state with which the column is encoded as ``reader`` was taught; ``values`` are those of the training rows."""
+        ...
+
+
 class Settling(Protocol):
     """What a modality has besides when its values take long to decode.
 
@@ -131,4 +140,4 @@ class Settling(Protocol):
         ...
 
 
-__all__ = ["Arrays", "Claim", "Features", "Modality", "Part", "Role", "Settling", "Telling"]
+__all__ = ["Adopting", "Arrays", "Claim", "Features", "Modality", "Part", "Role", "Settling", "Telling"]

@@ -6,7 +6,7 @@ and Triggs, CVPR 2005; colour histograms: Swain and Ballard, IJCV 7, 1991; what 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow as pa
 from fathom.data import media, media_columns, pictures
 from fathom.data.modalities.contract import Claim, Features, Part, Role
 from fathom.data.picture_features import NAMES, matrix_of
+from fathom.data.pretrained import Pretrained
 from fathom.errors import FathomError, OptionError, check_installed
 from fathom.shapes import Shape
 
@@ -28,6 +29,7 @@ PREDICTABLE = False
 LOOKED_AT = 32  # cells, for a claim
 MEASURED = 512  # pictures from which size, colour and brightness are learned
 SIDES = (16, 24, 28, 32, 48, 64)  # of the grid, in pixels; a larger one costs more than most tables gain
+LARGEST_SIDE = 160  # of the grid where a network reads it that was taught on large pictures
 LEAST_SHARE = 0.95  # of the pictures whose proportions may be the grid's own
 NOTHING_KNOWN = (32, 32, 3)
 
@@ -86,6 +88,14 @@ def learn(values: pa.Array, role: Role = "input") -> State:
 def parts(state: State, column: str) -> tuple[Part, ...]:
     """Describe the one grid."""
     return (Part(column, "value", "grid", size=state.size, centre=state.centre, spread=state.spread),)
+
+
+def adopt(state: State, reader: Pretrained, values: pa.Array) -> State:
+    """Return the state of the same pictures for a network that was taught elsewhere: pictures larger than our grid are kept as large as it reads them, or 160 pixels."""
+    measured = [size for cell in media_columns.candidates(values, MEASURED) if (size := pictures.size_of(cell))]
+    longest = float(np.median([max(size[:2]) for size in measured])) if measured else 0.0
+    side = min(reader.side, LARGEST_SIDE)
+    return replace(state, height=side, width=side) if longest > SIDES[-1] else state
 
 
 def encode(state: State, values: pa.Array) -> Bytes:

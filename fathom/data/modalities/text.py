@@ -5,7 +5,7 @@ training texts have, at most 512: of a longer text, the start. Large and small l
 of a text of more than 20,000 characters, the first 20,000. Only an empty cell, blanks, and '', 'na', 'n/a', 'nan', 'null', '?', '#n/a' and '<na>' mean missing here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -14,11 +14,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.data import numerals, subwords, terms
+from fathom.data import numerals, subwords, terms, word_pieces
 from fathom.data import values as cells
 from fathom.data.code_steps import laid_out, steps_for
 from fathom.data.modalities.contract import Claim, Features, Part, Role
+from fathom.data.pretrained import Pretrained
 from fathom.data.subwords import Vocabulary
+from fathom.data.word_pieces import WordPieces
 from fathom.errors import OptionError
 from fathom.shapes import Shape
 
@@ -32,6 +34,7 @@ MOST_READ = 20_000  # characters of a text
 MOST_STEPS, FEWEST_STEPS = 512, 8
 CHARACTERS_A_STEP = 16  # of a text are parted into words for the network, for each step it has
 MOST_CODES = 8_192
+MOST_ADOPTED = 256  # steps that a network that was taught elsewhere reads: attention costs their square, and the start says most
 LEARNED_FROM = 40_000  # texts, evenly spread over the training rows, and
 LEARNED_CHARACTERS = 20_000_000  # of them at most
 SHORT_WORDS, SHORT_CHARACTERS = 3.0, 24.0  # texts shorter than both, on average, are read by their characters
@@ -45,13 +48,18 @@ LOOKS = ("characters", "words", "capitals", "digits", "marks")
 
 @dataclass(frozen=True)
 class State:
-    """The vocabulary (its characters and its merges, `fathom.data.subwords.Vocabulary`), how many steps a text has at most, and the terms that simpler models count."""
+    """The vocabulary (its characters and its merges, `fathom.data.subwords.Vocabulary`), how many steps a text has at most, and the terms that simpler models count.
+
+    Where a pretrained network reads the text, ``words`` are the word pieces that it knows, and ``lower`` says whether they are in small letters (`fathom.data.word_pieces.WordPieces`).
+    """
 
     characters: str
     merges: str
     steps: int
     terms: tuple[int, ...] = ()
     weights: tuple[float, ...] = ()
+    words: str = ""
+    lower: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "terms", cells.as_tuple(self.terms))
@@ -61,6 +69,11 @@ class State:
     def vocabulary(self) -> Vocabulary:
         """What turns words into codes."""
         return Vocabulary(self.characters, self.merges)
+
+    @property
+    def pieces(self) -> WordPieces | None:
+        """What turns words into the codes of a pretrained network; ``None`` where none reads the text."""
+        return WordPieces(self.words, self.lower) if self.words else None
 
 
 def claim(values: pa.Array) -> Claim:
@@ -123,13 +136,23 @@ def _pieces(texts: pa.Array) -> list[pa.Array]:
 
 def parts(state: State, column: str) -> tuple[Part, ...]:
     """Describe the codes of a text's steps."""
-    return (Part(column, "value", "codes", codes=state.vocabulary.size, size=(state.steps,)),)
+    codes = (state.pieces or state.vocabulary).size
+    return (Part(column, "value", "codes", codes=codes, size=(state.steps,)),)
+
+
+def adopt(state: State, reader: Pretrained, values: pa.Array) -> State:
+    """Return the state of the same texts for a network that was taught elsewhere: its codes in place of ours; what simpler models read stays."""
+    assert reader.pieces is not None
+    most = min(MOST_ADOPTED, int(reader.options["places"]))
+    return replace(state, words=reader.pieces.words, lower=reader.pieces.lower, steps=min(state.steps + 2, most))
 
 
 def encode(state: State, values: pa.Array) -> npt.NDArray[np.int32]:
     """Turn values into codes ``(row, step)``, 0 after a text's end."""
     texts = pc.utf8_slice_codeunits(_texts(values), 0, CHARACTERS_A_STEP * state.steps)
     pieces = _pieces(texts)
+    if state.pieces is not None:
+        return np.concatenate([word_pieces.codes_of(state.pieces, piece, state.steps) for piece in pieces])
     return np.concatenate([laid_out(*subwords.codes_in(state.vocabulary, piece), state.steps) for piece in pieces])
 
 
@@ -213,8 +236,9 @@ def show(state: State, value: Any) -> str:
 
 def tell(state: State) -> str:
     """Say what was learned, for the report."""
-    kind = "subwords" if state.merges else "characters"
-    return f"read as up to {state.steps:,} of {state.vocabulary.size:,} {kind}; simpler models count {len(state.terms):,} terms"
+    codes = state.pieces or state.vocabulary
+    kind = "word pieces" if state.pieces else "subwords" if state.merges else "characters"
+    return f"read as up to {state.steps:,} of {codes.size:,} {kind}; simpler models count {len(state.terms):,} terms"
 
 
 def sample(count: int, seed: int) -> pa.Array:

@@ -1,7 +1,20 @@
 """The networks that read a shape into tokens; the first of each shape is its default."""
 
 from fathom.errors import OptionError, suggestion
-from fathom.networks.encoders import bag, embedding, periodic, piecewise, resnet, spiking, spiking_grid, tcn, vgg, vit
+from fathom.networks.encoders import (
+    bag,
+    bert,
+    efficientnet_lite,
+    embedding,
+    periodic,
+    piecewise,
+    resnet,
+    spiking,
+    spiking_grid,
+    tcn,
+    vgg,
+    vit,
+)
 from fathom.networks.encoders.contract import Encoder, Features
 from fathom.networks.encoders.reading import encoders_of
 from fathom.networks.sequences import SEQUENCES
@@ -19,7 +32,10 @@ ENCODERS: tuple[Encoder, ...] = (
     *encoders_of(SEQUENCES),
     spiking,
     spiking_grid,
+    bert,
+    efficientnet_lite,
 )
+TAUGHT_ELSEWHERE = (bert.NAME, efficientnet_lite.NAME)  # which are nothing without --pretrained
 
 
 def encoder_named(name: str, shape: Shape) -> Encoder:
@@ -39,4 +55,4 @@ def default_encoder(shape: Shape) -> Encoder:
     return next(encoder for encoder in ENCODERS if shape == encoder.READS)
 
 
-__all__ = ["ENCODERS", "Encoder", "Features", "default_encoder", "encoder_named"]
+__all__ = ["ENCODERS", "TAUGHT_ELSEWHERE", "Encoder", "Features", "default_encoder", "encoder_named"]
