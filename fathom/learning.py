@@ -1,7 +1,7 @@
 """The network that competes: trained, and exported as it would be shipped."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -50,6 +50,16 @@ class Trained:
     seen: tuple[dict[str, Any], ...] = ()
 
 
+@dataclass(frozen=True)
+class Start:
+    """Old weights from which a network of the same plan goes on, those of each network of a committee; with a share of the learning rate, for a share of the epochs."""
+
+    plan: Any
+    weights: tuple[Mapping[str, Any], ...]
+    rate: float
+    epochs: float
+
+
 def train_network(
     prepared: Prepared,
     settings: Settings,
@@ -58,8 +68,9 @@ def train_network(
     seconds: float | None,
     progress: Progress,
     checkpoints: Path | None = None,
+    start: Start | None = None,
 ) -> Trained:
-    """Build and train the network, or, where rows are folded, one for each fold left out. Training ends after ``seconds`` at the latest.
+    """Build and train the network, or, where rows are folded, one for each fold left out; from the weights of ``start``, if given. Training ends after ``seconds`` at the latest.
 
     ``checkpoints`` is a folder in which training puts itself down, and from which it goes on. Raises CheckpointError when that of other rows or
     settings lie there.
@@ -67,8 +78,11 @@ def train_network(
     started = time.perf_counter()
     from fathom.networks.committee import joined
 
-    plan = network_plan(prepared, settings, sizes, modalities)
+    plan = start.plan if start else network_plan(prepared, settings, sizes, modalities)
     training = training_plan(settings, sizes, None)
+    if start:
+        rate, epochs = start.rate * training.learning_rate, max(1, round(start.epochs * training.epochs))
+        training = replace(training, learning_rate=rate, epochs=epochs)
     fits = prepared.fits()
     for reader, why in told_readers(prepared, settings, modalities).items():
         progress.say(f"{reader} {why}.")
@@ -82,7 +96,9 @@ def train_network(
             seconds=None if left is None else max(1.0, left / (len(fits) - number)),
         )
         folder = checkpoints / f"fold-{number + 1}" if checkpoints and number else checkpoints
-        place = _Place(folder, progress.say, (lambda: None) if number else begin)
+        place = _Place(
+            folder, progress.say, (lambda: None) if number else begin, start.weights[number] if start else None
+        )
         told = partial(_tell, progress, number, len(fits))
         network, history, done, seen = _train_one(one, settings, plan, own, told, place, progress)
         networks.append(network)
@@ -103,11 +119,12 @@ def _tell(progress: Progress, number: int, count: int, epoch: Any, epochs: int) 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the checkpoints of one network lie, if anywhere, who hears of them, and of the beginning of training."""
+    """Where the checkpoints of one network lie, if anywhere, who hears of them and of the beginning of training, and the old weights that it starts from, if any."""
 
     folder: Path | None
     told: Callable[[str], None]
     begin: Callable[[], None]
+    weights: Mapping[str, Any] | None = None
 
 
 def _train_one(
@@ -135,7 +152,10 @@ def _train_one(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
         network = Network(plan)
-        take_weights(network, network.arrays, readers_of(columns, settings))
+        if place.weights is not None:
+            network.load_state_dict(place.weights)
+        else:
+            take_weights(network, network.arrays, readers_of(columns, settings))
         train_rows = _train_rows(prepared, settings)
         check = as_batch(
             encode_inputs(columns, prepared.validation),

@@ -76,7 +76,7 @@ def prepare(
     progress.begin("Recognising columns")
     predicted = {name: recognise_target(table, name, settings.columns, modalities) for name in targets}
     classes = next((table.column(c.name) for c in predicted.values() if c.kind and c.kind.SHAPE == "code"), None)
-    moments = _moments(table, settings, modalities) if settings.time else None
+    moments = moments_in(table, settings, modalities) if settings.time else None
     unweighted = table.select([name for name in table.names if name != settings.weight])  # weights move no row
     parts = split(
         unweighted,
@@ -270,7 +270,7 @@ def _aligned(test: Table, table: Table) -> Table:
     return test.select(table.names)
 
 
-def _moments(table: Table, settings: Settings, modalities: Sequence[Modality]) -> npt.NDArray[np.float64]:
+def moments_in(table: Table, settings: Settings, modalities: Sequence[Modality]) -> npt.NDArray[np.float64]:
     """Return a number a row that grows with time. Raises TableError for a time column that has gaps or is no time."""
     name = settings.time
     assert name is not None

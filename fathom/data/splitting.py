@@ -103,7 +103,7 @@ def split(
     keys = hashes if groups is None else groups
     if time is not None:
         part, how = (
-            _by_time(time[:own]),
+            by_time(time[:own]),
             f"the latest rows by {time_column!r} are the test rows, those before them validation",
         )
     elif group is not None:
@@ -157,8 +157,8 @@ def _stratified(keys: Hashes, classes: pa.Array) -> npt.NDArray[np.int8]:
     return part
 
 
-def _by_time(time: npt.NDArray[np.float64]) -> npt.NDArray[np.int8]:
-    """Cut between different times only: rows of one moment stay together."""
+def by_time(time: npt.NDArray[np.float64]) -> npt.NDArray[np.int8]:
+    """Part rows by their time, the latest into test and those before them into validation. Cut between different times only: rows of one moment stay together."""
     ordered = np.sort(time)
     first_validation = ordered[int(len(time) * (1 - TEST_SHARE - VALIDATION_SHARE))]
     first_test = ordered[int(len(time) * (1 - TEST_SHARE))]

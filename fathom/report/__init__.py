@@ -54,7 +54,7 @@ def render(result: dict[str, Any]) -> str:
             f"This result is of format {result['format']!r}; this Fathom writes reports of format {FORMAT}. "
             "Write the report with the Fathom that made the result, or fit again."
         )
-    page: str = _template().render(page=view(clean(result)), **_assets())
+    page: str = template("page.html").render(page=view(clean(result)), **assets())
     return page
 
 
@@ -110,7 +110,8 @@ def _contents(page: View) -> list[tuple[str, str]]:
 
 
 @cache
-def _template() -> Any:
+def template(name: str) -> Any:
+    """Return a template of this folder. Raises ExtraError when jinja2 is not installed."""
     jinja2 = require("jinja2", "train")
     environment = jinja2.Environment(
         autoescape=True,
@@ -119,11 +120,11 @@ def _template() -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.from_string(_asset("page.html"))
+    return environment.from_string(_asset(name))
 
 
 @cache
-def _assets() -> dict[str, str]:
+def assets() -> dict[str, str]:
     """Return the style, the script and the policy that allows these two and nothing else."""
     style, script = _asset("style.css"), _asset("script.js")
     policy = (

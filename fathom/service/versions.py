@@ -1,7 +1,7 @@
 """A shelf: the versions of one model side by side, which of them is served, and every change of that, atomic and logged.
 
-A folder ``SHELF`` holds ``versions/VERSION/`` (bundles, never changed), ``state.json`` (which of them answers, `fathom.service.states`)
-and ``log.jsonl`` (who changed that, to what, when and why). A change is first written to the log with its number, then the state that
+A folder ``SHELF`` holds ``versions/VERSION/`` (bundles, never changed), ``gates/VERSION.json`` (what the gate said of a renewed one), ``state.json`` (which of them
+answers, `fathom.service.states`) and ``log.jsonl`` (who changed that, to what, when and why). A change is first written to the log with its number, then the state that
 carries the same number takes the place of the one before by a rename. A process that is killed in between leaves a line whose number
 is above the state's: the change did not happen, and the next change says so in the log. So at every moment one whole version is live.
 
@@ -9,9 +9,13 @@ Sources: write-ahead logging, Mohan et al., "ARIES", ACM TODS 17(1), 1992, secti
 Score", IEEE Big Data 2017, section IV, tests 6 and 7 (canary before serving, roll-back to a version before).
 """
 
+import json
+import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from fathom.bundle import manifest
 from fathom.bundle.saving import write_folder
@@ -21,6 +25,7 @@ from fathom.service import journal, states
 from fathom.service.states import Canary, State, Step, Waiting
 
 VERSIONS = "versions"
+GATES = "gates"
 LOG = "log.jsonl"
 LOCK = "lock"
 
@@ -67,19 +72,52 @@ class Shelf:
         """Return every change, oldest first: its ``number``, ``when`` (UTC), ``who``, ``what``, ``version`` and ``why``."""
         return journal.entries(self.path / LOG)
 
-    def add(self, bundle: str | Path, *, who: str, why: str = "") -> str:
-        """Put a copy of a bundle on the shelf, checked and whole or not at all, and return its version. It serves nothing yet.
+    def gate(self, version: str) -> dict[str, Any] | None:
+        """Return what the gate said of a version, ``None`` where it was not asked. Raises BundleError when that cannot be read."""
+        path = self.path / GATES / f"{version}.json"
+        try:
+            found: dict[str, Any] = json.loads(path.read_bytes())
+            return {**found, "passed": bool(found["passed"])}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise BundleError(
+                f"{path} cannot be read as what a gate said ({type(error).__name__}). Ask it again: fathom update {self.path} --candidate "
+                f"{self.path / VERSIONS / version}",
+                file=str(path),
+            ) from None
 
-        Raises BundleError when the bundle is damaged, OutputError when the disk does not take it.
+    def add(
+        self,
+        bundle: str | Path | Mapping[str, bytes],
+        *,
+        who: str,
+        why: str = "",
+        gate: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Put a copy of a bundle, or of its files, on the shelf, checked and whole or not at all, and return its version. It serves nothing yet.
+
+        ``gate`` is what the gate said of it: it is there before the version is. Raises BundleError when the bundle is damaged, OutputError when the disk does not take it.
         """
-        files = manifest.read(bundle)
+        files = dict(bundle) if isinstance(bundle, Mapping) else manifest.read(bundle)
         version = manifest.version(files)
         with journal.locked(self.path / LOCK):
+            if gate is not None:
+                _keep(self.path / GATES / f"{version}.json", manifest.dump(dict(gate)))
             if version not in self.versions():
                 state = states.read_state(self.path / states.NAME)
                 _put(self.path, version, files)
                 self._change(state, "add", version, who, why)
+            if gate is not None:
+                what = "gate passed" if gate["passed"] else "gate refused"
+                reasons = " ".join(gate.get("reasons", ()))
+                self._change(states.read_state(self.path / states.NAME), what, version, who, reasons)
         return version
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Write a file of the shelf beside the versions, whole or not at all, forced to the disk. Raises OutputError."""
+        with journal.locked(self.path / LOCK):
+            _keep(self.path / name, content)
 
     def promote(self, version: str, *, who: str, why: str = "") -> State:
         """Let a version answer from now on; a shadow or a canary ends. Where the shelf asks for approval, the step waits.
@@ -130,7 +168,7 @@ class Shelf:
             asked = state.waiting
             if asked is None:
                 raise OptionError(f"Nothing waits for approval on {self.path}.")
-            self._check(asked.version)
+            self._ready(asked.version)
             return self._change(
                 _done(state, asked.what, asked.version, asked.share), "approve", asked.version, who, why
             )
@@ -142,7 +180,7 @@ class Shelf:
             what = "require approval" if required else "require no approval"
             return self._change(state, what, state.live, who, why)
 
-    def note(self, what: str, version: str, *, who: str, why: str = "") -> None:
+    def write_down(self, what: str, version: str, *, who: str, why: str = "") -> None:
         """Write a line to the log that changes nothing that is served, such as what a gate said."""
         with journal.locked(self.path / LOCK):
             self._change(states.read_state(self.path / states.NAME), what, version, who, why)
@@ -150,6 +188,10 @@ class Shelf:
     def _serve(self, what: Step, version: str, share: float | None, who: str, why: str) -> State:
         with journal.locked(self.path / LOCK):
             state = self._ready(version)
+            gate = self.gate(version)
+            if gate is not None and not gate["passed"] and version not in state.before:
+                reason = next(iter(gate.get("reasons", ())), "")
+                raise OptionError(f"The gate refused {version}, so it answers nobody: {reason} It may run as a shadow.")
             if state.approval:
                 waiting = Waiting(what, version, who, journal.now(), why, share)
                 return self._change(replace(state, waiting=waiting), f"ask to {what}", version, who, why)
@@ -207,17 +249,21 @@ def open_shelf(path: str | Path) -> Shelf:
     return shelf
 
 
-def make_shelf(path: str | Path, bundle: str | Path, *, who: str, why: str = "") -> Shelf:
-    """Make a shelf on which this bundle is live, or go on with one that was cut off while it was made.
+def make_shelf(
+    path: str | Path, bundle: str | Path, *, who: str, why: str = "", files: Mapping[str, bytes] | None = None
+) -> Shelf:
+    """Make a shelf on which this bundle is live, or go on with one that was cut off while it was made; ``files`` lie beside it from the start.
 
     Raises BundleError when the bundle is damaged, OptionError when something else stands there, OutputError when it cannot be written.
     """
-    path = Path(path)
-    files = manifest.read(bundle)
-    version = manifest.version(files)
+    path, beside = Path(path), dict(files or {})
+    content = manifest.read(bundle)
+    version = manifest.version(content)
     if is_shelf(path):
         raise OptionError(f"{path} is a shelf already. Leave the bundle out: fathom update {path} …")
-    if path.exists() and (not path.is_dir() or {entry.name for entry in path.iterdir()} - {VERSIONS, LOG, LOCK}):
+    if path.exists() and (
+        not path.is_dir() or {entry.name for entry in path.iterdir()} - {VERSIONS, LOG, LOCK, *beside}
+    ):
         raise OptionError(f"{path} holds something else already. Name a new folder for the shelf.")
     try:
         (path / VERSIONS).mkdir(parents=True, exist_ok=True)
@@ -228,7 +274,9 @@ def make_shelf(path: str | Path, bundle: str | Path, *, who: str, why: str = "")
             raise OptionError(
                 f"{path} has just been made by another process. Leave the bundle out: fathom update {path} …"
             )
-        _put(path, version, files)
+        for name, kept in beside.items():
+            _keep(path / name, kept)
+        _put(path, version, content)
         line = {"number": 1, "when": journal.now(), "who": who, "what": "add", "version": version, "why": why}
         journal.append(path / LOG, line)
         states.write_state(path / states.NAME, State(version, change=1))
@@ -243,6 +291,21 @@ def _put(path: Path, version: str, files: dict[str, bytes]) -> None:
     if not (folder / version).is_dir():
         write_folder(files, folder / version)
         sync_folder(folder)
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Put a file in the place of the one before. The caller holds the lock."""
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error, len(content)) from None
 
 
 def _done(state: State, what: Step, version: str, share: float | None) -> State:

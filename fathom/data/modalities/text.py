@@ -34,7 +34,9 @@ MOST_READ = 20_000  # characters of a text
 MOST_STEPS, FEWEST_STEPS = 512, 8
 CHARACTERS_A_STEP = 16  # of a text are parted into words for the network, for each step it has
 MOST_CODES = 8_192
-MOST_ADOPTED = 256  # steps that a network that was taught elsewhere reads: attention costs their square, and the start says most
+MOST_ADOPTED = (
+    256  # steps that a network that was taught elsewhere reads: attention costs their square, and the start says most
+)
 LEARNED_FROM = 40_000  # texts, evenly spread over the training rows, and
 LEARNED_CHARACTERS = 20_000_000  # of them at most
 SHORT_WORDS, SHORT_CHARACTERS = 3.0, 24.0  # texts shorter than both, on average, are read by their characters

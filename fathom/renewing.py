@@ -1,0 +1,356 @@
+"""The old rows of a model and new ones become one table, parted so that no sealed row is ever learned from, and the model is fitted again.
+
+Old rows are parted as they were when the model was fitted, and new ones by the same hash of what they hold, so a row stays in its part however often a model is
+renewed. A *warm start* goes on from the old weights, with the columns as they were learned, at a share of the learning rate for half of the epochs at most. It is quicker and moves the
+answers less; fitted *anew*, a network can become better than from old weights (Ash and Adams, "On Warm-Starting Neural Network Training", NeurIPS 2020, figure 1,
+https://arxiv.org/abs/1910.08475).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fathom.baselines import BASELINES
+from fathom.baselines import by_name as baseline_named
+from fathom.bundle.description import Description
+from fathom.candidates import Candidate
+from fathom.data.encoding import Column, gather, inputs_of
+from fathom.data.hashing import hash_values
+from fathom.data.modalities.contract import Modality
+from fathom.data.recognising import recognise_target, without_unusable
+from fathom.data.splitting import (
+    SMALL_TABLE,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Hashes,
+    Split,
+    by_rank,
+    by_time,
+    by_value,
+    fingerprint,
+    row_hashes,
+)
+from fathom.data.table import Table
+from fathom.data.values import is_number, is_text, plain, words_of
+from fathom.data.weighing import row_weights, weights_of_parts
+from fathom.errors import OptionError, TableError, suggestion
+from fathom.learning import Start, export_network, train_network
+from fathom.model import Model
+from fathom.origins import Origin
+from fathom.prepared import Prepared, prepared_sizes
+from fathom.preparing import decoded, join, moments_in, prepare, understand
+from fathom.progress import Progress, Silent
+from fathom.rivals import fit_baselines
+from fathom.settings import Settings
+
+WARM_RATE = 0.3  # of the learning rate of a fit from the start
+WARM_EPOCHS = 0.5  # of its epochs
+MOST_UNSEEN = 0.05  # of a column's new cells: above, its words are learned anew
+ALONE = 0.95  # of the rows have inputs that no other row has: then equal inputs are the same thing met again
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """Old and new rows side by side. ``old (row,)`` marks those of the old table, ``newest (row,)`` those that came last; ``notes`` say what was done, for people."""
+
+    table: Table
+    split: Split
+    old: Mask
+    newest: Mask
+    folds: npt.NDArray[np.int64] | None
+    notes: tuple[str, ...]
+
+    def latest(self, fewest: int) -> Table:
+        """Return those of the newest rows that no model learns from, or, where they are fewer, those of all new rows."""
+        sealed = self.split.part == TEST
+        rows = np.flatnonzero(self.newest & sealed)
+        return self.table.take(rows if len(rows) >= fewest else np.flatnonzero(~self.old & sealed))
+
+
+def base_of(origin: Origin, table: Table, modalities: Sequence[Modality]) -> Prepared:
+    """Part the old table as the fit did; rows that were sealed then are sealed now, whatever has become of the others."""
+    settings, told = origin.settings, Silent()
+    base = prepare(table, origin.targets, None, settings, modalities, told, folded=True)
+    sealed = np.isin(row_hashes(base.table), origin.sealed)
+    if origin.own_test and sealed.any() and not sealed.all():
+        rows = base.table
+        test = rows.take(np.flatnonzero(sealed))
+        base = prepare(
+            rows.take(np.flatnonzero(~sealed)), origin.targets, test, settings, modalities, told, folded=True
+        )
+        sealed = np.isin(row_hashes(base.table), origin.sealed)
+    part = np.where(sealed, TEST, np.where(base.split.part == TEST, TRAIN, base.split.part)).astype(np.int8)
+    if (part == base.split.part).all():
+        return base
+    folds = base.folds
+    if folds is not None:  # rows that are training rows by now join a fold by their hash
+        every = fold_numbers(row_hashes(base.table), int(folds.max()) + 1)
+        every[base.split.part == TRAIN] = folds
+        folds = every[part == TRAIN]
+    return replace(base, split=replace(base.split, part=part), folds=folds)
+
+
+def frozen_rows(base: Prepared) -> Table | None:
+    """Return the sealed rows of the old table, ``None`` where there are none."""
+    rows = np.flatnonzero(base.split.part == TEST)
+    return base.table.take(rows) if len(rows) else None
+
+
+def join_rows(
+    origin: Origin,
+    base: Prepared | None,
+    new: Sequence[Table],
+    columns: Sequence[Column],
+    modalities: Sequence[Modality],
+    networks: int = 1,
+) -> Renewal:
+    """Lay old rows and new ones end to end, and part the new ones by their hash, or by their time where time parts rows.
+
+    Without old rows, new ones are folded where the model is a committee of several ``networks``.
+
+    Raises TableError when new rows lack a column, or hold another type than the old ones.
+    """
+    settings = origin.settings
+    names = base.table.names if base else tuple(column.name for column in columns)
+    needed = {column.name for column in columns if column.role != "left_out"}
+    kept = [_aligned(_usable(gather(columns, table), origin, modalities), names, needed, base) for table in new]
+    fresh = kept[0]
+    for table in kept[1:]:
+        fresh = join(fresh, table)
+    notes = []
+    known = origin.sealed if base is None else np.union1d(origin.sealed, row_hashes(base.table))
+    again = np.isin(row_hashes(fresh), known)
+    if again.any():
+        notes.append(f"{again.sum():,} of the new rows stand in the old table cell for cell and were left out.")
+    if origin.frozen is not None:
+        met = _met_again(origin, fresh, columns) & ~again
+        if met.any():
+            notes.append(
+                f"{met.sum():,} new rows have the inputs of a sealed row and were left out: what is sealed is never learned from."
+            )
+        again |= met
+    newest = (np.arange(fresh.rows) >= fresh.rows - kept[-1].rows)[~again]
+    fresh = fresh.take(np.flatnonzero(~again))
+    if not newest.any():
+        raise TableError("None of the new rows is new: all of them stand in the table that the model was fitted on.")
+    keys = _keys(fresh, settings)
+    part = _parts(fresh, keys, base, settings, modalities)
+    count = base.fold_count if base else networks
+    folds = None
+    if count > 1:
+        part = np.where(part == VALIDATION, TRAIN, part).astype(np.int8)
+        folds = _new_folds(keys, base, count, settings)[part == TRAIN]
+    if base is None:
+        split = Split(part, "by a hash of each new row", fingerprint(row_hashes(fresh)[part == TEST]))
+        return Renewal(fresh, split, np.zeros(fresh.rows, np.bool_), newest, folds, tuple(notes))
+    if base.folds is not None and folds is not None:
+        folds = np.concatenate([base.folds, folds])
+    table = join(base.table, fresh)
+    whole = np.concatenate([base.split.part, part])
+    hashes = row_hashes(table)
+    groups = None if base.split.groups is None else np.concatenate([base.split.groups, keys])
+    split = Split(whole, f"{base.split.how}; new rows by the same hash", fingerprint(hashes[whole == TEST]), groups)
+    old = np.arange(table.rows) < base.table.rows
+    return Renewal(
+        table, split, old, np.concatenate([np.zeros(base.table.rows, np.bool_), newest]), folds, tuple(notes)
+    )
+
+
+def fold_numbers(keys: Hashes, count: int) -> npt.NDArray[np.int64]:
+    """Return the fold of each row by a further hash of its key, ``(row,)`` from 0.
+
+    >>> sorted(set(fold_numbers(np.arange(100, dtype=np.uint64), 5).tolist()))
+    [0, 1, 2, 3, 4]
+    """
+    return (hash_values(pa.array(keys.view(np.int64)), 2) % np.uint64(count)).astype(np.int64)
+
+
+def why_not_warm(description: Description, renewal: Renewal) -> str:
+    """Say why a model cannot go on from its old weights with these rows, or return an empty string."""
+    if description.kind != "network":
+        return "a simpler model has no weights to go on from"
+    fresh = renewal.table.take(np.flatnonzero(~renewal.old))
+    for column in description.columns:
+        kind = column.kind
+        if kind is None or kind.SHAPE != "code" or column.role not in ("input", "time", "target"):
+            continue
+        values = fresh.column(column.name)
+        codes, known = kind.encode(column.state, values)[:, 0], ~kind.missing(values)
+        unseen = known & (codes < 0 if column.role == "target" else codes == 1)
+        if column.role == "target" and unseen.any():
+            return f"{column.name!r} has a class that the old model does not know"
+        words = len(getattr(column.state, "words", ()))
+        if (
+            words
+            and known.any()
+            and unseen.sum() > MOST_UNSEEN * known.sum() + (1 - getattr(column.state, "kept_share", 1.0)) * known.sum()
+        ):
+            return f"{unseen.sum() / known.sum():.0%} of the new cells of {column.name!r} hold a word that the old model does not know"
+    return ""
+
+
+def prepared_of(
+    renewal: Renewal,
+    origin: Origin,
+    columns: Sequence[Column] | None,
+    modalities: Sequence[Modality],
+    progress: Progress,
+) -> Prepared:
+    """Make rows ready to learn from, with these columns as they were learned, or ``None`` to learn them anew from all training rows."""
+    table, settings, parts = renewal.table, origin.settings, renewal.split
+    if columns is None:
+        predicted = {name: recognise_target(table, name, settings.columns, modalities) for name in origin.targets}
+        prepared = understand(table, origin.targets, predicted, parts, settings, modalities, ())
+    else:
+        train, validation, sealed = (table.take(parts.rows(part)) for part in (TRAIN, VALIDATION, TEST))
+        prepared = Prepared(table, tuple(columns), parts, train, validation, sealed, ())
+    if settings.weight:
+        # the rows that are no test rows have weights; the others need none
+        weights = np.ones(table.rows)
+        taught = np.flatnonzero(parts.part != TEST)
+        weights[taught] = row_weights(table.take(taught), settings.weight, len(taught))
+        own, other = weights_of_parts(weights, parts, settings.weight)
+        prepared = replace(prepared, weights=own, validation_weights=other)
+    prepared = decoded(prepared, settings, progress)
+    if renewal.folds is not None:
+        prepared = replace(
+            prepared, validation=prepared.train, validation_weights=prepared.weights, folds=renewal.folds
+        )
+    return prepared
+
+
+def fit_again(
+    model: Model, prepared: Prepared, settings: Settings, warm: bool, modalities: Sequence[Modality], progress: Progress
+) -> Candidate:
+    """Fit a model of the same kind on prepared rows: a network, from its old weights when ``warm``, or the same simpler model.
+
+    Raises TrainingError when a network cannot be taught.
+    """
+    description = model.description
+    size = prepared_sizes(prepared, settings)
+    if description.kind == "baseline":
+        name = next(iter(description.baselines.values()))["name"]
+        return fit_baselines(prepared, settings, (baseline_named(name, BASELINES),), modalities, None, progress)[0]
+    start = None
+    if warm:
+        from fathom.bundle.loading import reload_network
+        from fathom.networks.committee import Committee
+
+        network = reload_network(description, model.files["weights.safetensors"])
+        every = [*network.networks] if isinstance(network, Committee) else [network]
+        start = Start(network.plan, tuple(one.state_dict() for one in every), WARM_RATE, WARM_EPOCHS)
+    seconds = None if settings.minutes is None else 60.0 * settings.minutes
+    trained = train_network(prepared, settings, size, modalities, seconds, progress, start=start)
+    return export_network(prepared, trained, settings, size, modalities, progress)
+
+
+def _usable(table: Table, origin: Origin, modalities: Sequence[Modality]) -> Table:
+    for name in origin.targets:
+        if name not in table.names:
+            raise TableError(
+                f"{table.name} has no column {name!r}, which is to be predicted: new rows must hold the truth.{suggestion(name, table.names)}",
+                column=name,
+            )
+    settings = origin.settings
+    return without_unusable(table, origin.targets, settings.bad_rows, settings.columns, modalities)
+
+
+def _aligned(table: Table, names: Sequence[str], needed: set[str], base: Prepared | None) -> Table:
+    """Return new rows in the columns of the old table and their types; a column that was left out may be missing."""
+    arrow = table.arrow
+    for name in names:
+        if name not in table.names:
+            if name in needed:
+                raise TableError(
+                    f"{table.name} has no column {name!r}, which the model reads.{suggestion(name, table.names)} Give the new rows the columns of the old.",
+                    column=name,
+                )
+            arrow = arrow.append_column(name, pa.nulls(table.rows))
+    arrow = arrow.select(list(names))
+    if base is not None:
+        columns = [
+            _typed_as(arrow.column(name).combine_chunks(), base.table.column(name), name, table.name) for name in names
+        ]
+        arrow = pa.table(columns, names=list(names))
+    return replace(table, arrow=arrow, _cache={})
+
+
+def _typed_as(values: pa.Array, old: pa.Array, name: str, where: str) -> pa.Array:
+    """Return cells in the type of the old ones, so that equal cells have equal hashes. Raises TableError when they cannot be."""
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if values.type == old.type or pa.types.is_null(old.type) or pa.types.is_null(values.type):
+        return values
+    flat, known = plain(values), plain(old)
+    if is_number(flat) and is_number(known):
+        return values
+    try:
+        return words_of(values).cast(old.type) if is_text(known) else values.cast(old.type)
+    except pa.ArrowException:
+        raise TableError(
+            f"Column {name!r} of {where} holds {values.type}, where the table of the fit has {old.type}. Give the new rows the types of the old.",
+            column=name,
+        ) from None
+
+
+def _keys(table: Table, settings: Settings) -> Hashes:
+    """Return what rows are parted by: the hash of their group, or of all their cells but the weight."""
+    if settings.group:
+        return hash_values(table.column(settings.group), 0)
+    return row_hashes(table.select([name for name in table.names if name != settings.weight]))
+
+
+def _parts(
+    table: Table, keys: Hashes, base: Prepared | None, settings: Settings, modalities: Sequence[Modality]
+) -> npt.NDArray[np.int8]:
+    if settings.time is not None:
+        return by_time(moments_in(table, settings, modalities))
+    part = by_value(keys)
+    if base is None and len(np.unique(keys)) < SMALL_TABLE:
+        return by_rank(keys)
+    if base is not None and settings.group:  # a group that is known stays where it is
+        groups = hash_values(base.table.column(settings.group), 0)
+        known, first = np.unique(groups, return_index=True)
+        place = np.clip(np.searchsorted(known, keys), 0, len(known) - 1)
+        part = np.where(known[place] == keys, base.split.part[first[place]], part).astype(np.int8)
+    return part
+
+
+def _new_folds(keys: Hashes, base: Prepared | None, count: int, settings: Settings) -> npt.NDArray[np.int64]:
+    """Return the folds of new rows; those of a known group share its fold."""
+    folds = fold_numbers(keys, count)
+    if settings.group and base is not None:
+        assert base.folds is not None
+        groups = hash_values(base.train.column(settings.group), 0)
+        known, first = np.unique(groups, return_index=True)
+        place = np.clip(np.searchsorted(known, keys), 0, len(known) - 1)
+        folds = np.where(known[place] == keys, base.folds[first[place]], folds)
+    return folds
+
+
+def _met_again(origin: Origin, fresh: Table, columns: Sequence[Column]) -> Mask:
+    """Mark new rows whose inputs are those of a sealed row, where inputs tell rows apart: the same thing under another label."""
+    assert origin.frozen is not None
+    names = [column.name for column in inputs_of(columns) if column.name in origin.frozen.names]
+    sealed = row_hashes(origin.frozen.select(names))
+    if len(np.unique(sealed)) < ALONE * len(sealed):
+        return np.zeros(fresh.rows, np.bool_)
+    return np.isin(row_hashes(fresh.select(names)), sealed)
+
+
+def check_size(origin: Origin, source: Any) -> None:
+    """Raise OptionError when a table is too large to be renewed in memory."""
+    from fathom.surveying import open_larger
+
+    if isinstance(source, (str, list)) and open_larger(source, origin.settings, Silent()) is not None:
+        raise OptionError(
+            "The table is larger than the memory that is for it (--memory), and an update reads it whole. Fit anew with fathom fit on old and new files, and "
+            "put the bundle before the gate: fathom update SHELF --candidate RUN"
+        )

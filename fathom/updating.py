@@ -1,0 +1,244 @@
+"""The recipe of an update: a shelf, the model fitted again on old and new rows, the gate, and a line in the log; nothing is served until someone promotes it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from fathom.bundle import manifest
+from fathom.data.modalities import MODALITIES
+from fathom.data.modalities.contract import Modality
+from fathom.data.table import Table
+from fathom.errors import BundleError, OptionError, OutputError, check_installed
+from fathom.fitting import bundle_files
+from fathom.gating import FEWEST_LATEST, MARGIN, Gate, judge_update
+from fathom.model import Model, load
+from fathom.origins import Origin, origin_of_run, origin_on, read_as, table_bytes, table_from
+from fathom.progress import Progress, Silent
+from fathom.renewing import base_of, fit_again, frozen_rows, join_rows, prepared_of, why_not_warm
+from fathom.report.gate import render_gate
+from fathom.service.journal import now, who_is_here
+from fathom.service.versions import GATES, Shelf, is_shelf, make_shelf, open_shelf
+from fathom.settings import Settings
+
+SHELF = "shelf"  # in the run folder, where no other is named
+ROWS = "rows"
+PARTING = ("group", "time", "weight", "series", "columns")  # settings by which rows and columns are what they are
+NETWORK = ("trunk", "layers", "skip", "encoder")  # settings with which old weights do not fit any more
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What an update came to: the shelf, the new version on it, what the gate said and where its page is, how the model was fitted, and notes for people."""
+
+    shelf: Shelf
+    version: str
+    gate: Gate
+    page: Path
+    how: str
+    notes: tuple[str, ...]
+
+
+def shelf_of(
+    path: str | Path, shelf: str | Path | None = None, table: str | Path | None = None, *, who: str = ""
+) -> tuple[Shelf, tuple[str, ...]]:
+    """Return the shelf of a path: the shelf itself, or that of a bundle or a run, which is made where there is none yet; and what there is to say of it.
+
+    The test rows of the fit are frozen on a new shelf; ``table`` says where the table of the fit lies, if not where it was. Raises OutputError or BundleError for a path that is neither.
+    """
+    path = Path(path)
+    if is_shelf(path):
+        return open_shelf(path), ()
+    run = path if (path / "result.json").is_file() else path.parent
+    place = Path(shelf) if shelf is not None else run / SHELF
+    if is_shelf(place):
+        return open_shelf(place), ()
+    manifest.read(path)  # what is no bundle says so first
+    origin, notes = origin_of_run(run), []
+    rows = origin.table(table)
+    if rows is None:
+        notes.append(
+            f"The table of the fit is not there any more ({', '.join(origin.files[:3])}), so no rows could be frozen. Say where it lies: --table FILE"
+        )
+    else:
+        frozen = frozen_rows(base_of(origin, rows, MODALITIES))
+        if frozen is None or frozen.rows < len(origin.sealed):
+            found = 0 if frozen is None else frozen.rows
+            notes.append(
+                f"{found:,} of the {len(origin.sealed):,} test rows of the fit were found in its table: it has changed since."
+            )
+        origin = replace(
+            origin, frozen=frozen, files=(str(Path(table).resolve()),) if table is not None else origin.files
+        )
+        if frozen is not None:
+            notes.append(
+                f"{frozen.rows:,} test rows of the fit were frozen on {place}: every version is judged on them."
+            )
+    who = who or who_is_here()
+    return make_shelf(place, path, who=who, why="the first version", files=origin.notes()), tuple(notes)
+
+
+def update(
+    path: str | Path,
+    new: Any,
+    *,
+    shelf: str | Path | None = None,
+    table: str | Path | None = None,
+    anew: bool = False,
+    settings: Mapping[str, Any] | None = None,
+    margin: float = MARGIN,
+    who: str = "",
+    why: str = "",
+    progress: Progress | None = None,
+    modalities: Sequence[Modality] = MODALITIES,
+) -> Updated:
+    """Fit the live model of a shelf again on its old rows and ``new`` ones, and let the gate judge it; it is put on the shelf and serves nothing yet.
+
+    ``path`` is a shelf, a run or its bundle; ``new`` anything that `fathom.read` takes, with the truth in it. A network goes on from its weights, or starts ``anew``; a simpler model is
+    fitted anew. ``settings`` by name take the place of those of the fit, ``margin`` is how much more the new model may err on the frozen rows at the end of the interval, as a share.
+
+    Raises TableError, OptionError, OutputError, BundleError, TrainingError or ExtraError, each saying what to do; the shelf then serves what it served.
+    """
+    check_installed(("torch", "sklearn", "safetensors", "onnx", "onnxscript", "jinja2"), "train")
+    check_margin(margin)
+    told, who = progress or Silent(), who or who_is_here()
+    place, notes = shelf_of(path, shelf, table, who=who)
+    origin, changed = _with_settings(origin_on(place.path), settings or {})
+    live = place.state().live
+    old = load(place.folder(live), modalities=modalities)
+    told.begin("Reading old and new rows")
+    rows = origin.table(table)
+    fresh = read_as(str(new) if isinstance(new, Path) else new, origin.settings, origin.targets)
+    earlier = _earlier(place, live)
+    base = base_of(origin, rows, modalities) if rows is not None else None
+    if base is None:
+        notes += (
+            "The table of the fit is not there any more: the new model learns from new rows alone. Say where it lies: --table FILE",
+        )
+    networks = (old.description.plan or {}).get("networks", 1)
+    renewal = join_rows(origin, base, [*earlier.values(), fresh], old.columns, modalities, networks)
+    notes += renewal.notes
+    why_anew = changed or why_not_warm(old.description, renewal)
+    warm = not anew and not why_anew
+    told.end(f"{renewal.table.rows:,} rows, {renewal.newest.sum():,} of them new")
+    prepared = prepared_of(renewal, origin, old.columns if warm else None, modalities, told)
+    how = "from the old weights" if warm else "anew" if anew else f"anew, because {why_anew}"
+    candidate = fit_again(old, prepared, origin.settings, warm, modalities, told)
+    files = bundle_files(prepared, candidate, modalities)
+    version = manifest.version(files)
+    if version in place.versions():
+        raise OptionError(
+            f"The new model is version {version}, byte for byte, which is on {place.path} already: these rows were learned from before."
+        )
+    told.begin("Asking the gate")
+    latest = renewal.latest(FEWEST_LATEST)
+    gate = judge_update(
+        old,
+        Model.of(files, modalities=modalities),
+        origin.frozen,
+        latest if latest.rows else None,
+        origin.settings,
+        margin=margin,
+        names=(live, version),
+        trainers=candidate.trainers,
+        modalities=modalities,
+    )
+    told.end("passed" if gate.passed else "refused")
+    content = table_bytes(fresh)
+    name = sha256(content).hexdigest()[:12]
+    if name not in earlier:
+        place.keep(f"{ROWS}/{name}.arrow", content)
+    known = {"rows": [*earlier, name], "how": how, "model": candidate.name, "counts": prepared.counts, "notes": notes}
+    page = put(place, files, gate, known, who, why)
+    return Updated(place, version, gate, page, how, notes)
+
+
+def consider(path: str | Path, bundle: str | Path, *, margin: float = MARGIN, who: str = "", why: str = "") -> Updated:
+    """Let the gate judge a bundle that was fitted elsewhere, on the frozen rows alone, and put it on the shelf.
+
+    Raises BundleError when the bundle is damaged, OptionError when ``path`` is no shelf.
+    """
+    check_margin(margin)
+    place, notes = shelf_of(path, who=who)
+    origin, live = origin_on(place.path), place.state().live
+    files = manifest.read(bundle)
+    version = manifest.version(files)
+    if version == live:
+        raise OptionError(f"{bundle} is version {version}, which is live on {place.path}.")
+    gate = judge_update(
+        load(place.folder(live)),
+        Model.of(files),
+        origin.frozen,
+        None,
+        origin.settings,
+        margin=margin,
+        names=(live, version),
+    )
+    notes += (
+        "Whether the bundle has learned from the frozen rows cannot be seen; fit it on the same table, and they stay sealed.",
+    )
+    known = {
+        "rows": [],
+        "how": f"given as {bundle}",
+        "model": Model.of(files).description.name,
+        "counts": {},
+        "notes": notes,
+    }
+    return Updated(
+        place, version, gate, put(place, files, gate, known, who or who_is_here(), why), "given as a bundle", notes
+    )
+
+
+def put(place: Shelf, files: Mapping[str, bytes], gate: Gate, known: Mapping[str, Any], who: str, why: str) -> Path:
+    """Put a version on the shelf with what the gate said of it, as JSON and as a page; return the page."""
+    said = {**gate.as_json(), **known, "reasons": gate.refusals, "when": now(), "who": who, "why": why}
+    page = place.path / GATES / f"{gate.new}.html"
+    place.keep(f"{GATES}/{gate.new}.html", render_gate(said).encode())
+    place.add(files, who=who, why=why, gate=said)
+    return page
+
+
+def newest(place: Shelf, word: str) -> str:
+    """Return the version that a word names: itself, or the one that came last for ``newest``."""
+    return place.versions()[-1] if word == "newest" else word
+
+
+def check_margin(margin: float) -> None:
+    """Raise OptionError for a margin that is none."""
+    if not 0 < margin < 1:
+        raise OptionError(
+            f"--margin is {margin}, and must lie above 0 and below 1, for example {MARGIN}: the share by which the error may have grown."
+        )
+
+
+def _with_settings(origin: Origin, given: Mapping[str, Any]) -> tuple[Origin, str]:
+    """Return the origin with other settings, and why old weights do not fit them, if so. Raises OptionError for those by which rows are parted."""
+    settings = Settings.of({**origin.settings.to_json(), **given})
+    for name in PARTING:
+        if getattr(settings, name) != getattr(origin.settings, name):
+            raise OptionError(
+                f"The setting {name!r} says what rows and columns are, and versions of one model must agree on that. Leave it out, or fit anew with fathom fit."
+            )
+    other = [name for name in NETWORK if getattr(settings, name) != getattr(origin.settings, name)]
+    return replace(origin, settings=settings), f"the setting {other[0]!r} makes another network" if other else ""
+
+
+def _earlier(place: Shelf, live: str) -> dict[str, Table]:
+    """Return the new rows of earlier updates that the live version has learned from, oldest first."""
+    found = {}
+    for name in (place.gate(live) or {}).get("rows", []):
+        path = place.path / ROWS / f"{name}.arrow"
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise OutputError(
+                f"{path} cannot be read ({error.strerror}): the live version has learned from these rows.",
+                file=str(path),
+            ) from None
+        if sha256(content).hexdigest()[:12] != name:
+            raise BundleError(
+                f"{path} was changed: its SHA-256 does not begin with its name. Put the file back.", file=str(path)
+            )
+        found[name] = table_from(content, f"{ROWS}/{name}")
+    return found
