@@ -239,6 +239,24 @@ def _settling(module: Modality) -> Iterator[str]:
             yield "settle: compact values do not settle to themselves."
 
 
+def _singling(module: Modality) -> Iterator[str]:
+    """Look whether a cell alone is told what the column's code tells of it."""
+    if not hasattr(module, "single"):
+        return
+    numbers = [0, 1, -3, 0.5, -0.0, 2**60, 1e-300, 1e30, -1e300, 1.7e308, None, True, "word", ""]
+    for _, values, state in _learned(module):
+        for features in (False, True):
+            single = module.single(state, features)
+            for cell in [*values.slice(0, 100).to_pylist(), *numbers]:
+                found = single(cell)
+                column = pa.array([cell])
+                told = module.features(state, column).matrix if features else module.encode(state, column)
+                if found is not None and not np.allclose(
+                    np.array([found], told.dtype), told, rtol=1e-6, atol=1e-7, equal_nan=True
+                ):
+                    yield f"single: {cell!r} alone is {found}, and in a column {told[0].tolist()}."
+
+
 def _same_by_row(function: Callable[[pa.Array], npt.NDArray[Any]], values: pa.Array, name: str) -> Iterator[str]:
     """Look whether a row's answer hangs on nothing but the row."""
     whole = function(values)
@@ -348,6 +366,7 @@ _CHECKS = (
     _learning,
     _encoding,
     _settling,
+    _singling,
     _missing_cells,
     _hand_made_features,
     _back_again,

@@ -5,7 +5,8 @@ column's *values*, an Arrow array: strings exactly as they stood in a text file,
 frames. They are vectorised: no Python loop over rows. (Decoding pictures and recordings is a loop over files, on threads.)
 
 A modality of a deep shape (``codes``, ``vectors``, ``grid``) writes one part, whose ``size`` is that of a row, and its array keeps to the rule of
-`fathom.shapes` that zero is nothing. One whose values take long to decode has two functions more, those of :class:`Settling`.
+`fathom.shapes` that zero is nothing. One whose values take long to decode has a function more, that of :class:`Settling`; one that a server should answer
+cell by cell in microseconds has that of :class:`Singling`.
 
 The contract suite (``tests/contracts/test_modalities.py``) runs over every member; run it over your own with
 ``fathom.data.modalities.checking.problems(module)``.
@@ -140,4 +141,15 @@ class Settling(Protocol):
         ...
 
 
-__all__ = ["Adopting", "Arrays", "Claim", "Features", "Modality", "Part", "Role", "Settling", "Telling"]
+class Singling(Protocol):
+    """What a modality may have besides when a server should answer one row in microseconds: the same rule for one cell, without Arrow.
+
+    Whatever it leaves out, `encode` and `features` do, so it can never say anything else than they.
+    """
+
+    def single(self, state: Any, features: bool) -> Callable[[Any], tuple[float, ...] | None]:
+        """Return what says of one cell, a Python value, what `encode` says of it, or with ``features`` what `features` does; None for a cell that it leaves to them."""
+        ...
+
+
+__all__ = ["Adopting", "Arrays", "Claim", "Features", "Modality", "Part", "Role", "Settling", "Singling", "Telling"]

@@ -6,7 +6,10 @@ go round are written. Moments with a zone are reckoned in UTC, others as they st
 dates, whatever its own format.
 """
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,9 @@ SHAPE: Shape = "scalar"
 SUMMARY = "dates, times of the day, and both together"
 SOURCE = "London, Encoding cyclical continuous features, 2016, https://ianlondon.github.io/blog/encoding-cyclical-features-24hour-time/"
 PREDICTABLE = False
+
+EPOCH = 719_163  # 1970-01-01 as a proleptic Gregorian ordinal
+_PLAIN = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2})?)?", re.ASCII)
 
 FARTHEST = 4.0  # deviations from the median; the trend goes on beyond the training rows, but not for ever
 LEAST_SPAN = 60.0  # days of training rows from which the season can be told
@@ -197,6 +203,27 @@ def encode(state: State, values: pa.Array) -> npt.NDArray[np.float32]:
     if state.has_missing:
         encoded = np.concatenate([encoded, np.isnan(days)[:, None]], axis=1)
     return encoded.astype(np.float32)
+
+
+def single(state: State, features: bool) -> Callable[[Any], tuple[float, ...] | None]:
+    """Return what encodes one date or moment in ISO form, without a zone; all else is left to `encode`."""
+
+    def encoded(value: Any) -> tuple[float, ...] | None:
+        if value.__class__ is not str or not _PLAIN.fullmatch(value):
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        seconds = moment.hour * 3600 + moment.minute * 60 + moment.second
+        days = np.array([moment.toordinal() - EPOCH + seconds / 86_400])
+        if features:
+            fields = _fields(days) if state.varying else {}
+            return (float(days[0]) - state.first, *(float(fields[name][0]) for name in state.varying))
+        found: list[float] = _encoded(state, days)[0].tolist()
+        return (*found, 0.0) if state.has_missing else tuple(found)
+
+    return encoded if calendars.ISO in state.formats[:1] and not state.clock else lambda value: None
 
 
 _CANNOT = "A date column cannot be predicted yet. Choose another target, or make it a number first, such as the days until the date."

@@ -7,6 +7,9 @@ heap of equal values is resolved too; what lies beyond the landmarks keeps its o
 standardised, so that a squared error means the same as on the numbers themselves. Everything here is our own code.
 """
 
+import math
+from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -220,6 +223,39 @@ def encode(state: State, values: pa.Array) -> npt.NDArray[np.float32]:
         encoded = scaling.forth(numbers, state.landmarks, state.scores)
     encoded[nothing] = state.middle
     return np.stack((encoded, nothing) if state.has_missing else (encoded,), axis=1).astype(np.float32)
+
+
+def single(state: State, features: bool) -> Callable[[Any], tuple[float, ...] | None]:
+    """Return what encodes one Python number along the same straight lines as `encode`; all but numbers and None are left to that."""
+    nothing: tuple[float, ...] = (state.middle, 1.0) if state.has_missing else (state.middle,)
+    if features:
+        return _feature
+    if state.transform == "standard":
+        return _leave
+    landmarks, scores, there = state.landmarks, state.scores, (0.0,) if state.has_missing else ()
+    slopes = [(scores[k + 1] - scores[k]) / (landmarks[k + 1] - landmarks[k]) for k in range(len(landmarks) - 1)]
+    low, high = landmarks[0], landmarks[-1]
+
+    def encoded(value: Any) -> tuple[float, ...] | None:
+        if value.__class__ is float or value.__class__ is int:
+            if low < value < high:
+                place = bisect_right(landmarks, value) - 1
+                return (slopes[place] * (value - landmarks[place]) + scores[place], *there)
+            if abs(value) < scaling.HUGE:
+                return (float(scaling.forth(np.array([value], np.float64), landmarks, scores)[0]), *there)
+        return nothing if value is None else None
+
+    return encoded
+
+
+def _leave(value: Any) -> None:
+    """Leave every cell to `encode`."""
+
+
+def _feature(value: Any) -> tuple[float, ...] | None:
+    if value.__class__ is float or value.__class__ is int:
+        return (min(max(value, -FLOAT32), FLOAT32),)
+    return (math.nan,) if value is None else None
 
 
 def decode(state: State, answer: npt.NDArray[Any]) -> pa.Array:
