@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -17,7 +18,7 @@ from fathom.data.encoding import encode_inputs, hand_made_features, input_parts
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.errors import BundleError
-from fathom.shapes import arrays_of, row_size
+from fathom.shapes import Arrays, arrays_of, row_size
 
 # Both bound the memory of a prediction whatever the table's size: rows that are encoded together, and rows that go through the
 # graph together, few enough for what lies between its nodes to stay in the processor's cache (`make bench-scale`).
@@ -76,7 +77,7 @@ class Inference:
                 answers = list(pool.map(self._piece, pieces))
         return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
-    @property
+    @cached_property
     def rows_a_run(self) -> int:
         """How many rows go through the graph together: fewer, the more numbers a row has."""
         if self.description.kind == "baseline":
@@ -88,17 +89,26 @@ class Inference:
         inputs = self.inputs(piece)
         if not piece.rows:  # ONNX Runtime 1.31 divides by the number of rows in some kernels, and the process would end
             inputs = {name: np.zeros((1, *array.shape[1:]), array.dtype) for name, array in inputs.items()}
-        rows = self.rows_a_run
-        runs = [
-            self.session.run(None, {name: array[start : start + rows] for name, array in inputs.items()})
-            for start in range(0, max(piece.rows, 1), rows)
-        ]
-        names = [column.name for column in self.description.targets]
-        answers = {
-            name: np.concatenate(pieces).astype(np.float64)[: piece.rows]
-            for name, pieces in zip(names, zip(*runs, strict=True), strict=True)
-        }
-        return temper(answers, self.description.temperatures)
+        return {name: answer[: piece.rows] for name, answer in self.run(inputs).items()}
+
+    def run(self, inputs: Arrays) -> Answers:
+        """Answer rows that are encoded, one or more of them: what `inputs` returns, or `fathom.bundle.quick`."""
+        size = self.rows_a_run
+        count = len(next(iter(inputs.values())))
+        if count <= size:
+            found = self.session.run(None, inputs)
+        else:
+            runs = [
+                self.session.run(None, {name: array[start : start + size] for name, array in inputs.items()})
+                for start in range(0, count, size)
+            ]
+            found = [np.concatenate(pieces) for pieces in zip(*runs, strict=True)]
+        answers = {name: answer.astype(np.float64) for name, answer in zip(self._targets, found, strict=True)}
+        return temper(answers, self.description.temperatures) if self.description.temperatures else answers
+
+    @cached_property
+    def _targets(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.description.targets)
 
     def inputs(self, table: Table) -> dict[str, npt.NDArray[np.generic]]:
         """Return what the graph reads for these rows."""

@@ -18,6 +18,7 @@ from fathom.errors import TableError
 from fathom.shapes import FLAT, KINDS, Arrays, arrays_of
 
 REMEMBERED = 4_096  # cells of a column
+LARGEST = 1.7e308  # whole number that becomes a float
 LONGEST = 200  # characters of a cell that is remembered
 
 Encoded = tuple[float, ...]
@@ -46,7 +47,8 @@ class Quick:
             singles = tuple((name, _single(column, True)) for name, column in flat.items())
             deep = {name: column for name, column in columns.items() if name not in flat}
             return cls({"features": singles}, deep, True, tuple(columns))
-        shared, alone = {}, {}
+        shared: dict[str, tuple[tuple[str, Single], ...]] = {}
+        alone: dict[str, Column] = {}
         for array, parts in arrays_of(input_parts(description.columns)).items():
             if array in FLAT:
                 names = dict.fromkeys(part.column for part in parts)
@@ -97,7 +99,7 @@ def _single(column: Column, features: bool) -> Single:
     assert kind is not None
     words: dict[Any, Encoded] = {}
     others: dict[Any, Encoded] = {}
-    of_kind = kind.single(state, features) if hasattr(kind, "single") else None
+    of_kind: Callable[[Any], Encoded | None] | None = kind.single(state, features) if hasattr(kind, "single") else None
 
     def asked(cell: Any) -> Encoded:
         if of_kind is not None and (found := of_kind(cell)) is not None:
@@ -106,7 +108,8 @@ def _single(column: Column, features: bool) -> Single:
         if kind.unreadable(state, values)[0]:
             raise TableError(f"it is {shown(cell)}, which is not readable as {kind.NAME}")
         row = (kind.features(state, values).matrix if features else kind.encode(state, values))[0]
-        return tuple(row.tolist())
+        encoded: list[float] = row.tolist()
+        return tuple(encoded)
 
     def remembered(cell: Any) -> Encoded:
         known = words if cell.__class__ is str else others  # 1, 1.0 and True are one key, and not one word
@@ -154,6 +157,8 @@ def _values(column: Column, cells: list[Any]) -> pa.Array:
         return pa.array(cells)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         place = next((place for place, cell in enumerate(cells) if not _storable(cell)), 0)
+        if len(cells) == 1 and isinstance(cells[0], int) and abs(cells[0]) < LARGEST:
+            return pa.array([float(cells[0])])
         raise TableError(
             f"it is {shown(cells[place])}, which no column can hold", line=place, column=column.name
         ) from None

@@ -1,9 +1,12 @@
-"""What the parts of a service tell each other: an answer that was given, and who takes note of it."""
+"""What the parts of a service tell each other: an answer that was given, who takes note of it, and who answers at which address."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fathom.data.table import Table
+
+if TYPE_CHECKING:
+    from fathom.service.hosting import Host
 
 
 @dataclass(frozen=True)
@@ -29,4 +32,12 @@ class Observer(Protocol):
 
     def seen(self, answered: Answered) -> None:
         """Take note. Never raises, never waits: what cannot be noted is dropped and counted."""
+        ...
+
+
+class Pages(Protocol):
+    """A module that answers at some addresses, listed in `fathom.service.serving.PAGES`."""
+
+    def routes(self, host: "Host") -> list[Any]:
+        """Return Starlette routes. Their functions raise `fathom.service.refusing.Refused` for a request that cannot be answered."""
         ...

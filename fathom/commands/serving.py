@@ -1,0 +1,85 @@
+"""fathom serve: models over HTTP."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from fathom.errors import OptionError, check_installed
+
+NAME = "serve"
+EXAMPLE = "fathom serve runs/homes-1 --port 8000;  several: fathom serve homes=shelf late=runs/late-1"
+
+
+def serve(
+    models: Annotated[list[str], typer.Argument(help="Bundles, run folders or shelves, each as PATH or NAME=PATH.")],
+    address: Annotated[
+        str, typer.Option(help="The address to listen on; 0.0.0.0 is every one of this machine.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.", min=0, max=65_535)] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes that answer.", min=1, max=256)] = 1,
+    threads: Annotated[int, typer.Option(help="Cores that the arithmetic of a process may take; 0 is all.", min=0)] = 0,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File of tokens for asking, one a line.  [default: FATHOM_TOKEN, or none needed]"),
+    ] = None,
+    admin_token_file: Annotated[
+        Path | None, typer.Option(help="File of tokens for administration.  [default: FATHOM_ADMIN_TOKEN, or off]")
+    ] = None,
+    deadline: Annotated[
+        float, typer.Option(help="Seconds in which a request is answered, or refused with 504.", min=0.001)
+    ] = 10.0,
+    waiting: Annotated[int, typer.Option(help="Rows that may wait; more are refused with 429.", min=1)] = 4_096,
+    most_rows: Annotated[int, typer.Option(help="Rows of one request.", min=1)] = 10_000,
+    most_megabytes: Annotated[float, typer.Option(help="Size of one request.", min=0.001)] = 16.0,
+    patience: Annotated[float, typer.Option(help="Seconds that a client may take to send or to read.", min=0.1)] = 10.0,
+    grace: Annotated[
+        float, typer.Option(help="Seconds that accepted requests have when the server stops.", min=0.0)
+    ] = 30.0,
+    log: Annotated[
+        str, typer.Option(help="all, a JSON line a request; events, only what happens to the server; off.")
+    ] = "all",
+) -> None:
+    """Answer requests over HTTP with bundles, without torch. Stops on SIGTERM or Ctrl-C when all it accepted is answered."""
+    check_installed(("starlette", "uvicorn", "httptools"), "serve")
+    from fathom.service.hosting import Host, named
+    from fathom.service.logs import Log
+    from fathom.service.refusing import Limits
+    from fathom.service.serving import listen, server
+
+    limits = Limits(int(most_megabytes * 2**20), most_rows, waiting, deadline, patience, grace)
+    tokens = _tokens(token_file, "FATHOM_TOKEN"), _tokens(admin_token_file, "FATHOM_ADMIN_TOKEN")
+    host = Host(named(models), limits, threads=threads, log=Log(_which(log)))
+    listening = listen(address, port)
+    place = listening.getsockname()
+    access = _access(tokens, place[0])
+    shown = f"[{place[0]}]" if ":" in place[0] else place[0]
+    print(f"Serving {', '.join(host.models)} at http://{shown}:{place[1]}   (Ctrl-C stops)", flush=True)
+    server(host, access).run([listening])
+
+
+def _which(log: str) -> Literal["all", "events", "off"]:
+    if log not in ("all", "events", "off"):
+        raise OptionError(f"--log is {log!r}. It is all, events or off.")
+    return log  # type: ignore[return-value]
+
+
+def _tokens(file: Path | None, variable: str) -> tuple[str, ...]:
+    """Return the tokens of a file, or of a variable of the environment."""
+    if file is None:
+        text = os.environ.get(variable, "")
+    else:
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise OptionError(f"The tokens in {file} cannot be read: {error}.") from None
+        if not text.split():
+            raise OptionError(f"{file} holds no token. Write one a line; make one with: openssl rand -hex 32")
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _access(tokens: tuple[tuple[str, ...], tuple[str, ...]], address: str):  # type: ignore[no-untyped-def]
+    from fathom.service.access import Access
+
+    return Access.of(*tokens, loopback=address.startswith("127.") or address == "::1")

@@ -1,0 +1,324 @@
+"""What a model asks for and what it answers, in the words of JSON: the columns of a row, checked cell by cell, and the answer beside its certainty."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from fathom.bundle.inference import Answers
+from fathom.bundle.quick import Quick, shown
+from fathom.data.encoding import Column, inputs_of
+from fathom.data.gathering import Gathered
+from fathom.data.media import is_media
+from fathom.data.modalities import yes_no
+from fathom.data.table import Table
+from fathom.errors import TableError, suggestion
+from fathom.model import Model, class_labels, predictions
+from fathom.service.refusing import Refused
+from fathom.shapes import Arrays
+
+MEDIA = ("image", "audio", "video")
+_WORDS: dict[str, tuple[type, ...]] = {  # what a cell of each kind is in JSON, null apart
+    "number": (int, float),
+    "date": (str,),
+    "yes_no": (str, bool),
+    "category": (str, bool, int, float),
+    "id": (str, int),
+    "text": (str,),
+    "labels": (str, list),
+    "molecule": (str,),
+    "series": (str, list, dict),
+    "strokes": (str, list),
+    "image": (str, bytes),
+    "audio": (str, bytes),
+    "video": (str, bytes),
+}
+_NAMES = {
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    bytes: "a file",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A cell that a row must have: the column's name as the client writes it, and the column that it becomes or is gathered into."""
+
+    name: str
+    kind: str
+    column: Column
+
+    @property
+    def takes(self) -> tuple[type, ...]:
+        """The Python types of JSON values that it takes; None is always one of them."""
+        return _WORDS.get(self.kind, (str, bool, int, float, list, dict))
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a model asks of every row."""
+
+    model: Model
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """The cells of a row, in the order of training."""
+        found: dict[str, Field] = {}
+        for column in inputs_of(self.model.columns):
+            gathered = column.gathered
+            if gathered is None:
+                found[column.name] = Field(column.name, column.modality, column)
+                continue
+            for name in _gathered_names(gathered):
+                found[name] = Field(name, "number" if name in gathered.columns else "id", column)
+        return tuple(found.values())
+
+    @cached_property
+    def ignored(self) -> frozenset[str]:
+        """Names that a row may have besides, because training had them: targets and what was left out."""
+        return frozenset(column.name for column in self.model.columns) - {field.name for field in self.fields}
+
+    @cached_property
+    def quick(self) -> Quick | None:
+        """What encodes rows one by one; None where rows or columns are gathered first."""
+        gathered = any(column.gathered is not None for column in inputs_of(self.model.columns))
+        return None if gathered else Quick.of(self.model.description)
+
+    @cached_property
+    def light(self) -> bool:
+        """Whether a row is encoded in microseconds, so that no thread is needed for it."""
+        return self.quick is not None and not self.quick.deep
+
+    @cached_property
+    def _checks(self) -> tuple[tuple[str, frozenset[type], Field], ...]:
+        return tuple((field.name, frozenset({*field.takes, type(None)}), field) for field in self.fields)
+
+    def check(self, rows: Any) -> list[dict[str, Any]]:
+        """Return rows as the columns' code takes them. Raises Refused, with the field, for one that is not what the model asks for."""
+        if rows.__class__ is not list or not rows:
+            raise Refused(422, 'a list of rows is expected, one or more: {"rows": [{"column": value, …}, …]}.', "rows")
+        checks, count = self._checks, len(self._checks)
+        for place, row in enumerate(rows):
+            if row.__class__ is not dict:
+                raise Refused(422, "an object of columns and values is expected.", f"rows[{place}]")
+            for name, takes, field in checks:
+                if name not in row:
+                    raise self._lacking(place, name, row)
+                if row[name].__class__ not in takes:
+                    raise _other(place, field, row[name])
+            if len(row) != count:
+                self._check_names(place, row)
+        for field, closer in self._closer:
+            for place, row in enumerate(rows):
+                if row[field.name] is not None:
+                    row[field.name] = closer(place, field, row[field.name])
+        return rows
+
+    @cached_property
+    def _closer(self) -> tuple[tuple[Field, Callable[[int, Field, Any], Any]], ...]:
+        """What looks at cells more closely than by their type, for the columns that need it."""
+        found: list[tuple[Field, Callable[[int, Field, Any], Any]]] = []
+        for field in self.fields:
+            if field.kind == "yes_no":
+                found.append((field, _word))
+            elif field.kind in MEDIA:
+                found.append((field, _file))
+            elif list in field.takes:
+                found.append((field, _list))
+        return tuple(found)
+
+    def _check_names(self, place: int, row: Mapping[str, Any]) -> None:
+        known = {field.name for field in self.fields}
+        for name in row:
+            if name not in known and name not in self.ignored:
+                near = suggestion(name, known)
+                raise Refused(422, f"the model has no such column.{near}", at(place, name))
+
+    def _lacking(self, place: int, name: str, row: Mapping[str, Any]) -> Refused:
+        near = suggestion(name, [other for other in row if other not in {field.name for field in self.fields}])
+        return Refused(
+            422, f"the column is not there. Write null for a value that is not known.{near}", at(place, name)
+        )
+
+    def encode(self, rows: Sequence[dict[str, Any]]) -> tuple[Arrays, int, pa.Array | None]:
+        """Return what the graph reads for checked rows, how many rows it will answer, and their ids where rows were gathered."""
+        if self.quick is not None:
+            try:
+                return self.quick.encode(rows), len(rows), None
+            except TableError as error:
+                raise Refused(422, f"{error}.", at(error.line or 0, error.column or "")) from None
+        columns = {field.name: [row[field.name] for row in rows] for field in self.fields}
+        for name, cells in columns.items():
+            if any(cell.__class__ is str for cell in cells):
+                columns[name] = [None if cell is None else str(cell) for cell in cells]
+        return self.encode_table(Table.of(columns, name="the request"))
+
+    def encode_table(self, table: Table) -> tuple[Arrays, int, pa.Array | None]:
+        """Return the same for rows that came as a table (CSV, Arrow)."""
+        known = {field.name for field in self.fields}
+        for field in self.fields:
+            if field.name not in table.names:
+                raise Refused(422, f"the column is not there.{suggestion(field.name, table.names)}", field.name)
+            if is_media(table.column(field.name).type) or (
+                field.kind in MEDIA and pa.types.is_nested(table.column(field.name).type)
+            ):
+                raise Refused(422, "a file's own bytes are expected, and no path.", field.name)
+        for name in table.names:
+            if name not in known and name not in self.ignored:
+                raise Refused(422, f"the model has no such column.{suggestion(name, known)}", name)
+        if not table.rows:
+            raise Refused(422, "one row or more is expected.", "rows")
+        try:
+            table = self.model.gathered(table)
+            for column in inputs_of(self.model.columns):
+                table = table.with_column(column.name, _readable(column, table))
+        except TableError as error:
+            raise Refused(422, str(error), error.column or "") from None
+        ids = next((c.gathered.id for c in self.model.columns if c.gathered is not None and c.gathered.id), None)
+        inputs = self.model.inference.inputs(table)
+        return inputs, table.rows, table.column(ids) if ids else None
+
+    @cached_property
+    def _answers(self) -> tuple[tuple[str, tuple[str, ...], list[Any], float], ...]:
+        """For each target its name, the names of what stands beside it, the values of its classes, and the half width of its interval."""
+        found: list[tuple[str, tuple[str, ...], list[Any], float]] = []
+        for target in self.model.description.targets:
+            assert target.kind is not None
+            half_width = self.model.description.half_widths.get(target.name)
+            if half_width is not None:
+                found.append((target.name, (f"{target.name}_low", f"{target.name}_high"), [], half_width))
+                continue
+            names = (f"{target.name}_probability", *(f"{target.name}={label}" for label in class_labels(target)))
+            classes = target.kind.decode(target.state, np.eye(target.parts[0].codes)).to_pylist()
+            found.append((target.name, names, classes, 0.0))
+        return tuple(found)
+
+    def rows_of(self, answers: Answers, doubt: bool = False, ids: pa.Array | None = None) -> list[dict[str, Any]]:
+        """Return answers as objects with the columns that `Model.predict` writes, in JSON's own types."""
+        if doubt or ids is not None or len(next(iter(answers.values()))) > 64 or not self._plain:
+            listed = self.table_of(answers, doubt, ids).to_pylist()
+            return listed if self._plain else [{name: _json(cell) for name, cell in row.items()} for row in listed]
+        made: list[dict[str, Any]] = [{} for _ in next(iter(answers.values()))]
+        for name, names, classes, half_width in self._answers:
+            answer = answers[name]
+            if not classes:
+                target = next(target for target in self.model.description.targets if target.name == name)
+                assert target.kind is not None
+                for row, value in zip(made, target.kind.decode(target.state, answer).to_pylist(), strict=True):
+                    row[name], row[names[0]], row[names[1]] = value, value - half_width, value + half_width
+                continue
+            for row, chances in zip(made, answer.tolist(), strict=True):
+                largest = max(chances)
+                row[name] = classes[chances.index(largest)]
+                row.update(zip(names, (largest, *chances), strict=True))
+        return made
+
+    @cached_property
+    def _plain(self) -> bool:
+        """Whether every class is a value that JSON has."""
+        return all(isinstance(value, str | bool | int | float) for _, _, values, _ in self._answers for value in values)
+
+    def table_of(self, answers: Answers, doubt: bool = False, ids: pa.Array | None = None) -> Table:
+        """Return answers as the table that `Model.predict` returns."""
+        found = predictions(self.model.description, answers, doubt)
+        if ids is None:
+            return found
+        name = next(c.gathered.id for c in self.model.columns if c.gathered is not None and c.gathered.id)
+        return found if name in found.names else Table(found.arrow.add_column(0, name, ids), name=found.name)
+
+
+def words_for(column: Column) -> tuple[str, ...]:
+    """Return the words that a yes/no column takes, its own first.
+
+    >>> words_for(Column("x", "input", yes_no, 1.0, "", yes_no.State("no", "yes", "string", "input")))[:2]
+    ('no', 'yes')
+    """
+    own = (column.state.no, column.state.yes)
+    return tuple(dict.fromkeys((*own, *yes_no.NO_WORDS, *yes_no.YES_WORDS)))
+
+
+def at(place: int, name: str) -> str:
+    """Return where a cell stands in the request.
+
+    >>> at(3, "age"), at(0, "job title")
+    ('rows[3].age', "rows[0]['job title']")
+    """
+    return f"rows[{place}].{name}" if name.isidentifier() else f"rows[{place}][{name[:60]!r}]"
+
+
+def _gathered_names(gathered: Gathered) -> tuple[str, ...]:
+    return (*filter(None, (gathered.id, gathered.time)), *gathered.columns)
+
+
+def _other(place: int, field: Field, value: Any) -> Refused:
+    found = _NAMES.get(type(value), "null")
+    words = list(dict.fromkeys(_NAMES[kind] for kind in field.takes if kind is not bytes))
+    return Refused(422, f"it is {found}, and {' or '.join(words)} or null is expected.", at(place, field.name))
+
+
+def _word(place: int, field: Field, value: Any) -> Any:
+    """Refuse a word that says neither yes nor no."""
+    words = words_for(field.column)
+    if value.__class__ is str and value not in words:
+        known = ", ".join(map(repr, words[:4]))
+        raise Refused(
+            422, f"it is {shown(value)}, and one of {known}, true or false is expected.", at(place, field.name)
+        )
+    return value
+
+
+def _file(place: int, field: Field, value: Any) -> Any:
+    """Return a file that came as a data: URL (kept) or as base64 (decoded)."""
+    if value.__class__ is bytes or value.startswith("data:"):
+        return value
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused(422, "a data: URL or base64 is expected.", at(place, field.name)) from None
+
+
+def _list(place: int, field: Field, value: Any) -> Any:
+    """Refuse lists and objects that hold anything but numbers, or words where labels are expected."""
+    if value.__class__ is not str:
+        _check_inner(value, at(place, field.name), (str,) if field.kind == "labels" else (int, float))
+    return value
+
+
+def _check_inner(value: Any, where: str, takes: tuple[type, ...], depth: int = 0) -> None:
+    if depth > 3:
+        raise Refused(422, "it is nested too deeply.", where)
+    for name, each in value.items() if isinstance(value, dict) else enumerate(value):
+        if each.__class__ in (list, dict):
+            _check_inner(each, f"{where}[{name!r}]", takes, depth + 1)
+        elif each is not None and each.__class__ not in takes:
+            raise Refused(422, f"{'words' if str in takes else 'numbers'} are expected.", f"{where}[{name!r}]")
+
+
+def _readable(column: Column, table: Table) -> pa.Array:
+    """Return a column's values, decoded once. Raises TableError for a cell that cannot be read."""
+    kind = column.kind
+    assert kind is not None
+    values = table.column(column.name)
+    if hasattr(kind, "settle"):
+        settled, marks = kind.settle(column.state, values, lambda done: None)
+    else:
+        settled, marks = values, kind.unreadable(column.state, values)
+    if marks.any():
+        row = int(np.flatnonzero(marks)[0])
+        raise TableError(
+            f"it is {shown(values[row].as_py())}, which is not readable as {kind.NAME}.", column=at(row, column.name)
+        )
+    return settled
+
+
+def _json(cell: Any) -> Any:
+    return cell if cell is None or isinstance(cell, str | bool | int | float) else str(cell)
