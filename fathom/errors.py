@@ -7,6 +7,7 @@
     ├── OptionError        a setting is unknown, or cannot be honoured
     ├── OutputError        a result cannot be written (disk full, folder in use)
     ├── BundleError        a bundle is damaged, or does not fit the rows it is given
+    ├── StoreError         the store of requests and answers is damaged, or is not there
     ├── CheckpointError    a fit cannot be taken up again
     ├── TrainingError      a network cannot be taught: its numbers leave the range that a computer holds
     └── ExtraError         a library is needed that is not installed
@@ -63,6 +64,10 @@ class OutputError(FathomError):
 
 class BundleError(FathomError):
     """A bundle is damaged, or does not fit the rows it is given."""
+
+
+class StoreError(FathomError):
+    """The store of requests and answers cannot be opened, read or written."""
 
 
 class CheckpointError(FathomError):
