@@ -14,6 +14,8 @@ from fathom import sealing
 from fathom.baselines import BASELINES
 from fathom.baselines.contract import Baseline
 from fathom.bundle import manifest
+from fathom.bundle.gauging import make_reference
+from fathom.bundle.reference import Reference, with_reference
 from fathom.bundle.saving import SAMPLES, prove_parity
 from fathom.candidates import Candidate
 from fathom.data.encoding import inputs_of
@@ -24,7 +26,7 @@ from fathom.data.splitting import TEST
 from fathom.data.table import Table
 from fathom.errors import OptionError, check_installed
 from fathom.examining import findings_of, look_for_leaks
-from fathom.judging import check_metric, judge_candidates
+from fathom.judging import Judged, check_metric, judge_candidates
 from fathom.learning import export_network, train_network
 from fathom.leaving_out import contributions, groups_of
 from fathom.model import Model, predictions
@@ -116,7 +118,7 @@ def fit(
             clock.mark("leaving columns out")
             judged = judge_candidates(prepared, network, rivals, chosen, size.resamples, told)
             clock.mark("judging")
-            files = bundle_files(prepared, judged.shipped, modalities)
+            files = with_reference(bundle_files(prepared, judged.shipped, modalities), reference_of(prepared, judged))
             clock.mark("saving")
             own_look = sealing.look("opened once, to judge the models of this fit")
             looks = [*(sealing.earlier_looks(run.path, prepared.split.fingerprint) if run else []), own_look]
@@ -186,6 +188,12 @@ def bundle_files(prepared: Prepared, shipped: Candidate, modalities: Sequence[Mo
         for row, answer in zip(examples.to_pylist(), answers, strict=True)
     ]
     return shipped.files(samples)
+
+
+def reference_of(prepared: Prepared, judged: Judged) -> Reference:
+    """Sketch the training rows, and the shipped model's answers to the rows that judged it, against which drift is measured in service."""
+    shipped = judged.shipped
+    return make_reference(shipped.description, prepared.train, judged.answers[shipped.name], judged.truth)
 
 
 def _parity_rows(prepared: Prepared) -> Table:

@@ -127,6 +127,13 @@ class Reference:
             ) from None
 
 
+def with_reference(files: Mapping[str, bytes], reference: Reference) -> dict[str, bytes]:
+    """Return the files of a bundle with this reference, and the manifest that says so."""
+    kept = {name: content for name, content in files.items() if name not in (NAME, manifest.NAME)}
+    kept[NAME] = reference.to_bytes()
+    return {**kept, manifest.NAME: manifest.make(kept)}
+
+
 def _plain(sketches: Mapping[str, Mapping[str, Sketch]]) -> dict[str, Any]:
     named = {kind: name for name, kind in _KINDS.items()}
     return {
@@ -234,4 +241,5 @@ __all__ = [
     "sketch_share",
     "sketch_words",
     "sketched",
+    "with_reference",
 ]
