@@ -27,7 +27,9 @@ AT_ONCE = 256  # rows of a deep column that are measured together
 USUAL_CODES = 1_000  # whose frequency is kept; the others share theirs
 UNNAMED = "id"  # the modality whose words do not come again
 
-Measures = dict[str, npt.NDArray[Any]]  # question -> (row,): bool for marks, int for words (-1: no cell), float for numbers (NaN: no cell)
+Measures = dict[
+    str, npt.NDArray[Any]
+]  # question -> (row,): bool for marks, int for words (-1: no cell), float for numbers (NaN: no cell)
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def _vectors(block: npt.NDArray[Any], usual: Usual | None) -> Measures:
 
 def _grid(block: npt.NDArray[Any], usual: Usual | None) -> Measures:
     whole = block.astype(np.float64)
-    there = (block > 0).all(axis=1)  # (row, height, width)
+    there = np.asarray((block > 0).all(axis=1))  # (row, height, width)
     count = np.maximum(there.sum(axis=(1, 2)), 1)
     grey = whole.mean(axis=1) * there
     bright = grey.sum(axis=(1, 2)) / count

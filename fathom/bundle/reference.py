@@ -17,7 +17,9 @@ from fathom.errors import BundleError
 
 NAME = "reference.json"
 FORMAT = 1
-EDGES = 128  # places at most at which a distribution function is known: between two lies less than a hundredth of the rows
+EDGES = (
+    128  # places at most at which a distribution function is known: between two lies less than a hundredth of the rows
+)
 WORDS = 100  # kept by name; all others are one
 
 Floats = npt.NDArray[np.float64]
@@ -153,7 +155,11 @@ def _sketch(entry: dict[str, Any]) -> Sketch:
     sketch = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
     if isinstance(sketch, Ordered):
         edges = np.asarray(sketch.edges, np.float64)
-        if not len(edges) == len(sketch.below) == len(sketch.at) or (np.diff(edges) <= 0).any() or (sketch.cells < 0).any():
+        if (
+            not len(edges) == len(sketch.below) == len(sketch.at)
+            or (np.diff(edges) <= 0).any()
+            or (sketch.cells < 0).any()
+        ):
             raise ValueError("edges that do not rise")
     elif isinstance(sketch, Words) and not len(sketch.codes) == len(sketch.names) == len(sketch.counts):
         raise ValueError("words without counts")

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from fathom.bundle.reference import Losses, Ordered, Share, Sketch, Words
 from fathom.resampling import wilson
-from fathom.service import testing
+from fathom.service import chances
 
 LEVEL = 0.05  # chance that any question of a look without drift is called certain
 FEWEST_ROWS = 50  # of a window, from which a question is asked
@@ -69,7 +69,10 @@ class Drift:
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values; what is not known is ``None``."""
         values = {**asdict(self), "least": self.least}
-        return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()}
+        return {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in values.items()
+        }
 
 
 def compare(
@@ -99,7 +102,20 @@ def compare(
         few = min(rows, sketch.rows) < FEWEST_ROWS
         status = "too few rows" if few else "steady"
         found.append(
-            Drift(column, question, about, unit, effect, low, high, 1.0 if few else chance, rows, sketch.rows, words, status=status)
+            Drift(
+                column,
+                question,
+                about,
+                unit,
+                effect,
+                low,
+                high,
+                1.0 if few else chance,
+                rows,
+                sketch.rows,
+                words,
+                status=status,
+            )
         )
     return found
 
@@ -114,10 +130,13 @@ def _numbers(sketch: Ordered, values: npt.NDArray[Any], show: Any, draws: int) -
     if not n or not m:
         return "moved", math.nan, math.nan, math.nan, 1.0, m, "no value to compare"
     distance = float(_kuiper(before[None] / n, after[None] / m)[0])
-    chance = testing.kuiper(distance, n, m)
+    chance = chances.kuiper(distance, n, m)
     effect = _unbiased(distance, math.sqrt(math.pi / 2 * (1 / n + 1 / m)))  # the mean of Kuiper's distribution
     low, high = _interval(effect, chance, before, after, _kuiper, draws)
-    shown = [f"{show(float(np.quantile(known, share, method='inverted_cdf')))} ({show(sketch.quantile(share))})" for share in (0.1, 0.5, 0.9)]
+    shown = [
+        f"{show(float(np.quantile(known, share, method='inverted_cdf')))} ({show(sketch.quantile(share))})"
+        for share in (0.1, 0.5, 0.9)
+    ]
     words = f"a tenth below {shown[0]}, half below {shown[1]}, a tenth above {shown[2]}; in brackets the training rows"
     return "moved", effect, low, high, chance, m, words
 
@@ -125,20 +144,27 @@ def _numbers(sketch: Ordered, values: npt.NDArray[Any], show: Any, draws: int) -
 def _words(sketch: Words, values: npt.NDArray[Any], draws: int) -> _Answer:
     there = values[values >= 0]
     codes = np.asarray(sketch.codes, np.int64)
-    counted = np.bincount(there, minlength=int(codes.max(initial=0)) + 1)[codes] if len(codes) else np.zeros(0, np.int64)
-    before, after = np.append(sketch.counts, sketch.rest).astype(np.int64), np.append(counted, len(there) - counted.sum())
+    counted = (
+        np.bincount(there, minlength=int(codes.max(initial=0)) + 1)[codes] if len(codes) else np.zeros(0, np.int64)
+    )
+    before, after = (
+        np.append(sketch.counts, sketch.rest).astype(np.int64),
+        np.append(counted, len(there) - counted.sum()),
+    )
     n, m = sketch.rows, len(there)
     if not n or not m:
         return "moved", math.nan, math.nan, math.nan, 1.0, m, "no value to compare"
     whole = (before + after) / (n + m)
     alone = float(np.sqrt(2 / math.pi * whole * (1 - whole) * (1 / n + 1 / m)).sum()) / 2  # half the mean of |normal|
     effect = _unbiased(float(_variation(before[None] / n, after[None] / m)[0]), alone)
-    chance = testing.homogeneous(before, after)
+    chance = chances.homogeneous(before, after)
     low, high = _interval(effect, chance, before, after, _variation, draws)
     names = [*(repr(name) for name in sketch.names), "rare or new words"]
     moved = after / m - before / n
     places = [int(place) for place in np.argsort(-np.abs(moved), kind="stable")[:2]]
-    words = "; ".join(f"{names[place]} {_per_cent(after[place] / m)} ({_per_cent(before[place] / n)})" for place in places)
+    words = "; ".join(
+        f"{names[place]} {_per_cent(after[place] / m)} ({_per_cent(before[place] / n)})" for place in places
+    )
     return "moved", effect, low, high, chance, m, f"{words}; in brackets the training rows"
 
 
@@ -152,7 +178,7 @@ def _shares(sketch: Share, marks: npt.NDArray[Any]) -> _Answer:
     low = difference - math.hypot(second - lows[1], highs[0] - first)
     high = difference + math.hypot(highs[1] - second, first - lows[0])
     words = f"{_per_cent(second)} of the rows ({_per_cent(first)} before)"
-    return "share", difference, low, high, testing.fisher(after, m, before, n), m, words
+    return "share", difference, low, high, chances.fisher(after, m, before, n), m, words
 
 
 def _losses(sketch: Losses, losses: npt.NDArray[Any]) -> _Answer:
@@ -164,8 +190,16 @@ def _losses(sketch: Losses, losses: npt.NDArray[Any]) -> _Answer:
     pooled = math.sqrt(((n - 1) * sketch.deviation**2 + (m - 1) * deviation**2) / (n + m - 2)) or math.inf
     effect = (mean - sketch.mean) / pooled
     half = NormalDist().inv_cdf(0.975) * math.sqrt(1 / n + 1 / m + effect**2 / (2 * (n + m)))
-    chance = testing.welch((m, mean, deviation), (n, sketch.mean, sketch.deviation))
-    return "loss", effect, effect - half, effect + half, chance, m, f"a loss of {mean:.4g} a row ({sketch.mean:.4g} when it was judged)"
+    chance = chances.welch((m, mean, deviation), (n, sketch.mean, sketch.deviation))
+    return (
+        "loss",
+        effect,
+        effect - half,
+        effect + half,
+        chance,
+        m,
+        f"a loss of {mean:.4g} a row ({sketch.mean:.4g} when it was judged)",
+    )
 
 
 def _kuiper(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -200,7 +234,7 @@ def decide(found: Sequence[Drift], expected: Collection[str] = (), level: float 
     ``expected`` names columns whose change is no news. A question whose answer was sure before it was asked (no mark on either side) is not counted (Tarone, Biometrics 46, 1990).
     """
     asked = [place for place, one in enumerate(found) if one.status != "too few rows" and one.chance < 1.0]
-    corrected = dict(zip(asked, testing.holm([found[place].chance for place in asked]), strict=True))
+    corrected = dict(zip(asked, chances.holm([found[place].chance for place in asked]), strict=True))
     return [
         replace(one, corrected=corrected[place], status=_status(one, corrected[place] < level, expected))
         if place in corrected

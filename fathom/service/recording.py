@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fathom.data.table import Table
 from fathom.errors import FathomError, OptionError
 from fathom.service.contract import Answered
 from fathom.service.store import Entry, Store, open_store
@@ -45,9 +44,13 @@ class Recording:
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
-            raise OptionError(f"The share of requests that are recorded is {self.share}, and must be above 0 and at most 1.")
+            raise OptionError(
+                f"The share of requests that are recorded is {self.share}, and must be above 0 and at most 1."
+            )
         if self.rows < 1 or not self.days > 0:
-            raise OptionError(f"A store keeps at least one row and some time, not {self.rows} rows for {self.days} days.")
+            raise OptionError(
+                f"A store keeps at least one row and some time, not {self.rows} rows for {self.days} days."
+            )
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Recorder:
     """An observer (`fathom.service.contract.Observer`) that writes to a store. Never raises once it is made, whatever becomes of the store.
 
     >>> import tempfile
+    >>> from fathom.data.table import Table
     >>> recorder = Recorder(Path(tempfile.mkdtemp()) / "requests.sqlite")
     >>> recorder.seen(Answered("a1", "homes", "c0ffee", Table.of({"rooms": [3, 4]}), Table.of({"price": [7.5, 8.0]}), 0.0, 0.001))
     >>> recorder.close()
@@ -72,7 +76,9 @@ class Recorder:
     2
     """
 
-    def __init__(self, path: str | Path, recording: Recording | None = None, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: str | Path, recording: Recording | None = None, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self.path = Path(path)
         self.recording = recording or Recording()
         self._clock = clock
@@ -223,7 +229,9 @@ def entries_of(answered: Answered, recording: Recording) -> tuple[list[Entry], i
     """Return the rows of a request as they are written, and how many are too large for that."""
     rows = answered.rows.arrow.drop_columns([name for name in answered.rows.names if name in recording.left_out])
     entries = []
-    for place, (row, answer) in enumerate(zip(rows.to_pylist(), answered.answers.arrow.to_pylist(), strict=True)):
+    answers = answered.answers.arrow.to_pylist()
+    answers += [{}] * (answered.rows.rows - len(answers))  # where rows were gathered, they are more than the answers
+    for place, (row, answer) in enumerate(zip(rows.to_pylist(), answers, strict=True)):
         if any(isinstance(cell, str | bytes) and len(cell) > recording.cell_bytes for cell in row.values()):
             continue
         entries.append(

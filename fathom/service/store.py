@@ -5,11 +5,12 @@ row in it (from 0) and the target. The order is that of writing, so that a clock
 (https://www.sqlite.org/wal.html).
 """
 
+import contextlib
 import io
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,9 @@ class Store:
         if since is not None:
             where, values = [*where, "at >= ?"], [*values, since]  # type: ignore[list-item]
         if labelled:
-            where.append("EXISTS(SELECT 1 FROM truths t WHERE t.request = requests.request AND t.place = requests.place)")
+            where.append(
+                "EXISTS(SELECT 1 FROM truths t WHERE t.request = requests.request AND t.place = requests.place)"
+            )
         with _told(self.path):
             found = self.connection.execute(
                 f"SELECT request, place, at, seconds, row, answer FROM requests WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT ?",
@@ -187,7 +190,9 @@ class Store:
         for step in range(steps):
             own = seconds[place == step]
             middle, slow = (float(value) for value in np.quantile(own, [0.5, 0.95])) if len(own) else (None, None)
-            rows.append({"at": since + (step + 0.5) * (until - since) / steps, "rows": len(own), "median": middle, "slow": slow})
+            rows.append(
+                {"at": since + (step + 0.5) * (until - since) / steps, "rows": len(own), "median": middle, "slow": slow}
+            )
         return rows
 
     def keep(self, *, rows: int, days: float, now: float | None = None) -> int:
@@ -222,17 +227,13 @@ class Store:
         self.connection.close()
 
 
-class _told:
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
     """Turn what SQLite says into a lesson."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, sqlite3.Error | OSError | ValueError | TypeError) and not isinstance(error, FathomError):
-            raise _lesson(self.path, error) from None
+    try:
+        yield
+    except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+        raise _lesson(path, error) from None
 
 
 def _lesson(path: Path, error: BaseException) -> StoreError:
@@ -256,11 +257,15 @@ def open_store(path: str | Path, *, write: bool = False) -> Store:
     path = Path(path)
     if not write and not path.is_file():
         raise StoreError(
-            f"There is no store {path}. fathom serve writes one beside its bundle, unless it was given --record off.", file=str(path)
+            f"There is no store {path}. fathom serve writes one beside its bundle, unless it was given --record off.",
+            file=str(path),
         )
     with _told(path):
         connection = sqlite3.connect(
-            path if write else f"{path.resolve().as_uri()}?mode=rw", uri=not write, timeout=WAIT, check_same_thread=False
+            path if write else f"{path.resolve().as_uri()}?mode=rw",
+            uri=not write,
+            timeout=WAIT,
+            check_same_thread=False,
         )
         try:
             _prepare(path, connection, write)
@@ -277,7 +282,10 @@ def _prepare(path: Path, connection: sqlite3.Connection, write: bool) -> None:
         raise StoreError(f"{path} is an SQLite file and no store of Fathom. Name another file.", file=str(path))
     known = connection.execute("PRAGMA user_version").fetchone()[0]
     if known not in (0, FORMAT):
-        raise StoreError(f"{path} is a store of format {known}, and this Fathom reads format {FORMAT}. Use the Fathom that wrote it.", file=str(path))
+        raise StoreError(
+            f"{path} is a store of format {known}, and this Fathom reads format {FORMAT}. Use the Fathom that wrote it.",
+            file=str(path),
+        )
     if empty and write:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     if write:

@@ -4,7 +4,6 @@ A look measures the rows of a window as the fit measured its training rows (`fat
 arrived it scores the answers, too. What goes wrong while looking is part of the look: a monitor that fails says that it is broken.
 """
 
-import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +16,15 @@ from fathom.bundle import reference as sketches
 from fathom.bundle.gauging import measured_answers, measured_cells, measured_truth, usual_of
 from fathom.bundle.manifest import version as version_of
 from fathom.bundle.reference import Losses, Ordered, Reference, Share
-from fathom.data.encoding import Column, inputs_of, target_classes
+from fathom.data.encoding import Column, inputs_of
 from fathom.data.table import Table
-from fathom.errors import FathomError
-from fathom.model import Model, class_labels
+from fathom.errors import FathomError, OptionError, suggestion
+from fathom.model import Model
 from fathom.scoring import Answer, Resamples, score
 from fathom.service.drifting import DRAWS, FEWEST_ROWS, Drift, compare, decide
 from fathom.service.store import Store, Window
+from fathom.service.telling import brief, sentence
+from fathom.service.truths import answers_in, learn, truth_in, window_of
 
 LAST = 1_000  # rows of a window where nothing is said
 RESAMPLES = 200
@@ -74,7 +75,9 @@ class Look:
             "labelled": self.labelled,
             "alarms": [sentence(one) for one in self.alarms],
             "drifts": [{**one.as_json(), "sentence": sentence(one)} for one in self.drifts],
-            "scores": {target: {name: dict(entry) for name, entry in own.items()} for target, own in self.scores.items()},
+            "scores": {
+                target: {name: dict(entry) for name, entry in own.items()} for target, own in self.scores.items()
+            },
             "pace": [dict(step) for step in self.pace],
             "broken": list(self.broken),
             "notes": list(self.notes),
@@ -98,18 +101,32 @@ def look(
     now: float | None = None,
     draws: int = DRAWS,
     broken: Sequence[str] = (),
+    labelled_rows: Table | None = None,
 ) -> Look:
     """Look at the latest ``last`` rows that this version of the model answered, or those ``since`` (seconds since 1970).
 
-    ``expected`` names columns whose change is no news; ``broken`` is what is known to be wrong with the recording. Never raises: what goes wrong makes the look a broken one.
+    ``expected`` names columns whose change is no news; ``broken`` is what is known to be wrong with the recording; ``labelled_rows`` are rows with their targets that are scored in the
+    place of recorded ones. Never raises for what is in the store: what goes wrong makes the look a broken one. Raises TableError for labelled rows that cannot be answered.
     """
     now = time.time() if now is None else now
     version = version_of(model.files)
+    given = None if labelled_rows is None else window_of(model, labelled_rows)
     try:
-        return _look(store, model, name, version, last, since, expected, now, draws, list(broken))
+        return _look(store, model, name, version, last, since, expected, now, draws, list(broken), given)
     except Exception as error:  # whatever it is: serving goes on, and the monitor says that it is broken
         said = str(error) if isinstance(error, FathomError) else f"{type(error).__name__}: {error}"
         return broken_look(name, version, [*broken, said], now)
+
+
+def known_columns(names: Sequence[str], model: Model) -> tuple[str, ...]:
+    """Return names of columns of the model. Raises OptionError for one that it does not have."""
+    known = [column.name for column in (*inputs_of(model.columns), *model.description.targets)]
+    for name in names:
+        if name not in known:
+            raise OptionError(
+                f"The model has no column {name!r}.{suggestion(name, known)} It has: {', '.join(map(repr, known))}."
+            )
+    return tuple(names)
 
 
 def broken_look(name: str, version: str, broken: Sequence[str], now: float | None = None) -> Look:
@@ -119,25 +136,31 @@ def broken_look(name: str, version: str, broken: Sequence[str], now: float | Non
 
 
 def _look(
-    store: Store, model: Model, name: str, version: str, last: int, since: float | None, expected: Collection[str], now: float, draws: int, broken: list[str]
+    store: Store, model: Model, name: str, version: str, last: int, since: float | None, expected: Collection[str], now: float, draws: int, broken: list[str], given: Window | None
 ) -> Look:  # fmt: skip
     reference, notes = reference_of(model), []
     if reference is None:
-        notes.append("The bundle has no reference: it was made by an earlier Fathom. Drift is not measured; fit again to have it.")
+        notes.append(
+            "The bundle has no reference: it was made by an earlier Fathom. Drift is not measured; fit again to have it."
+        )
         reference = Reference({})
     window = store.window(version=version, last=last, since=since)
-    labelled = store.window(version=version, last=last, since=since, labelled=True)
+    labelled = given or store.window(version=version, last=last, since=since, labelled=True)
     left_out = store.notes().get("left_out", [])
     if left_out:
         notes.append(f"Not recorded, so not watched: {', '.join(map(repr, left_out))}.")
     found: list[Drift] = []
-    if window.rows is not None:
+    if model.joins_rows:
+        notes.append("Rows are gathered into series; a window would cut them, so that only answers are watched.")
+    elif window.rows is not None:
         found += _columns(model, reference, model.gathered(window.rows), left_out, draws, broken)
     scores: dict[str, Any] = {}
     for target in model.description.targets:
         known = reference.answers.get(target.name, {})
         if (answer := answers_in(target, window)) is not None:
-            found += compare(target.name, "answer", known, measured_answers(model.description, target, answer), draws=draws)
+            found += compare(
+                target.name, "answer", known, measured_answers(model.description, target, answer), draws=draws
+            )
         if (answer := answers_in(target, labelled)) is not None and target.name in labelled.truths:
             drifts, scores[target.name] = _truths(model, reference, target, answer, labelled, draws)
             found += drifts
@@ -169,7 +192,9 @@ def _stretch(at: Any, now: float) -> tuple[float, int, float]:
     return min(first, latest - 3_600.0), STRETCHES, latest
 
 
-def _columns(model: Model, reference: Reference, rows: Table, left_out: Collection[str], draws: int, broken: list[str]) -> list[Drift]:
+def _columns(
+    model: Model, reference: Reference, rows: Table, left_out: Collection[str], draws: int, broken: list[str]
+) -> list[Drift]:
     found: list[Drift] = []
     for column in inputs_of(model.columns):
         known = reference.columns.get(column.name)
@@ -183,7 +208,9 @@ def _columns(model: Model, reference: Reference, rows: Table, left_out: Collecti
             broken.append(f"Column {column.name!r} could not be measured ({type(error).__name__}: {error}).")
             continue
         if column.modality == "date":
-            own = [_with_time(one, known["values"], measured["values"]) if one.question == "values" else one for one in own]
+            own = [
+                _with_time(one, known["values"], measured["values"]) if one.question == "values" else one for one in own
+            ]
         found += own
     return found
 
@@ -194,7 +221,9 @@ def _with_time(one: Drift, known: Any, days: Any) -> Drift:
 
     there = days[np.isfinite(days)]
     assert isinstance(known, Ordered)
-    late = one.status == "steady" and len(there) > 0 and known.rows > 0 and float((there > known.edges[-1]).mean()) >= 0.5
+    late = (
+        one.status == "steady" and len(there) > 0 and known.rows > 0 and float((there > known.edges[-1]).mean()) >= 0.5
+    )
     return replace(one, status="expected") if late else one
 
 
@@ -205,38 +234,9 @@ def _shown(column: Column) -> Callable[[float], str]:
     return lambda value: f"{value:.4g}"
 
 
-def answers_in(target: Column, window: Window) -> Answer | None:
-    """Return the recorded answers ``(row, class)`` or ``(row,)`` to a target, ``None`` where they were not recorded."""
-    if window.answers is None:
-        return None
-    if not target_classes(target):
-        if target.name not in window.answers.names:
-            return None
-        return np.asarray(window.answers.column(target.name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
-    names = [f"{target.name}={label}" for label in class_labels(target)]
-    if not set(names) <= set(window.answers.names):
-        return None
-    columns = [window.answers.column(name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) for name in names]
-    return np.nan_to_num(np.stack(columns, axis=1))
-
-
-def truth_in(target: Column, values: Sequence[Any]) -> tuple[Any, pa.Array]:
-    """Return true values as codes ``(row,)``, -1 for none of the classes, or numbers in their own unit, and as cells."""
-    assert target.kind is not None
-    cells = Table.of({"value": _alike(values)}).column("value")
-    if target_classes(target):
-        return np.asarray(target.kind.encode(target.state, cells)[:, 0], np.int64), cells
-    return target.kind.features(target.state, cells).matrix[:, 0], cells
-
-
-def _alike(values: Sequence[Any]) -> Any:
-    try:
-        return pa.array(values)
-    except (pa.ArrowException, TypeError, ValueError):  # a number here and a word there
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
-
-
-def _truths(model: Model, reference: Reference, target: Column, answer: Answer, window: Window, draws: int) -> tuple[list[Drift], dict[str, Any]]:
+def _truths(
+    model: Model, reference: Reference, target: Column, answer: Answer, window: Window, draws: int
+) -> tuple[list[Drift], dict[str, Any]]:
     truth, cells = truth_in(target, window.truths[target.name])
     known = ~np.asarray(target.kind.missing(cells)) if target.kind else np.ones(len(truth), np.bool_)
     if answer.ndim == 1:
@@ -245,10 +245,16 @@ def _truths(model: Model, reference: Reference, target: Column, answer: Answer, 
     judged = reference.answers.get(target.name, {})
     found = compare(target.name, "truth", judged, measured_truth(model.description, target, answer, truth), draws=draws)
     there = measured_cells(target, cells.filter(pa.array(known)))
-    asked = {name: sketch for name, sketch in reference.columns.get(target.name, {}).items() if name in ("values", "words")}
+    asked = {
+        name: sketch for name, sketch in reference.columns.get(target.name, {}).items() if name in ("values", "words")
+    }
     found += compare(target.name, "truth", asked, there, show=_shown(target), draws=draws)
     task = "classification" if answer.ndim == 2 else "regression"
-    made = score(truth, answer, names=SHOWN[task], resamples=Resamples.draw(len(truth), count=RESAMPLES)) if len(truth) else {}
+    made = (
+        score(truth, answer, names=SHOWN[task], resamples=Resamples.draw(len(truth), count=RESAMPLES))
+        if len(truth)
+        else {}
+    )
     scores = {name: {**interval.as_json(), "rows": len(truth)} for name, interval in made.items()}
     losses, held = judged.get("loss"), judged.get("held")
     first = SHOWN[task][0]
@@ -267,40 +273,15 @@ def _verdict(drifts: Sequence[Drift], rows: int, broken: Sequence[str]) -> tuple
         return "broken", f"The monitor itself is broken: {broken[0]}"
     alarms = sorted((one for one in drifts if one.status == "drift"), key=lambda one: -one.size / one.least)
     if alarms:
-        more = f" And {len(alarms) - 1} more." if len(alarms) > 1 else ""
-        return "alarm", f"Something has changed: {sentence(alarms[0])}{more}"
+        others = f", and {len(alarms) - 1} more" if len(alarms) > 1 else ""
+        return "alarm", f"Something has changed: {brief(alarms[0])}{others}."
     if rows < FEWEST_ROWS:
         return "too few rows", f"Too few rows to tell: {rows:,}, and from {FEWEST_ROWS} on drift is measured."
     asked = sum(one.status != "too few rows" for one in drifts)
-    return "steady", f"As in training: {asked} questions to {rows:,} rows, and no change that is both certain and worth a word."
+    return (
+        "steady",
+        f"As in training: {asked} questions to {rows:,} rows, and no change that is both certain and worth a word.",
+    )
 
 
-_MARKS = {
-    "missing": "missing",
-    "unreadable": "unreadable",
-    "not sure": "not sure",
-    "none fits": "unlike every class",
-    "held": "held by its set or interval",
-}
-
-
-def sentence(one: Drift) -> str:
-    """Say a drift in words with its numbers.
-
-    >>> sentence(Drift("rooms", "missing", "column", "share", 0.1, 0.08, 0.12, 1e-9, 900, 2000, "10 % of the rows (0 % before)"))
-    "'rooms' is missing in 10 % of the rows (0 % before)."
-    """
-    if math.isnan(one.effect):
-        return f"{one.column!r}, {one.question}: {one.words}."
-    interval = f" (95 % interval {_span(one)})" if math.isfinite(one.low) else ""
-    subject = {"answer": f"The answer {one.column!r}", "truth": f"The truth of {one.column!r}"}.get(one.about, repr(one.column))
-    if one.unit == "share":
-        return f"{subject if one.question != 'held' else f'The true {one.column!r}'} is {_MARKS[one.question]} in {one.words}."
-    if one.unit == "loss":
-        return f"The answers to {one.column!r} cost {one.words}: {abs(one.effect):.2g} standard deviations {'worse' if one.effect > 0 else 'better'}{interval}."
-    what = "" if one.question in ("values", "words") else f", {one.question}"
-    return f"{subject}{what}: {100 * one.effect:.0f} % of the rows have moved{interval}: {one.words}."
-
-
-def _span(one: Drift) -> str:
-    return f"{one.low:.2g} to {one.high:.2g}" if one.unit == "loss" else f"{100 * one.low:.0f} to {100 * one.high:.0f} %"
+__all__ = ["Look", "answers_in", "broken_look", "known_columns", "learn", "look", "reference_of", "sentence"]

@@ -1,7 +1,7 @@
 """How likely chance alone makes a difference at least as large: the few tests that watching needs, written from their papers, NumPy alone."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -123,7 +123,10 @@ def homogeneous(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], lea
     if len(one) < 2 or not n or not m:
         return 1.0
     whole = one + two
-    statistic = sum(float(((side - whole * rows / (n + m)) ** 2 / (whole * rows / (n + m))).sum()) for side, rows in ((one, n), (two, m)))
+    statistic = sum(
+        float(((side - whole * rows / (n + m)) ** 2 / (whole * rows / (n + m))).sum())
+        for side, rows in ((one, n), (two, m))
+    )
     return chi_square(statistic, len(one) - 1)
 
 
@@ -151,7 +154,7 @@ def _beta(x: float, a: float, b: float) -> float:
         return 1.0 - _beta(1 - x, b, a)
     front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)) / a
 
-    def steps():  # type: ignore[no-untyped-def]
+    def steps() -> Iterator[tuple[float, float]]:
         for m in range(10_000):
             if m:
                 yield m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)), 1.0
@@ -160,7 +163,7 @@ def _beta(x: float, a: float, b: float) -> float:
     return front * _fraction(1.0, steps())
 
 
-def _fraction(start: float, steps) -> float:  # type: ignore[no-untyped-def]
+def _fraction(start: float, steps: Iterable[tuple[float, float]]) -> float:
     """Return 1 / (start + a1 / (b1 + a2 / (b2 + …))) (Lentz, Applied Optics 15, 1976; as Thompson and Barnett, J. Comput. Phys. 64, 1986)."""
     value = c = start or _TINY
     d = 0.0
