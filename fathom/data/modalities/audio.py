@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.data import byte_steps, media, media_columns, sounds
+from fathom.data import byte_steps, media, media_columns, pieces, sounds
 from fathom.data import values as cells
 from fathom.data.modalities.contract import Claim, Features, Part, Role
+from fathom.data.pieces import Gone, Piece
 from fathom.data.sound_features import NAMES, matrix_of
 from fathom.errors import FathomError, OptionError, check_installed
 from fathom.shapes import Shape
@@ -203,6 +204,18 @@ def _slower(wave: sounds.Wave, rate: int) -> sounds.Wave:
     count = max(1, round(len(wave) * SHOWN_RATE / rate))
     spectrum = np.fft.rfft(wave)[: count // 2 + 1]
     return (np.fft.irfft(spectrum, count) * (count / len(wave))).astype(np.float32)
+
+
+def pieces_of(state: State, value: pa.Array) -> tuple[Piece, ...]:
+    """Return the stretches of the one recording."""
+    steps = byte_steps.flat(_compact(state, value))
+    return pieces.stretches(len(steps)) if len(steps) else ()
+
+
+def without(state: State, value: pa.Array, gone: Gone) -> pa.Array:
+    """Return the one recording with the stretches that are gone put to its mean, in its compact form."""
+    steps = byte_steps.flat(_compact(state, value))
+    return byte_steps.packed(pieces.without_steps(steps, pieces_of(state, value), gone), WIDTH)
 
 
 def sample(count: int, seed: int) -> pa.Array:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fathom.data.pieces import Gone, Piece
 from fathom.data.pretrained import Pretrained
 from fathom.shapes import Arrays, Part, Shape
 
@@ -152,4 +153,28 @@ class Singling(Protocol):
         ...
 
 
-__all__ = ["Adopting", "Arrays", "Claim", "Features", "Modality", "Part", "Role", "Settling", "Singling", "Telling"]
+class Parting(Protocol):
+    """What a modality has besides when a cell falls into pieces of which some may be left out: words, patches, stretches."""
+
+    def pieces_of(self, state: Any, value: pa.Array) -> tuple[Piece, ...]:
+        """Return the pieces of the one cell in ``value``; none where nothing is in it."""
+        ...
+
+    def without(self, state: Any, value: pa.Array, gone: Gone) -> pa.Array:
+        """Return the one cell once for each row of ``gone (cell, piece)``, without the pieces that are gone; null where nothing is left."""
+        ...
+
+
+__all__ = [
+    "Adopting",
+    "Arrays",
+    "Claim",
+    "Features",
+    "Modality",
+    "Part",
+    "Parting",
+    "Role",
+    "Settling",
+    "Singling",
+    "Telling",
+]

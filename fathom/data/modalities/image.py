@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.data import media, media_columns, pictures
+from fathom.data import media, media_columns, pictures, pieces
 from fathom.data.modalities.contract import Claim, Features, Part, Role
 from fathom.data.picture_features import NAMES, matrix_of
+from fathom.data.pieces import Gone, Piece
 from fathom.data.pretrained import Pretrained
 from fathom.errors import FathomError, OptionError, check_installed
 from fathom.shapes import Shape
@@ -179,6 +180,17 @@ def show(state: State, value: Any) -> str:
         return pictures.thumbnail(value)
     except (media.UnreadableError, FathomError) as error:
         return f"{media.shown(value)[:80]}: {error}"
+
+
+def pieces_of(state: State, value: pa.Array) -> tuple[Piece, ...]:
+    """Return the patches of the one picture."""
+    return pieces.patches(state.height, state.width) if encode(state, value).any() else ()
+
+
+def without(state: State, value: pa.Array, gone: Gone) -> pa.Array:
+    """Return the one picture with the patches that are gone painted over, in its compact form."""
+    grid = pieces.without_patches(encode(state, value)[0], pieces_of(state, value), gone)
+    return _compact(grid, np.ones(len(grid), np.bool_))
 
 
 def sample(count: int, seed: int) -> pa.Array:

@@ -21,10 +21,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.data import nested, step_features, steps
+from fathom.data import nested, pieces, step_features, steps
 from fathom.data import values as cells
 from fathom.data.modalities.contract import Claim, Features, Part, Role
 from fathom.data.nested import Leaves, Numbers, Places
+from fathom.data.pieces import Gone, Piece
 from fathom.errors import OptionError, TableError
 from fathom.shapes import Shape
 
@@ -397,6 +398,26 @@ def show(state: State, value: Any) -> str:
         return f"{count * state.factor if state.factor > 1 else count:,} {unit}, {low:.4g} to {high:.4g}: {bars}"
     text = str(cell.as_py())
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def pieces_of(state: State, value: pa.Array) -> tuple[Piece, ...]:
+    """Return the stretches of the one series."""
+    length = int(_track(state, value).lengths()[0])
+    return pieces.stretches(length) if length else ()
+
+
+def without(state: State, value: pa.Array, gone: Gone) -> pa.Array:
+    """Return the one series with gaps where stretches are gone; a gap is read as a straight line."""
+    length = int(_track(state, value).lengths()[0])
+    lost = pieces.gone_steps(length, pieces_of(state, value), gone)
+
+    def change(numbers: Numbers, row: Places, outer: Places, inner: Places, name: str) -> Numbers:
+        step = inner if state.by_channel else outer
+        if name and name == state.time:
+            return numbers
+        return np.where(lost[row, np.minimum(step, length - 1)], np.nan, numbers)
+
+    return nested.mapped(value.take(pa.array(np.zeros(len(gone), np.int64))), change)
 
 
 def sample(count: int, seed: int) -> pa.Array:

@@ -14,10 +14,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.data import numerals, subwords, terms, word_pieces
+from fathom.data import numerals, pieces, subwords, terms, word_pieces
 from fathom.data import values as cells
 from fathom.data.code_steps import laid_out, steps_for
 from fathom.data.modalities.contract import Claim, Features, Part, Role
+from fathom.data.pieces import Gone, Piece
 from fathom.data.pretrained import Pretrained
 from fathom.data.subwords import Vocabulary
 from fathom.data.word_pieces import WordPieces
@@ -241,6 +242,17 @@ def tell(state: State) -> str:
     codes = state.pieces or state.vocabulary
     kind = "word pieces" if state.pieces else "subwords" if state.merges else "characters"
     return f"read as up to {state.steps:,} of {codes.size:,} {kind}; simpler models count {len(state.terms):,} terms"
+
+
+def pieces_of(state: State, value: pa.Array) -> tuple[Piece, ...]:
+    """Return the words of the one text, as far as it is read."""
+    text = _texts(value)[0].as_py()
+    return pieces.words(text) if text else ()
+
+
+def without(state: State, value: pa.Array, gone: Gone) -> pa.Array:
+    """Return the one text without the words that are gone."""
+    return pa.array(pieces.without_words(_texts(value)[0].as_py(), pieces_of(state, value), gone), pa.string())
 
 
 def sample(count: int, seed: int) -> pa.Array:

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.data import byte_steps, clips, media, media_columns, sounds
+from fathom.data import byte_steps, clips, media, media_columns, pieces, sounds
 from fathom.data import values as cells
 from fathom.data.modalities.contract import Claim, Features, Part, Role
+from fathom.data.pieces import Gone, Piece
 from fathom.errors import FathomError, OptionError, check_installed
 from fathom.shapes import Shape
 
@@ -205,6 +206,18 @@ def show(state: State, value: Any) -> str:
     if found is None:
         return f"{media.shown(value)[:80]}: {fault(state, value)}"
     return f"{media.shown(value)[:80]}: {found[0]:.1f} s{' with sound' if found[1] else ''}"
+
+
+def pieces_of(state: State, value: pa.Array) -> tuple[Piece, ...]:
+    """Return the stretches of the one video."""
+    steps = byte_steps.flat(_compact(state, value))
+    return pieces.stretches(len(steps)) if len(steps) else ()
+
+
+def without(state: State, value: pa.Array, gone: Gone) -> pa.Array:
+    """Return the one video with the stretches that are gone put to its mean, in its compact form."""
+    steps = byte_steps.flat(_compact(state, value))
+    return byte_steps.packed(pieces.without_steps(steps, pieces_of(state, value), gone), clips.WIDTH)
 
 
 def sample(count: int, seed: int) -> pa.Array:
