@@ -110,8 +110,8 @@ def without(column: Column, cell: pa.Array, kept: npt.NDArray[np.bool_]) -> pa.A
 def beside(cell: pa.Array, others: pa.Array) -> pa.Array:
     """Return the cells one after the other, ``cell`` first; where they are of different types, as text.
 
-    >>> beside(pa.array(["41"]), pa.array([38.0, None])).to_pylist()
-    ['41', '38.0', None]
+    >>> beside(pa.array(["41"]), pa.array([38.5, None])).to_pylist()
+    ['41', '38.5', None]
     """
     if cell.type == others.type:
         return pa.concat_arrays([cell, others])

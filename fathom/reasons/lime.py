@@ -21,7 +21,7 @@ def shares(question: Question) -> Shares:
 
     >>> from fathom.reasons.contract import Part
     >>> found = shares(Question([Part(name, name) for name in "xyz"], lambda kept: 3.0 * kept[:, 0] - kept[:, 1], most=400))
-    >>> bool(np.abs(found.values - [3.0, -1.0, 0.0]).max() < 0.05)
+    >>> bool(np.abs(found.values - [3.0, -1.0, 0.0]).max() < 0.2)
     True
     """
     count = len(question.parts)
