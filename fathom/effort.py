@@ -57,6 +57,14 @@ FOLDS: dict[Effort, int] = {"quick": 1, "standard": 5, "thorough": 10}
 # What suits a network of a small table; tuned on seven of them, confirmed on seven others (docs/log.md).
 SMALL_BINS, SMALL_LAYERS, SMALL_WIDTH = 8, 1, 64
 SMALL_EPOCHS, SMALL_PATIENCE, SMALL_DECAY, SMALL_HURRY = 100, 12, 0.1, 2.0
+# Checks that a fit leaves out, by effort: they fit again, or attack. `fathom check` runs them all.
+CHECKS_LEFT_OUT: dict[Effort, frozenset[str]] = {
+    "quick": frozenset({"scaling", "adversarial"}),
+    "standard": frozenset({"adversarial"}),
+    "thorough": frozenset(),
+}
+# The time that checks may take to fit models again, in times of what training the network took.
+REFITTING_SHARE: dict[Effort, float] = {"quick": 0.0, "standard": 0.4, "thorough": 3.0}
 TRUNKS: dict[str, dict[Effort, dict[str, Any]]] = {
     "tabm": {
         "quick": {"members": 8, "layers": 2, "width": 128},

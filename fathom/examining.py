@@ -1,6 +1,7 @@
 """Every check asks its question of a fitted model: the findings of a fit, and of a bundle on rows of its user."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,11 @@ import numpy as np
 from fathom.candidates import Candidate, in_units, truth_in_units
 from fathom.data.encoding import Column, target_classes
 from fathom.data.reading import read
+from fathom.effort import CHECKS_LEFT_OUT
 from fathom.errors import LeakageError, OptionError, suggestion
 from fathom.evidence import CHECKS, leakage
-from fathom.evidence.contract import Case, Cost, Finding, Part
-from fathom.judging import Judged
+from fathom.evidence.contract import Case, Cost, Effect, Finding, Part, Refit, Weights
+from fathom.judging import Judged, metric_of
 from fathom.model import Model, class_labels
 from fathom.prepared import Prepared
 from fathom.settings import Settings, names_in
@@ -40,13 +42,24 @@ def examine(case: Case, names: Sequence[str] = ()) -> list[Finding]:
 
 
 def findings_of(
-    prepared: Prepared, candidates: Sequence[Candidate], judged: Judged, settings: Settings, leaks: Sequence[Finding]
+    prepared: Prepared,
+    candidates: Sequence[Candidate],
+    judged: Judged,
+    settings: Settings,
+    leaks: Sequence[Finding],
+    again: Callable[[Column], Refit | None] = lambda column: None,
+    seconds: float | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the findings of a fit, a target after the other, each with the name of its target; those that warn come first."""
+    """Return the findings of a fit, a target after the other, each with the name of its target; those that warn come first.
+
+    ``again`` fits models for a target again, for ``seconds`` in all at most.
+    """
     found: list[dict[str, Any]] = []
     for column, leak in zip(prepared.targets, leaks, strict=True):
         case = _case(prepared, candidates, judged, settings, column)
-        names = [check.NAME for check in CHECKS if check.NAME != leakage.NAME]
+        case = replace(case, refit=again(column), seconds=seconds and seconds / len(prepared.targets))
+        left_out = {leakage.NAME, *CHECKS_LEFT_OUT[settings.effort]}
+        names = [check.NAME for check in CHECKS if check.NAME not in left_out]
         found += [{"target": column.name, **finding.as_json()} for finding in [leak, *examine(case, names)]]
     return sorted(found, key=lambda finding: ("bad", "warning", "neutral", "good").index(finding["status"]))
 
@@ -75,7 +88,18 @@ def _case(
         names_in(settings.protect),
         settings.requests_per_day,
         settings.seed,
+        answers={one.name: judged.answers[one.name][column.name] for one in candidates},
+        metric=metric_of(column, settings).name,
+        shipped=shipped.name,
+        model=Weights(shipped.inference.description, shipped.weights),
+        effort=settings.effort,
+        effect=_effect(settings.effect, settings.confounders),
+        goal=settings.goal,
     )
+
+
+def _effect(treatment: str | None, confounders: str | None) -> Effect | None:
+    return None if treatment is None else Effect(treatment, names_in(confounders) or None)
 
 
 def check(
@@ -85,11 +109,14 @@ def check(
     only: Sequence[str] = (),
     protect: Sequence[str] = (),
     requests_per_day: float = 10_000.0,
+    effect: str | None = None,
+    confounders: str | None = None,
     seed: int = 0,
 ) -> list[Finding]:
     """Let the checks answer for a bundle on rows whose first target is known and which it did not learn from.
 
-    Half of the rows, drawn by ``seed``, stand for those that choices are made by, where a check needs such. ``only`` names checks, ``protect`` the columns whose groups are compared.
+    Half of the rows, drawn by ``seed``, stand for those that choices are made by, where a check needs such. ``only`` names checks, ``protect`` the columns whose groups are compared,
+    ``effect`` the column whose effect on the target is asked for, and ``confounders`` those that may cause both, with commas between.
     Raises TableError when a column is missing, and OptionError for a check that is not there.
 
     >>> import fathom
@@ -102,8 +129,10 @@ def check(
     assert target.kind is not None
     known = table.take(np.flatnonzero(~target.kind.missing(table.column(target.name))))
     inputs = model.checked(known)
-    for name in protect:
+    for name in (*protect, *names_in(effect), *names_in(confounders)):
         known.column(name)  # raises with the nearest name
+    for name in inputs.names:  # decoded once
+        known = known.with_column(name, inputs.column(name))
     truth, answer = truth_in_units(target, known), in_units(target, model.answer(inputs)[target.name])
     order = np.random.default_rng(seed).permutation(known.rows)
     chosen, judged = (np.sort(half) for half in np.array_split(order, 2))
@@ -117,6 +146,10 @@ def check(
         protect=protect,
         requests_per_day=requests_per_day,
         seed=seed,
+        shipped=model.description.name,
+        model=Weights(model.description, model.files["weights.safetensors"]),
+        effort="thorough",
+        effect=_effect(effect, confounders),
     )
     return examine(case, only)
 

@@ -24,6 +24,7 @@ from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.splitting import TEST
 from fathom.data.table import Table
+from fathom.effort import REFITTING_SHARE
 from fathom.errors import OptionError, check_installed
 from fathom.examining import findings_of, look_for_leaks
 from fathom.judging import Judged, check_metric, judge_candidates
@@ -34,6 +35,7 @@ from fathom.planning import network_plan
 from fathom.prepared import Prepared, prepared_sizes
 from fathom.preparing import prepare
 from fathom.progress import Progress, Several, Silent
+from fathom.refitting import refit_of
 from fathom.results import make_result
 from fathom.rivals import fit_baselines
 from fathom.running import RunFolder
@@ -49,6 +51,7 @@ FINISHING_SECONDS = (
 )
 LEAVING_OUT_SHARE = 0.5  # of the time that is left when the network has been trained
 EXPORTING_SECONDS = 1.5  # of CPU time, that each further network of a small table takes to export
+FEWEST_SECONDS = 2.0  # for which fitting again is worth beginning
 BASELINE_SHARE = 0.15  # of the time that is left when the simpler models start
 
 
@@ -92,7 +95,7 @@ def fit(
         else:
             prepared = survey(opened, target, test, chosen, modalities, told, folder)
         check_metric(prepared.targets, chosen)
-        for name in names_in(chosen.protect):
+        for name in (*names_in(chosen.protect), *names_in(chosen.effect), *names_in(chosen.confounders)):
             prepared.table.column(name)  # raises with the nearest name
         leaks = look_for_leaks(prepared, chosen)
         if opened is not None:
@@ -118,14 +121,27 @@ def fit(
             clock.mark("leaving columns out")
             judged = judge_candidates(prepared, network, rivals, chosen, size.resamples, told)
             clock.mark("judging")
+            told.begin("Asking for evidence")
+            free = replace(chosen, threads=asked)
+            left = refitting_seconds(chosen, network.fit_seconds, clock.until(FINISHING_SECONDS / 2))
+            found = findings_of(
+                prepared,
+                (network, *rivals),
+                judged,
+                chosen,
+                leaks,
+                lambda column: refit_of(prepared, free, size, modalities, baselines, column) if left else None,
+                left,
+            )
+            told.end(f"{sum(one['answer'] != 'not applicable' for one in found)} questions answered")
+            clock.mark("checks")
             files = with_reference(bundle_files(prepared, judged.shipped, modalities), reference_of(prepared, judged))
             clock.mark("saving")
             own_look = sealing.look("opened once, to judge the models of this fit")
             looks = [*(sealing.earlier_looks(run.path, prepared.split.fingerprint) if run else []), own_look]
             told.begin("Gathering the evidence")
-            findings = findings_of(prepared, (network, *rivals), judged, chosen, leaks)
             result = make_result(
-                prepared, network, rivals, judged, chosen, size, looks, adds, findings, clock.seconds, command
+                prepared, network, rivals, judged, chosen, size, looks, adds, found, clock.seconds, command
             )
             told.end()
         if run:
@@ -138,6 +154,13 @@ def fit(
             run.write({"settings.toml": settings_text(replace(chosen, threads=asked), command).encode()})
             told.end(str(run.path))
     return Model.of(files, result, modalities, threads)
+
+
+def refitting_seconds(settings: Settings, trained: float, left: float | None) -> float:
+    """Return how long checks may fit again, where training took ``trained`` seconds and ``left`` are left; 0 is not at all."""
+    share = REFITTING_SHARE[settings.effort] * max(trained, FEWEST_SECONDS)
+    share = share if left is None else min(share, left)
+    return share if share >= FEWEST_SECONDS else 0.0
 
 
 def check_log(settings: Settings, out: str | Path | None) -> None:

@@ -25,7 +25,8 @@ class Settings:
     ``delimiter``, ``encoding`` and ``header`` say how text files are written, where that is recognised wrongly; ``threads`` is how many cores arithmetic may take;
     ``memory`` is how many GB of it the fit may take, on which it hangs whether a table is read whole; ``checkpoint_seconds`` lie between two checkpoints, which is the most work that a fit can lose;
     ``log`` writes what training measures into the run folder too, for TensorBoard; ``allow_leakage`` goes on where a column gives the target away; ``protect`` names columns, with
-    commas between, whose groups are compared for fairness; ``requests_per_day`` is how many answers a year's cost is reckoned for.
+    commas between, whose groups are compared for fairness; ``requests_per_day`` is how many answers a year's cost is reckoned for; ``effect`` names a column whose effect on the target is estimated, ``confounders`` those, with commas between, that may
+    cause both (all other inputs unless told otherwise); ``goal`` is a score for which the rows that it takes are reckoned.
     """
 
     group: str | None = None
@@ -61,6 +62,9 @@ class Settings:
     allow_leakage: bool = False
     protect: str | None = None
     requests_per_day: float = 10_000.0
+    effect: str | None = None
+    confounders: str | None = None
+    goal: float | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Settings":

@@ -22,6 +22,13 @@ def check(
     requests_per_day: Annotated[
         float, typer.Option(help="Answers a day, for which the cost of a year is reckoned.")
     ] = 10_000.0,
+    effect: Annotated[
+        str | None, typer.Option(help="The column whose effect on the target is to be estimated.")
+    ] = None,
+    confounders: Annotated[
+        str | None,
+        typer.Option(help="The columns that may cause both it and the target: age,region.  [default: all others]"),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the findings here, too.")] = None,
 ) -> None:
     """Ask a bundle every question on new rows. Exit code 1 where a finding warns."""
@@ -37,6 +44,8 @@ def check(
         only=names_in(only),
         protect=names_in(protect),
         requests_per_day=requests_per_day,
+        effect=effect,
+        confounders=confounders,
     )
     terminal.show_findings(found, terminal.console())
     if json_file is not None:

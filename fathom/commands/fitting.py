@@ -165,6 +165,17 @@ def fit(
     requests_per_day: Annotated[
         float, typer.Option(help="Answers a day, for which the cost of a year is reckoned.")
     ] = 10_000.0,
+    effect: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=completing.columns, help="The column whose effect on the target is to be estimated."
+        ),
+    ] = None,
+    confounders: Annotated[
+        str | None,
+        typer.Option(help="The columns that may cause both it and the target: age,region.  [default: all others]"),
+    ] = None,
+    goal: Annotated[float | None, typer.Option(help="A score; the report says how many rows it would take.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict and the folder only.")] = False,
 ) -> None:
     """Train a network, judge it against simpler models, and write a report and a bundle."""
@@ -213,6 +224,9 @@ def fit(
         "allow_leakage": allow_leakage,
         "protect": protect,
         "requests_per_day": requests_per_day,
+        "effect": effect,
+        "confounders": confounders,
+        "goal": goal,
     }
     if settings_file is not None:
         settings = _flags_win(context, settings, fathom.settings_from(settings_file))

@@ -10,6 +10,7 @@ from fathom.evidence import (
     importance,
     layers,
     leakage,
+    robustness,
     slices,
     suspects,
     verdict,
@@ -21,6 +22,6 @@ from fathom.evidence.contract import Check
 MEASURES: tuple[ModuleType, ...] = (verdict, calibration, importance, layers, worst_rows)
 
 # What answers by `run`, in the order in which it is asked.
-CHECKS: tuple[Check, ...] = (leakage, abstaining, slices, fairness, suspects, cost)
+CHECKS: tuple[Check, ...] = (leakage, abstaining, robustness, slices, fairness, suspects, cost)
 
 __all__ = ["CHECKS", "MEASURES", "Check"]

@@ -6,13 +6,20 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
+from fathom.bundle.description import Description
 from fathom.data.encoding import Column
+from fathom.data.splitting import row_hashes
 from fathom.data.table import Table
+from fathom.effort import Effort
 from fathom.scoring import Answer, Truth
 
 Status = Literal["good", "warning", "bad", "neutral"]
 MOST_CHARACTERS = 200  # of a cell: enough to recognise it
+
+Answerer = Callable[[Table], Answer]
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -62,25 +69,75 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """The shipped model as it can be built again: its description and its weights, as they stand in its bundle."""
+
+    description: Description
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Refit:
+    """Fits models of the kinds that a fit compared again, on some of its training rows.
+
+    ``train`` are the rows to choose from, with their ``truth (row,)``; ``names`` the models, the network first; ``fit(name, rows, weights, seconds)`` learns from the
+    rows at these positions, which count as their ``weights (row,)`` say or alike, stops after so many seconds where it can, and returns what answers a table
+    in the target's own unit. What columns have learned (scales, words) stays as all training rows taught it.
+    """
+
+    train: Table
+    truth: Truth
+    names: Sequence[str]
+    fit: "Callable[[str, Rows, npt.NDArray[np.float64] | None, float | None], Answerer]" = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The column whose effect on the target is asked for, and those that may cause both; ``None`` is all other inputs."""
+
+    treatment: str
+    confounders: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
 class Case:
     """What a check may look at: one target of one model.
 
     ``chosen`` are rows that choices were made by (the validation rows), ``sealed`` those that none was (the test rows); ``answer`` answers further rows of the
     same columns. ``classes`` are the names of a category's classes, ``None`` for a number. ``train`` and ``chosen`` are ``None`` where a bundle is checked
     on rows of its user.
+
+    ``answers`` are those of every model that was compared, for the sealed rows; ``metric`` is the one that decides, ``""`` the task's own. ``model`` is the shipped one as it can be built
+    again, ``refit`` fits again on fewer rows, for ``seconds`` in all at most; ``None`` where there is no such. ``effort`` says how much a check may do.
+    ``effect`` is asked for by the user, and so is the score ``goal``.
     """
 
     columns: Sequence[Column]
     target: Column
     classes: Sequence[str] | None
     sealed: Part
-    answer: Callable[[Table], Answer]
+    answer: Answerer
     train: Table | None = None
     chosen: Part | None = None
     costs: Sequence[Cost] = ()
     protect: Sequence[str] = ()
     requests_per_day: float = 10_000.0
     seed: int = 0
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    metric: str = ""
+    shipped: str = ""
+    model: Weights | None = None
+    refit: Refit | None = None
+    seconds: float | None = None
+    effort: Effort = "standard"
+    effect: Effect | None = None
+    goal: float | None = None
+
+
+def some(part: Part, most: int) -> Part:
+    """Return at most ``most`` rows of a part, drawn and ordered by what they hold, so that no order of a table's rows moves a figure."""
+    order = np.argsort(row_hashes(part.table), kind="stable")[:most]
+    return Part(part.table.take(order), part.truth[order], part.answer[order])
 
 
 class Check(Protocol):

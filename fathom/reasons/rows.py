@@ -49,7 +49,9 @@ def asked(model: Model, row: Any, *, target: str = "", of: str = "") -> Asked:
     table = row if isinstance(row, Table) else read([row] if isinstance(row, Mapping) else row)
     table = model.checked(model.gathered(table))
     if table.rows != 1:
-        raise TableError(f"One row is explained at a time, and {table.rows:,} were given. Name one, for example --row 1.")
+        raise TableError(
+            f"One row is explained at a time, and {table.rows:,} were given. Name one, for example --row 1."
+        )
     names = {column.name: column for column in model.description.targets}
     column = names.get(target or next(iter(names)))
     if column is None:
@@ -59,7 +61,9 @@ def asked(model: Model, row: Any, *, target: str = "", of: str = "") -> Asked:
     if target_classes(column):
         labels = class_labels(column)
         if of and of not in labels:
-            raise OptionError(f"{column.name!r} has no class {of!r}.{suggestion(of, labels)} It has: {', '.join(labels[:20])}.")
+            raise OptionError(
+                f"{column.name!r} has no class {of!r}.{suggestion(of, labels)} It has: {', '.join(labels[:20])}."
+            )
         code = labels.index(of) if of else int(answer.argmax())
     found = column
 

@@ -19,7 +19,9 @@ def in_a_sentence(target: str, found: Found | None, before: Any, after: Any) -> 
     """
     if found is None:
         return f"{NONE_FOUND}: {target!r} stays {'at about ' if isinstance(before, float) else ''}{_shown(before)}."
-    return f"{'; '.join(map(_of, found.changes))}, {target!r} would be {_shown(after)} instead of {_shown(before)}.".replace("; With", " and with")
+    return f"{'; '.join(map(_of, found.changes))}, {target!r} would be {_shown(after)} instead of {_shown(before)}.".replace(
+        "; With", " and with"
+    )
 
 
 def _of(change: Change) -> str:

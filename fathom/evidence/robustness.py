@@ -1,0 +1,185 @@
+"""What if the rows get worse: the test rows as the world spoils them, a little to badly, and whether the model notices.
+
+Every input is spoiled as its kind is in the world (`corrupt` of its modality: noise and slips of the unit, typing errors, blur and bad light, lost pieces), at five severities, after
+Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019 (https://arxiv.org/abs/1903.12261). A model that is to be
+trusted says that it is less sure when it is more often wrong (Ovadia et al., "Can You Trust Your Model's Uncertainty?", NeurIPS 2019, https://arxiv.org/abs/1906.02530): its mean
+confidence must fall as severity rises, wherever accuracy does.
+"""
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fathom.data.encoding import inputs_of
+from fathom.data.table import Table
+from fathom.evidence.contract import Case, Finding, Part, not_applicable, some
+from fathom.resampling import Floats, Interval, Resamples
+from fathom.scoring import METRICS, Metric, primary, score
+
+NAME = "robustness"
+QUESTION = "What if the rows get worse?"
+SOURCE = "Hendrycks and Dietterich, ICLR 2019, https://arxiv.org/abs/1903.12261; Ovadia et al., NeurIPS 2019, https://arxiv.org/abs/1906.02530"
+
+SEVERITIES = (1, 2, 3, 4, 5)
+MIDDLE = 3  # severity at which each kind of column is spoiled alone
+MOST_ROWS = {"quick": 500, "standard": 1_000, "thorough": 5_000}
+FEWEST_ROWS = 50
+LEAST_FALL = 0.01  # of the share of right answers, or of confidence, that counts as one
+ECHOED = 0.25  # of a fall of accuracy, that confidence must fall by
+FEWEST_RIGHT = 0.5  # of what the model is better than a constant by, that the slightest severity must leave
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One severity: the score that decides, the share of right answers and the mean confidence, each drawn again ``(resample + 1,)``."""
+
+    score: Floats
+    right: Floats
+    sure: Floats
+
+
+def run(case: Case) -> Finding:
+    """Answer the test rows as they are and at five severities; a good model is worse slowly, and says so."""
+    module = sys.modules[__name__]
+    part = some(case.sealed, MOST_ROWS[case.effort])
+    columns = inputs_of(case.columns)
+    if part.table.rows < FEWEST_ROWS or not columns:
+        return not_applicable(module, f"There are fewer than {FEWEST_ROWS} rows whose truth is known.")
+    metric = METRICS[case.metric or primary("regression" if case.classes is None else "classification")]
+    draws = Resamples.draw(part.table.rows, count=500, seed=case.seed)
+    width = _half_width(case)
+    names = [column.name for column in columns]
+    steps = [_measured(case, part, severity, names, metric, draws, width) for severity in (0, *SEVERITIES)]
+    rows = [_line(severity, step, draws, metric) for severity, step in zip((0, *SEVERITIES), steps, strict=True)]
+    kinds = [_alone(case, part, kind, metric, draws, width, steps[0]) for kind in sorted({c.modality for c in columns})]
+    kinds.sort(key=lambda line: -line["harm"])
+    numbers = case.classes is None
+    blind, early = not numbers and _blind(steps, draws), _early(case, part, steps, metric)
+    first, last = rows[0], rows[-1]
+    sentence = (
+        f"From rows as they are to the worst of five severities, {metric.label} goes from {first['score']:.3g} to {last['score']:.3g} ({last['low']:.3g} to {last['high']:.3g}), "
+        + (
+            f"and 90 % intervals hold the truth on {100 * first['right']:.0f} % and then {100 * last['right']:.0f} % of rows, since they are as wide for every row."
+            if numbers
+            else f"the share of right answers from {100 * first['right']:.0f} % to {100 * last['right']:.0f} %, and how sure the model says it is from {100 * first['sure']:.0f} % to {100 * last['sure']:.0f} %."
+        )
+    )
+    if len(kinds) > 1:
+        sentence += f" Spoiled alone, {kinds[0]['spoiled']} columns do most harm."
+    answer = "it does not notice" if blind else "it breaks early" if early else "it gets worse slowly"
+    if not blind and not early and not numbers and _fall(steps, draws, "sure").low > 0:
+        answer += ", and says so"
+    return Finding(
+        NAME,
+        QUESTION,
+        answer,
+        sentence,
+        last["score"],
+        last["low"],
+        last["high"],
+        unit=f"{metric.label} at the worst severity",
+        status="warning" if blind or early else "good",
+        remedy=_remedy(blind, early),
+        rows=[*rows, *({name: line[name] for name in ("spoiled", "score", "low", "high")} for line in kinds)],
+        plot={"metric": metric.label, "severities": rows, "kinds": kinds, "numbers": numbers},
+        source=SOURCE,
+    )
+
+
+def _remedy(blind: bool, early: bool) -> str:
+    if blind:
+        return "Do not trust its probabilities on rows that may be spoiled: check rows before they are asked, and watch for drift. Rows varied in training (--augment), or spoiled rows added to the table, help."
+    if early:
+        return "Slight slips already cost most of what the model knows: check that columns are measured the same way when it is used, or add rows that are spoiled so to the table."
+    return ""
+
+
+def spoiled(case: Case, table: Table, severity: int, names: list[str]) -> Table:
+    """Return the table with the columns of these names spoiled, each by chance of its own; severity 0 is as it is."""
+    if not severity:
+        return table
+    for place, column in enumerate(inputs_of(case.columns)):
+        if column.name in names and column.kind is not None:
+            values = column.kind.corrupt(table.column(column.name), severity, case.seed + 97 * place + severity)
+            table = table.with_column(column.name, values)
+    return table
+
+
+def _measured(
+    case: Case, part: Part, severity: int, names: list[str], metric: Metric, draws: Resamples, width: float
+) -> Measured:
+    inputs = [column.name for column in inputs_of(case.columns)]
+    answer = (
+        case.answer(spoiled(case, part.table.select(inputs), severity, names)) if severity or not names else part.answer
+    )
+    scores = score(part.truth, answer, names=[metric.name], resamples=draws)[metric.name].draws
+    if answer.ndim == 1:
+        right, sure = np.abs(part.truth - answer) <= width, np.full(len(answer), np.nan)
+    else:
+        right, sure = answer.argmax(axis=1) == part.truth, answer.max(axis=1)
+    return Measured(scores, draws.means(right.astype(np.float64)), draws.means(np.asarray(sure, np.float64)))
+
+
+def _half_width(case: Case) -> float:
+    """Return how far an interval reaches that holds the truth on 90 % of rows like those that choices were made by."""
+    if case.classes is not None:
+        return 0.0
+    known = case.chosen if case.chosen is not None else case.sealed
+    return float(np.quantile(np.abs(known.truth - known.answer), 0.9)) if known.table.rows else 0.0
+
+
+def _line(severity: int, step: Measured, draws: Resamples, metric: Metric) -> dict[str, Any]:
+    interval = draws.interval(step.score).as_json()
+    line = {"spoiled": "nothing" if not severity else f"everything, severity {severity}", "severity": severity}
+    line |= {"score": interval["value"], "low": interval["low"], "high": interval["high"]}
+    for name, values in (("right", step.right), ("sure", step.sure)):
+        if np.isfinite(values[0]):
+            own = draws.interval(values).as_json()
+            line |= {name: own["value"], f"{name}_low": own["low"], f"{name}_high": own["high"]}
+    return line
+
+
+def _alone(
+    case: Case, part: Part, kind: str, metric: Metric, draws: Resamples, width: float, clean: Measured
+) -> dict[str, Any]:
+    """Return what comes of spoiling the columns of one kind alone."""
+    names = [column.name for column in inputs_of(case.columns) if column.modality == kind]
+    step = _measured(case, part, MIDDLE, names, metric, draws, width)
+    harm = metric.error(step.score)[0] - metric.error(clean.score)[0]
+    line = _line(MIDDLE, step, draws, metric)
+    return {**line, "spoiled": kind, "columns": len(names), "harm": float(harm)}
+
+
+def _blind(steps: list[Measured], draws: Resamples) -> bool:
+    """Say whether accuracy falls beyond chance, and confidence does not, or by less than a quarter as much."""
+    fall, quieter = _fall(steps, draws, "right"), _fall(steps, draws, "sure")
+    if not fall.low > LEAST_FALL:
+        return False
+    return not quieter.low > 0 or quieter.value < ECHOED * fall.value
+
+
+def _fall(steps: list[Measured], draws: Resamples, what: str) -> Interval:
+    """Return how far the share of right answers, or confidence, falls from rows as they are to the mean of all severities."""
+    first, *others = (getattr(step, what) for step in steps)
+    return draws.interval(first - np.mean(others, axis=0))
+
+
+def _early(case: Case, part: Part, steps: list[Measured], metric: Metric) -> bool:
+    """Say whether the slightest severity costs, beyond chance, more than half of what the model is better than a constant by."""
+    known = case.chosen if case.chosen is not None else part
+    if case.classes is None:
+        constant = np.full(len(part.truth), float(np.mean(known.truth)))
+    else:
+        counts = np.bincount(known.truth[known.truth >= 0], minlength=len(case.classes)) + 0.5
+        constant = np.tile(counts / counts.sum(), (len(part.truth), 1))
+    usual = metric.error(np.array([score(part.truth, constant, names=[metric.name])[metric.name].value]))[0]
+    gain = usual - metric.error(steps[0].score)
+    kept = usual - metric.error(steps[1].score)
+    if not np.isfinite(gain).all() or gain[0] <= 0:
+        return False
+    return bool(np.quantile(kept[1:] - FEWEST_RIGHT * gain[1:], 0.975) < 0)
+
+
+__all__ = ["NAME", "QUESTION", "SOURCE", "run", "spoiled"]
