@@ -64,7 +64,7 @@ CHECKS_LEFT_OUT: dict[Effort, frozenset[str]] = {
     "thorough": frozenset(),
 }
 # The time that checks may take to fit models again, in times of what training the network took.
-REFITTING_SHARE: dict[Effort, float] = {"quick": 0.0, "standard": 0.4, "thorough": 3.0}
+REFITTING_SHARE: dict[Effort, float] = {"quick": 0.0, "standard": 0.5, "thorough": 3.0}
 TRUNKS: dict[str, dict[Effort, dict[str, Any]]] = {
     "tabm": {
         "quick": {"members": 8, "layers": 2, "width": 128},

@@ -11,6 +11,7 @@ from fathom.evidence import (
     layers,
     leakage,
     robustness,
+    scaling,
     slices,
     suspects,
     verdict,
@@ -22,6 +23,6 @@ from fathom.evidence.contract import Check
 MEASURES: tuple[ModuleType, ...] = (verdict, calibration, importance, layers, worst_rows)
 
 # What answers by `run`, in the order in which it is asked.
-CHECKS: tuple[Check, ...] = (leakage, abstaining, robustness, slices, fairness, suspects, cost)
+CHECKS: tuple[Check, ...] = (leakage, abstaining, robustness, slices, fairness, suspects, scaling, cost)
 
 __all__ = ["CHECKS", "MEASURES", "Check"]

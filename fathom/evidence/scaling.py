@@ -1,0 +1,250 @@
+"""Would more rows help: the models learn from growing shares of the training rows, and a power law through their errors says what more would bring.
+
+The error of a learner falls with the rows that it learned from as ``c + a * rows ** -b`` (Hestness et al., "Deep Learning Scaling is Predictable, Empirically", 2017,
+https://arxiv.org/abs/1712.00409; Rosenfeld et al., "A Constructive Prediction of the Generalization Error Across Scales", ICLR 2020, https://arxiv.org/abs/1909.12673): ``b`` says how fast, ``c``
+is what no number of rows takes away. The intervals are over test rows and over how far the errors lie from the law, not over which rows were learned from; beyond ten times the rows a law through
+few points is a guess, beyond a hundred times nothing is said.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fathom.data.splitting import row_hashes
+from fathom.evidence.contract import Case, Finding, not_applicable
+from fathom.resampling import Floats, Resamples
+from fathom.scoring import METRICS, Metric, primary, score
+
+NAME = "scaling"
+QUESTION = "Would more rows help?"
+SOURCE = "Hestness et al., 2017, https://arxiv.org/abs/1712.00409; Rosenfeld et al., ICLR 2020, https://arxiv.org/abs/1909.12673"
+
+SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the training rows; all of them are there already
+NETWORK_SHARES = {"quick": (), "standard": (1 / 16, 1 / 8, 1 / 4), "thorough": SHARES}
+NETWORK_TIME = 0.7  # of the time there is
+FEWEST_ROWS = 30  # that a model learns from
+FEWEST_JUDGED = 50
+FARTHEST = 100.0  # times the rows, up to which the law is followed
+GAIN = 0.02  # of the error, that twice the rows must take away to count as help
+BETTER = 0.9  # of the present error: the goal where the user states none
+FLOORS = np.linspace(0.0, 0.98, 50)  # of the smallest error: what no number of rows takes away
+DRAWS = 300
+
+
+@dataclass(frozen=True)
+class Law:
+    """Power laws ``floor + scale * rows ** -power``, one a draw ``(draw,)``; the first is that of the errors as they are."""
+
+    floor: Floats
+    scale: Floats
+    power: Floats
+
+    def error(self, rows: float) -> Floats:
+        """Return the errors ``(draw,)`` at so many rows."""
+        return self.floor + self.scale * rows**-self.power
+
+    def rows_for(self, error: float) -> Floats:
+        """Return the rows ``(draw,)`` that it takes to come down to an error; infinite where no number does."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            rows = (self.scale / (error - self.floor)) ** (1 / self.power)
+        return np.where((self.power > 0) & (error > self.floor), rows, np.inf)
+
+
+def fit_law(rows: npt.NDArray[Any], errors: Floats, seed: int = 0) -> Law:
+    """Fit a power law to ``errors (draw, point)`` at ``rows (point,)``.
+
+    Of fifty floors, that is taken whose line through the logarithms leaves the least; fewer than four points have a floor of 0. The draws after the first are
+    moved by chance as far as the points lie from the law, so that an interval holds that, too.
+
+    >>> law = fit_law(np.array([100, 200, 400, 800]), 0.1 + 3.0 * np.array([[100.0, 200, 400, 800]]) ** -0.5)
+    >>> round(law.power[0], 1), round(law.floor[0], 2), round(law.rows_for(0.13)[0], -3)
+    (0.5, 0.1, 10000.0)
+    """
+    law = _fitted(rows, errors)
+    off = errors[0] - np.array([law.error(n)[0] for n in rows])
+    if len(errors) > 1 and len(rows) > 2:
+        spread = np.sqrt((off**2).sum() / max(len(rows) - 2, 1))
+        noise = np.random.default_rng(seed).normal(0.0, spread, errors.shape)
+        noise[0] = 0.0
+        law = _fitted(rows, np.maximum(errors + noise, 1e-3 * errors[0].min()))
+    return law
+
+
+def _fitted(rows: npt.NDArray[Any], errors: Floats) -> Law:
+    floors = FLOORS if len(rows) > 3 else FLOORS[:1]
+    floor = floors[:, None] * errors.min(axis=1)  # (floor, draw)
+    logs = np.log(np.maximum(errors - floor[:, :, None], 1e-12))  # (floor, draw, point)
+    x = np.log(rows.astype(np.float64))
+    centred = x - x.mean()
+    slope = (logs * centred).sum(axis=2) / (centred**2).sum()
+    power = np.clip(-slope, 0.0, 3.0)
+    scale = np.exp(logs.mean(axis=2) + power * x.mean())
+    left = floor[:, :, None] + scale[:, :, None] * np.exp(-power[:, :, None] * x) - errors
+    best = (left**2).sum(axis=2).argmin(axis=0)
+    each = np.arange(errors.shape[0])
+    return Law(floor[best, each], scale[best, each], power[best, each])
+
+
+def run(case: Case) -> Finding:
+    """Fit the models again on shares of the training rows, and say what twice as many rows would bring, and how many a goal takes."""
+    module = sys.modules[__name__]
+    if case.refit is None:
+        return not_applicable(
+            module, "Models are fitted again for this, and a bundle holds no training rows to fit on."
+        )
+    if case.sealed.table.rows < FEWEST_JUDGED or case.refit.train.rows * SHARES[1] < FEWEST_ROWS:
+        return not_applicable(module, f"A share of {case.refit.train.rows:,} training rows is too few to learn from.")
+    metric = METRICS[case.metric or primary("regression" if case.classes is None else "classification")]
+    draws = Resamples.draw(case.sealed.table.rows, count=DRAWS, seed=case.seed)
+    curves = {
+        name: points for name, shares in _planned(case).items() if len(points := _points(case, name, shares, metric, draws)) > 2
+    }  # fmt: skip
+    if not curves:
+        return not_applicable(module, "There was no time to fit models again.")
+    laws = {
+        name: fit_law(np.array([n for n, _ in points]), np.stack([e for _, e in points], axis=1), case.seed)
+        for name, points in curves.items()
+    }
+    return _finding(case, metric, curves, laws)
+
+
+def _planned(case: Case) -> dict[str, tuple[float, ...]]:
+    """Return the models to fit again, and on which shares: those for which there is time, the shipped one first."""
+    assert case.refit is not None
+    seconds = np.inf if case.seconds is None else case.seconds
+    planned = {}
+    for cost in case.costs:
+        if cost.name == "network":
+            shares = NETWORK_SHARES[case.effort]
+        else:
+            shares = SHARES if cost.fit_seconds * sum(SHARES) < (1 - NETWORK_TIME) * seconds else SHARES[:2]
+        if cost.name in case.refit.names and shares:
+            planned[cost.name] = shares
+    return planned or {name: SHARES for name in case.refit.names if name not in ("network", "constant")}
+
+
+def _points(
+    case: Case, name: str, shares: tuple[float, ...], metric: Metric, draws: Resamples
+) -> list[tuple[int, Floats]]:
+    """Return how many rows a model learned from and its errors ``(resample + 1,)``, share after share."""
+    assert case.refit is not None
+    every = case.refit.train.rows
+    order = np.argsort(row_hashes(case.refit.train), kind="stable")
+    whole = case.train is not None and case.train.rows == every and name in case.answers
+    wanted = [share for share in (*shares, *(() if whole else (1.0,))) if share * every >= FEWEST_ROWS]
+    points = []
+    for share in wanted:
+        seconds = None
+        if name == "network" and case.seconds is not None:
+            seconds = max(1.0, NETWORK_TIME * case.seconds * share / sum(wanted))
+        count = round(share * every)
+        answer = case.refit.fit(name, order[:count], None, seconds)(case.sealed.table)
+        points.append((count, _errors(case, answer, metric, draws)))
+    if whole:
+        points.append((every, _errors(case, case.answers[name], metric, draws)))
+    return points
+
+
+def _errors(case: Case, answer: Any, metric: Metric, draws: Resamples) -> Floats:
+    return metric.error(score(case.sealed.truth, answer, names=[metric.name], resamples=draws)[metric.name].draws)
+
+
+def _finding(case: Case, metric: Metric, curves: dict[str, Any], laws: dict[str, Law]) -> Finding:
+    shipped = case.shipped if case.shipped in laws else next(iter(laws))
+    law, now = laws[shipped], curves[shipped][-1][0]
+    twice, present = law.error(2 * now), law.error(now)
+    saved = 1 - twice / present
+    helps = bool(np.quantile(saved[1:], 0.025) > 0 and saved[0] > GAIN)
+
+    def shown(error: Any) -> float:
+        """Turn an error back into the score that it is of."""
+        return float(error if metric.better == "lower" else 1 - error)
+
+    goal = (
+        metric.error(np.array([case.goal]))[0] if case.goal is not None else BETTER * float(curves[shipped][-1][1][0])
+    )
+    need = law.rows_for(float(goal))
+    low, high = np.sort([shown(limit) for limit in np.quantile(twice, [0.025, 0.975])])
+    sentence = (
+        f"With twice the {now:,} training rows, the {metric.label} of {shipped} would go from {shown(present[0]):.3g} to about {shown(twice[0]):.3g} ({low:.3g} to {high:.3g}). "
+        f"{metric.label[0].upper() + metric.label[1:]} of {shown(goal):.3g} would take {_rows(need, now)}."
+    )
+    sentence += _rivalry(curves, laws)
+    rows = [
+        {"model": name, "rows": count, "score": shown(errors[0]), **_limits(shown, errors)}
+        for name, points in curves.items()
+        for count, errors in points
+    ]
+    ahead = [float(n) for n in np.geomspace(min(p[0][0] for p in curves.values()), 10 * now, 24)]
+    drawn = {
+        name: {
+            "points": [line for line in rows if line["model"] == name],
+            "law": [{"rows": n, "score": shown(one.error(n)[0]), **_limits(shown, one.error(n))} for n in ahead],
+            "power": float(one.power[0]),
+            "power_low": float(np.quantile(one.power, 0.025)),
+            "power_high": float(np.quantile(one.power, 0.975)),
+            "floor": shown(one.floor[0]),
+        }
+        for name, one in laws.items()
+    }
+    return Finding(
+        NAME,
+        QUESTION,
+        "yes" if helps else "hardly",
+        sentence,
+        float(law.power[0]),
+        float(np.quantile(law.power, 0.025)),
+        float(np.quantile(law.power, 0.975)),
+        unit="power of the law",
+        remedy="" if helps else "Better columns, or rows of the kinds on which it errs, will bring more than more rows of the same kind.",
+        rows=rows,
+        plot={"metric": metric.label, "models": drawn, "now": now, "goal": shown(goal)},
+        source=SOURCE,
+    )  # fmt: skip
+
+
+def _limits(shown: Callable[[Any], float], errors: Floats) -> dict[str, float]:
+    limits = np.sort([shown(limit) for limit in np.quantile(errors, [0.025, 0.975])])
+    return {"low": float(limits[0]), "high": float(limits[1])}
+
+
+def _rows(need: Floats, now: int) -> str:
+    """Write how many rows it takes, with what the draws say; beyond a hundred times as many, that it takes more."""
+    if need[0] <= now:
+        return "no more rows than there are"
+    if need[0] > FARTHEST * now:
+        return f"more than {FARTHEST:.0f} times as many rows, if any number is enough"
+    low, high = np.quantile(need, [0.025, 0.975], method="nearest")
+    most = f"{_round(high):,}" if high <= FARTHEST * now else f"more than {_round(FARTHEST * now):,}"
+    return f"about {_round(need[0]):,} rows ({_round(low):,} to {most})"
+
+
+def _round(count: float) -> int:
+    return int(float(f"{count:.2g}"))
+
+
+def _rivalry(curves: dict[str, Any], laws: dict[str, Law]) -> str:
+    """Say whether the network goes on improving where the best simpler model stops."""
+    others = {name: points for name, points in curves.items() if name != "network"}
+    if "network" not in laws or not others:
+        return ""
+    best = min(others, key=lambda name: others[name][-1][1][0])
+    now = curves["network"][-1][0]
+    gains = {name: laws[name].error(now) / laws[name].error(4 * now) for name in ("network", best)}
+    faster = np.quantile(gains["network"] - gains[best], [0.025, 0.975])
+    if faster[0] > 0:
+        ahead = laws["network"].error(now)[0] > laws[best].error(now)[0]
+        grid = now * np.geomspace(1, FARTHEST, 200)
+        passed = [n for n in grid if laws["network"].error(n)[0] < laws[best].error(n)[0]]
+        met = f", and would pass it at about {_round(passed[0]):,} rows" if ahead and passed else ""
+        return f" The network gains more from more rows than {best}{met}."
+    if faster[1] < 0:
+        return f" The network gains less from more rows than {best}."
+    return f" That the network gains more from more rows than {best} cannot be told from these."
+
+
+__all__ = ["NAME", "QUESTION", "SOURCE", "Law", "fit_law", "run"]
