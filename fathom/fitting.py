@@ -151,6 +151,7 @@ def fit(
                 sealing.files(prepared.split.fingerprint, prepared.table.take(prepared.split.rows(TEST)), [own_look])
             )
             run.write({"result.json": manifest.dump(result), "report.html": _report(result)})
+            run.write({"card.md": _card(result), "findings.json": findings_file(result)})
             run.write({"settings.toml": settings_text(replace(chosen, threads=asked), command).encode()})
             told.end(str(run.path))
     return Model.of(files, result, modalities, threads)
@@ -235,6 +236,18 @@ def _plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
         else str(value)
         for name, value in row.items()
     }
+
+
+def findings_file(result: Mapping[str, Any]) -> bytes:
+    """Return the findings of a result as a JSON file of their own, for other tools."""
+    told = {name: result[name] for name in ("format", "fathom", "created", "shipped")}
+    return manifest.dump({**told, "findings": result["findings"]})
+
+
+def _card(result: Mapping[str, Any]) -> bytes:
+    from fathom.report.card import card
+
+    return card(dict(result)).encode()
 
 
 def _report(result: Mapping[str, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""fathom report: the page of a run is built again."""
+"""fathom report: the page of a run, or its model card, is built again."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,10 +16,14 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Where the page goes.  [default: RUN/report.html]")
     ] = None,
+    card: Annotated[
+        bool, typer.Option("--card", help="Write the model card, in Markdown.  [default: RUN/card.md]")
+    ] = False,
 ) -> None:
-    """Build the page of a run again from its result.json."""
+    """Build the page of a run, or its model card, again from its result.json."""
     from fathom.data.writing import write_text
     from fathom.report import render
+    from fathom.report.card import card as model_card
     from fathom.sealing import looks_of
 
     result = result_of(run)
@@ -30,4 +34,7 @@ def report(
         else result["split"]["looks"]
     )
     result["split"]["looks"] = [*earlier, *own]
+    if card:
+        print(write_text(model_card(result), out or run / "card.md"))
+        return
     print(write_text(render(result), out or run / "report.html"))
