@@ -88,7 +88,8 @@ def _values(subject: Subject, column: Column) -> _Values:
     others = subject.others.column(column.name) if column.name in subject.others.names else own.slice(0, 0)
     cells = beside(own, others.drop_null())
     assert column.kind is not None
-    first, places = cells[0].as_py(), {}
+    first = cells[0].as_py()
+    places: dict[Any, int] = {}
     for place, value in enumerate(cells.to_pylist()[1:], start=1):
         if value != first:
             places.setdefault(value, place)
