@@ -20,6 +20,7 @@ from fathom.shapes import DEEP, arrays_of
 MOST_ROWS = 600
 MOST_FILTERS = 32
 MOST_IMPORTANCE_ROWS = 1_000
+NOTICED_ROWS, MOST_NOTICED = 3, 200  # rows, and steps of each, whose attention and gates are shown
 
 Layers = list[dict[str, Any]]
 
@@ -71,7 +72,7 @@ def has_layers(description: Description) -> bool:
 
 
 def explain_layers(description: Description, weights: bytes, table: Table, seed: int = 0) -> Layers:
-    """Return what each layer has learned, a deep column: ``{column, encoder, probes, map, exciting, filters}`` (``docs/result.md``).
+    """Return what each layer has learned, a deep column: ``{column, encoder, probes, map, exciting, filters, noticed}`` (``docs/result.md``).
 
     ``table`` holds the inputs and the first target of rows that the network did not learn from; some hundreds of them are looked at.
     """
@@ -111,8 +112,34 @@ def explain_layers(description: Description, weights: bytes, table: Table, seed:
                     for stage, made in heard[array].items()
                 ],
                 "filters": None if filters is None else _bytes(filters.numpy()),
+                "noticed": _noticed(network, batch, array, column, rows),
             }
         )
+    return found
+
+
+def _noticed(network: Any, batch: Any, array: str, column: Column, rows: Table) -> list[dict[str, Any]]:
+    """Return, of a few rows, how much each stage takes of each step or patch: ``{stage, by, rows: [{pieces, picture, strength}]}``."""
+    from fathom.networks.stages import noticed
+
+    values = batch.inputs[array]
+    there = np.flatnonzero((values != 0).flatten(1).any(1).numpy())
+    chosen = there[np.unique(np.linspace(0, max(len(there) - 1, 0), min(len(there), NOTICED_ROWS)).astype(np.int64))]
+    if not len(chosen) or column.kind is None:
+        return []
+    told = noticed(network, {name: each[chosen] for name, each in batch.inputs.items()}).get(array, {})
+    cells = rows.column(column.name)
+    found = []
+    for stage, one in told.items():
+        shown = []
+        for place, row in enumerate(chosen.tolist()):
+            strength, own = one.strength[place].numpy(), values[row].numpy()
+            steps = len(strength) if own.ndim == 3 else int((own if own.ndim == 1 else own[:, 0]).astype(bool).sum())
+            kept = min(steps, MOST_NOTICED)
+            pieces = column.kind.named(column.state, own[:kept]) if hasattr(column.kind, "named") else []
+            picture = column.kind.show(column.state, cells[row].as_py()) if own.ndim == 3 else ""
+            shown.append({"pieces": pieces, "picture": picture, "strength": np.round(strength[:kept], 3).tolist()})
+        found.append({"stage": stage, "by": one.by, "rows": shown})
     return found
 
 

@@ -78,6 +78,43 @@ def _pooled(made: Tensor, values: Tensor, unit_axis: int) -> Activations:
     return Activations(mean, peaks)
 
 
+class Noticed(NamedTuple):
+    """Of one stage: how much it takes of each step or patch, ``strength (row, place)``, and whether it says so by ``"attention"`` or by a ``"gate"``."""
+
+    by: str
+    strength: Tensor
+
+
+@torch.inference_mode()
+def noticed(network: Network, inputs: Mapping[str, Tensor]) -> dict[str, dict[str, Noticed]]:
+    """Return what the stages of deep columns' encoders take of each step: ``{array: {stage: …}}``, of those stages that can tell.
+
+    A stage can tell that has a function ``noticed`` of what it is given, and says by what in ``NOTICES``.
+    """
+    network.eval()
+    found: dict[str, dict[str, Noticed]] = {}
+    hooks = []
+
+    def ask(array: str, stage: str, module: Any, given: Any) -> None:
+        strength = module.noticed(*given)
+        if strength is not None:
+            found.setdefault(array, {})[stage] = Noticed(module.NOTICES, strength)
+
+    for array, column in network.encoders.items():
+        if not isinstance(column, DeepColumn):
+            continue
+        encoder: Any = column.encoder
+        for stage, module in encoder.stages.items():
+            if hasattr(module, "noticed"):
+                hooks.append(module.register_forward_pre_hook(partial(ask, array, stage)))
+    try:
+        network.tokens(inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
 def first_filters(encoder: nn.Module) -> Tensor | None:
     """Return the weights ``(filter, channel, height, width)`` of an encoder's first convolution of a grid; ``None`` where it has none."""
     for module in encoder.modules():
@@ -86,4 +123,4 @@ def first_filters(encoder: nn.Module) -> Tensor | None:
     return None
 
 
-__all__ = ["Activations", "activations", "first_filters"]
+__all__ = ["Activations", "Noticed", "activations", "first_filters", "noticed"]

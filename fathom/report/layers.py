@@ -6,13 +6,15 @@ from typing import Any
 
 from fathom.report.picking import NARROW, WIDE, Figure, items, mapping, records, words
 from fathom.report.plots.intervals import Estimate, rows_of_estimates
-from fathom.report.plots.layers import MARKS, filters, places
+from fathom.report.plots.layers import MARKS, bars, filters, patches, places
 from fathom.report.quantities import finite, number
 from fathom.report.wording import cell, clip
 
 View = dict[str, Any]
 
 PICTURE = "data:image/"
+SHADES = 9  # of pieces that are noticed more or less, beside none
+NOTICES = {"attention": "how often the others look at it", "gate": "how far its gates let it in"}
 BINS = 5  # of a number, each with a mark
 METRICS = {
     "accuracy": "accuracy of a straight line read off the layer",
@@ -87,7 +89,33 @@ def _column(entry: View) -> View | None:
         "encoder": words(entry, "encoder"),
         "figures": figures,
         "exciting": [_stage(stage) for stage in records(entry, "exciting")],
+        "noticed": [_noticed(stage) for stage in records(entry, "noticed")],
     }
+
+
+def _noticed(stage: View) -> View:
+    """Return a stage with, for each row, its pieces in shades, the bars of its steps, or the shades of its patches."""
+    rows: list[View] = []
+    for row in records(stage, "rows"):
+        strength = [value for each in items(row, "strength") if (value := finite(each)) is not None]
+        pieces = [piece for piece in items(row, "pieces") if isinstance(piece, str)]
+        picture = words(row, "picture")
+        if not strength:
+            continue
+        low, high = min(strength), max(strength)
+        levels = [(value - low) / max(high - low, 1e-9) for value in strength]
+        if len(pieces) == len(strength):
+            marked = [
+                {"piece": clip(piece, 40), "shade": round(SHADES * level)}
+                for piece, level in zip(pieces, levels, strict=True)
+            ]
+            rows.append({"pieces": marked})
+        elif picture.startswith(PICTURE):
+            rows.append({"picture": picture, "drawn": patches(levels)})
+        else:
+            rows.append({"drawn": bars(levels, number(low, 2), number(high, 2))})
+    by = words(stage, "by")
+    return {"stage": words(stage, "stage"), "by": NOTICES.get(by, by), "rows": rows}
 
 
 def _stage(stage: View) -> View:

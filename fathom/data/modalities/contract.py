@@ -126,6 +126,14 @@ class Adopting(Protocol):
         ...
 
 
+class Naming(Protocol):
+    """What a modality of ``codes`` has besides when a person can read its steps."""
+
+    def named(self, state: Any, codes: npt.NDArray[np.int32]) -> list[str]:
+        """Return what each code of ``codes (step,)`` stands for, as it is written in the cell."""
+        ...
+
+
 class Settling(Protocol):
     """What a modality has besides when its values take long to decode.
 
@@ -171,6 +179,7 @@ __all__ = [
     "Claim",
     "Features",
     "Modality",
+    "Naming",
     "Part",
     "Parting",
     "Role",

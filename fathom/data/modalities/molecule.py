@@ -186,6 +186,12 @@ def show(state: State, value: Any) -> str:
     return text if len(text) <= 120 else f"{text[:119]}…"
 
 
+def named(state: State, codes: npt.NDArray[np.int32]) -> list[str]:
+    """Return the mark that each code stands for."""
+    known = [*("" for _ in range(UNKNOWN)), "?", *state.marks]
+    return [known[code] for code in codes]
+
+
 def tell(state: State) -> str:
     """Say what was learned, for the report."""
     return f"read as up to {state.steps:,} of {len(state.marks):,} marks; simpler models count {len(state.terms):,} of them and their pairs"

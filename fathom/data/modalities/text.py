@@ -237,6 +237,16 @@ def show(state: State, value: Any) -> str:
     return line if len(line) <= 120 else f"{line[:119]}…"
 
 
+def named(state: State, codes: npt.NDArray[np.int32]) -> list[str]:
+    """Return the piece of a word that each code stands for, with a blank before those that begin one."""
+    if state.pieces is not None:
+        words = state.pieces.words.split("\n")
+        known = [word.removeprefix("##") if word.startswith("##") else f" {word}" for word in words]
+    else:
+        known = [name.replace(subwords.START, " ") for name in subwords.names(state.vocabulary)]
+    return [known[code] for code in codes]
+
+
 def tell(state: State) -> str:
     """Say what was learned, for the report."""
     codes = state.pieces or state.vocabulary

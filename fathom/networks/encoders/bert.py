@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fathom.networks.attention import shares
 from fathom.networks.encoders.deep import known_steps
 from fathom.networks.encoders.pretrained import Body, PretrainedReader
 from fathom.shapes import Part, Shape
@@ -58,6 +59,8 @@ class Options:
 class Block(nn.Module):
     """Attention between the steps, then a perceptron on each, each added to what was there and then normalised."""
 
+    NOTICES = "attention"
+
     def __init__(self, width: int, inner: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
@@ -72,13 +75,18 @@ class Block(nn.Module):
 
     def forward(self, steps: Tensor, visible: Tensor) -> Tensor:
         """Map ``(row, step, width)`` to the same shape; ``visible (row, step)``."""
-        query, key, value = (
-            layer(steps).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer in (self.query, self.key, self.value)
-        )
+        query, key, value = (self._a_head(layer(steps)) for layer in (self.query, self.key, self.value))
         gathered = functional.scaled_dot_product_attention(query, key, value, attn_mask=visible[:, None, None, :])
         steps = self.attention_norm(steps + self.dropout(self.mixed(gathered.transpose(1, 2).flatten(2))))
         changed: Tensor = self.norm(steps + self.dropout(self.outer(functional.gelu(self.inner(steps)))))
         return changed
+
+    def noticed(self, steps: Tensor, visible: Tensor) -> Tensor:
+        """Return how much of the block's looks falls on each step (`fathom.networks.attention.shares`)."""
+        return shares(self._a_head(self.query(steps)), self._a_head(self.key(steps)), visible)
+
+    def _a_head(self, steps: Tensor) -> Tensor:
+        return steps.reshape(*steps.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class Bert(Body):

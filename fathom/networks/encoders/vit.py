@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from fathom.networks.attention import Block
 from fathom.networks.encoders.contract import Features
 from fathom.networks.encoders.pixels import Pixels
 from fathom.shapes import Part, Shape
@@ -23,6 +23,7 @@ SUMMARY = "attention among patches"
 SOURCE = "https://arxiv.org/abs/2010.11929"
 
 MOST_PATCHES_A_SIDE = 8
+WIDER = 3  # times, that the perceptron of a block is inside
 
 
 @dataclass(frozen=True)
@@ -34,30 +35,6 @@ class Options:
     heads: int = 4
     tokens: int = 8
     dropout: float = 0.1
-
-
-class Layer(nn.Module):
-    """Attention, then a perceptron on each patch, each on a normalised copy and added to what was there."""
-
-    def __init__(self, options: Options) -> None:
-        super().__init__()
-        width = options.width
-        self.heads = options.heads
-        self.attention_norm, self.perceptron_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.queries_keys_values, self.gather = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.perceptron = nn.Sequential(nn.Linear(width, 3 * width), nn.ReLU(), nn.Linear(3 * width, width))
-        self.dropout = nn.Dropout(options.dropout)
-
-    def forward(self, patches: Tensor) -> Tensor:
-        """Map ``(row, patch, width)`` to the same shape."""
-        queries, keys, values = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (row, head, patch, width / heads)
-            for part in self.queries_keys_values(self.attention_norm(patches)).chunk(3, dim=-1)
-        )
-        gathered = functional.scaled_dot_product_attention(queries, keys, values)
-        patches = patches + self.dropout(self.gather(gathered.transpose(1, 2).flatten(2)))
-        updated: Tensor = patches + self.dropout(self.perceptron(self.perceptron_norm(patches)))
-        return updated
 
 
 class ViT(nn.Module):
@@ -78,7 +55,9 @@ class ViT(nn.Module):
         self.front = nn.Sequential(*steps, nn.Conv2d(channels, options.width, 3, 2, padding=1))
         patches = ((high + 1) // 2) * ((wide + 1) // 2)
         self.places = nn.Parameter(torch.randn(patches, options.width) * 0.02)
-        self.layers = nn.ModuleList(Layer(options) for _ in range(options.layers))
+        self.layers = nn.ModuleList(
+            Block(options.width, options.heads, options.dropout, WIDER) for _ in range(options.layers)
+        )
         self.norm = nn.LayerNorm(options.width)
         self.out = nn.Linear(options.width, options.tokens * width)
 
@@ -92,7 +71,7 @@ class ViT(nn.Module):
         picture = self.front(self.pixels(grid))
         patches = picture.flatten(2).transpose(1, 2) + self.places
         for layer in self.layers:
-            patches = layer(patches)
+            patches = layer(patches, None)
         mean = torch.mean(self.norm(patches), dim=1)
         return Features(self.out(mean).unflatten(1, (self.tokens, -1)), None, (picture,))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 # From the widths before and after to a module (row, step, before) -> (row, step, after).
 OneWay = Callable[[int, int], nn.Module]
@@ -38,6 +39,24 @@ class States(nn.Module):
         return states
 
 
+class GatedStates(States):
+    """A recurrent layer with gates: the one, number ``gate`` of the weights' blocks, that lets a step in, or, ``inverted``, keeps it out."""
+
+    def __init__(self, cell: nn.RNNBase, gate: int, inverted: bool = False) -> None:
+        super().__init__(cell)
+        self.gate, self.inverted = gate, inverted
+
+    def opened(self, steps: Tensor) -> Tensor:
+        """Return how far the gate lets each step in, ``(row, step, 1)`` from 0 to 1, the mean over the states."""
+        states = self(steps)
+        before = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], 1)
+        own = slice(self.gate * states.shape[2], (self.gate + 1) * states.shape[2])
+        weights = {name: weight[own] for name, weight in self.cell.named_parameters()}
+        level = functional.linear(steps, weights["weight_ih_l0"], weights["bias_ih_l0"])
+        level = level + functional.linear(before, weights["weight_hh_l0"], weights["bias_hh_l0"])
+        return (-level if self.inverted else level).sigmoid().mean(2, keepdim=True)
+
+
 def turned(steps: Tensor, known: Tensor) -> Tensor:
     """Return ``steps (row, step, width)`` with the known steps of each row, which come first, in reverse order.
 
@@ -53,6 +72,8 @@ def turned(steps: Tensor, known: Tensor) -> Tensor:
 class Layer(nn.Module):
     """One recurrent layer a direction; what both say of a step stands side by side."""
 
+    NOTICES = "gate"
+
     def __init__(self, one_way: OneWay, before: int, width: int) -> None:
         super().__init__()
         self.forwards, self.backwards = one_way(before, width), one_way(before, width)
@@ -60,6 +81,13 @@ class Layer(nn.Module):
     def forward(self, steps: Tensor, known: Tensor) -> Tensor:
         """Map ``(row, step, before)`` to ``(row, step, 2 width)``."""
         return torch.cat([self.forwards(steps), turned(self.backwards(turned(steps, known)), known)], 2)
+
+    def noticed(self, steps: Tensor, known: Tensor) -> Tensor | None:
+        """Return how far the gates of both directions let each step in, ``(row, step)`` from 0 to 1; ``None`` of a layer without gates."""
+        if not isinstance(self.forwards, GatedStates) or not isinstance(self.backwards, GatedStates):
+            return None
+        both = self.forwards.opened(steps) + turned(self.backwards.opened(turned(steps, known)), known)
+        return torch.where(known, both.squeeze(2) / 2, 0.0)
 
 
 class BothWays(nn.Module):

@@ -13,7 +13,7 @@ Statistical Machine Translation", EMNLP 2014, section 2.3 (https://arxiv.org/abs
 
 from torch import nn
 
-from fathom.networks.sequences.both_ways import BothWays, RecurrentOptions, States
+from fathom.networks.sequences.both_ways import BothWays, GatedStates, RecurrentOptions
 
 NAME = "gru"
 SUMMARY = "gated recurrent units, read from both ends"
@@ -25,7 +25,9 @@ Options = RecurrentOptions
 
 def one_way(before: int, width: int) -> nn.Module:
     """Return one layer from the first step to the last."""
-    return States(nn.GRU(before, width, batch_first=True))
+    return GatedStates(
+        nn.GRU(before, width, batch_first=True), gate=1, inverted=True
+    )  # of three: the update gate keeps
 
 
 def build(options: RecurrentOptions) -> nn.Module:

@@ -15,7 +15,7 @@ Neural Computation 12(10), 2000. It starts nearly open (a bias of 1), as Jozefow
 import torch
 from torch import nn
 
-from fathom.networks.sequences.both_ways import BothWays, RecurrentOptions, States
+from fathom.networks.sequences.both_ways import BothWays, GatedStates, RecurrentOptions
 
 NAME = "lstm"
 SUMMARY = "long short-term memory, read from both ends"
@@ -30,7 +30,7 @@ def one_way(before: int, width: int) -> nn.Module:
     cell = nn.LSTM(before, width, batch_first=True)
     with torch.no_grad():
         dict(cell.named_parameters())["bias_ih_l0"][width : 2 * width] = 1.0  # the second of the four gates
-    return States(cell)
+    return GatedStates(cell, gate=0)  # the first of the four: the input gate
 
 
 def build(options: RecurrentOptions) -> nn.Module:

@@ -11,6 +11,8 @@ MARKS = 8  # kinds of dots that can be told apart
 FILTERS_A_LINE = 16
 FILTER = 44.0  # pixels of a filter's side
 GAP = 6.0
+BARS, BAR = 640.0, 48.0  # pixels of all bars side by side, and of the highest
+PATCH = 10  # pixels of a patch's side
 
 
 def places(points: Sequence[tuple[float, float]], marks: Sequence[int], names: Sequence[str]) -> str:
@@ -31,6 +33,29 @@ def places(points: Sequence[tuple[float, float]], marks: Sequence[int], names: S
         legend.append(text(x + 10, y, fit(name, 26)))
     label = f"Map of {plural(len(points), 'row')} by the last layer's outputs, marked by {', '.join(names)}."
     return picture(SIDE, height, label, [*dots, *legend])
+
+
+def bars(levels: Sequence[float], low: str, high: str) -> str:
+    """Draw a bar a step, ``levels`` from 0 to 1, whose lowest and highest are called so."""
+    width = BARS / max(len(levels), 1)
+    drawn = [
+        f'<rect class="bar network" x="{place * width:.2f}" y="{BAR * (1 - level):.1f}" width="{max(width - 0.5, 0.4):.2f}" height="{BAR * level + 1:.1f}"/>'
+        for place, level in enumerate(levels)
+    ]
+    return picture(BARS, BAR + 2, f"{plural(len(levels), 'step')}, from {low} to {high}.", drawn)
+
+
+def patches(levels: Sequence[float]) -> str:
+    """Draw the patches of a picture, a square of them row by row, darker where ``levels``, 0 to 1, are higher."""
+    side = max(1, round(len(levels) ** 0.5))
+    high = -(-len(levels) // side)
+    drawn = [
+        f'<rect class="bar network" x="{place % side * PATCH}" y="{place // side * PATCH}" width="{PATCH}" height="{PATCH}" opacity="{0.05 + 0.95 * level:.2f}"/>'
+        for place, level in enumerate(levels)
+    ]
+    return picture(
+        side * PATCH, high * PATCH, f"Map of {plural(len(levels), 'field')}, darker where more is seen.", drawn
+    )
 
 
 def filters(pictures: Sequence[Sequence[Sequence[Sequence[float]]]]) -> str:
