@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pyarrow as pa
 from fathom.bundle import doubting, manifest
 from fathom.bundle.description import Description
 from fathom.bundle.inference import Answers, Inference
+from fathom.bundle.listing import Listed, listed
+from fathom.bundle.quick import Quick
 from fathom.bundle.saving import write_folder
 from fathom.data.encoding import Column, gather, inputs_of, unreadable_cells
 from fathom.data.modalities import MODALITIES
@@ -20,7 +23,7 @@ from fathom.data.modalities.contract import Modality
 from fathom.data.reading import read
 from fathom.data.recognising import first_marked, taken_as_missing
 from fathom.data.table import Table
-from fathom.errors import OutputError, TableError, suggestion
+from fathom.errors import OptionError, OutputError, TableError, suggestion
 
 MOST_UNREADABLE = 0.5  # of a column's cells; above, the column is another one than in training
 
@@ -74,6 +77,38 @@ class Model:
             if name not in found.names:
                 found = replace(found, arrow=found.arrow.add_column(0, name, table.column(name)))
         return found
+
+    def predict_one(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer one row, a dictionary, with one: the same values as `predict`, in microseconds and without a table.
+
+        Numbers are Python numbers and all else is text, or None where it is not known. Raises TableError for a column that is lacking, or that holds something else than in training;
+        OptionError where the model gathers a series from several columns or rows.
+        """
+        if self._gathers:
+            raise OptionError("This model gathers series from columns or rows; predict answers its rows.")
+        try:
+            answers = self.inference.run(self._quick.encode((row,)))
+        except KeyError as error:
+            name = str(error.args[0])
+            raise TableError(f"The row has no column {name!r}.{suggestion(name, row)}", column=name) from None
+        except TableError as error:
+            raise TableError(f"Column {error.column!r}: {error}.", column=error.column) from None
+        found: dict[str, Any] = {}
+        for target in self._listed:
+            target.into((found,), answers[target.target.name])
+        return found
+
+    @cached_property
+    def _gathers(self) -> bool:
+        return any(column.gathered is not None for column in self.columns)
+
+    @cached_property
+    def _quick(self) -> Quick:
+        return Quick.of(self.description)
+
+    @cached_property
+    def _listed(self) -> tuple[Listed, ...]:
+        return listed(self.description)
 
     @property
     def joins_rows(self) -> bool:

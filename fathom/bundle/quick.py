@@ -21,6 +21,8 @@ REMEMBERED = 4_096  # cells of a column
 LARGEST = 1.7e308  # whole number that becomes a float
 LONGEST = 200  # characters of a cell that is remembered
 
+_DTYPES = {**{shape: np.dtype(kind) for shape, kind in KINDS.items()}, "features": np.dtype(np.float64)}
+
 Encoded = tuple[float, ...]
 Single = Callable[[Any], Encoded]
 
@@ -71,8 +73,8 @@ class Quick:
                         cells += single(row[name])
                 except TableError as error:
                     raise TableError(str(error), line=place, column=name) from None
-            numbers = np.array(cells, np.float64 if self.features else KINDS[array])
-            arrays[array] = numbers.reshape(len(rows), -1)
+            kind = _DTYPES["features" if self.features else array]
+            arrays[array] = np.array((cells,), kind) if len(rows) == 1 else np.array(cells, kind).reshape(len(rows), -1)
         for array, column in self.deep.items():
             values = _settled(column, [row[column.name] for row in rows])
             assert column.kind is not None

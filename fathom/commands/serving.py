@@ -43,20 +43,34 @@ def serve(
 ) -> None:
     """Answer requests over HTTP with bundles, without torch. Stops on SIGTERM or Ctrl-C when all it accepted is answered."""
     check_installed(("starlette", "uvicorn", "httptools"), "serve")
+    from fathom.service.access import Access
     from fathom.service.hosting import Host, named
     from fathom.service.logs import Log
     from fathom.service.refusing import Limits
     from fathom.service.serving import listen, server
+    from fathom.service.workers import Task, Team
 
     limits = Limits(int(most_megabytes * 2**20), most_rows, waiting, deadline, patience, grace)
     tokens = _tokens(token_file, "FATHOM_TOKEN"), _tokens(admin_token_file, "FATHOM_ADMIN_TOKEN")
-    host = Host(named(models), limits, threads=threads, log=Log(_which(log)))
+    sources = named(models)
     listening = listen(address, port)
     place = listening.getsockname()
-    access = _access(tokens, place[0])
+    access = Access.of(*tokens, loopback=place[0].startswith("127.") or place[0] == "::1")
     shown = f"[{place[0]}]" if ":" in place[0] else place[0]
-    print(f"Serving {', '.join(host.models)} at http://{shown}:{place[1]}   (Ctrl-C stops)", flush=True)
-    server(host, access).run([listening])
+    said = f"Serving {', '.join(sources)} at http://{shown}:{place[1]}   (Ctrl-C stops)"
+    if workers == 1:
+        host = Host(sources, limits, threads=threads, log=Log(_which(log)))
+        print(said, flush=True)
+        server(host, access).run([listening])
+        return
+    if os.name != "posix":
+        raise OptionError("Several workers need a POSIX system. Leave --workers out.")
+    listening.set_inheritable(True)
+    task = Task({name: str(path) for name, path in sources.items()}, limits, threads, _which(log), access)
+    team = Team(task, listening, workers, log=Log(_which(log)))
+    print(said, flush=True)
+    if team.run():
+        raise OptionError("A process that answers did not stop in time, or failed; the log says which.")
 
 
 def _which(log: str) -> Literal["all", "events", "off"]:
@@ -77,9 +91,3 @@ def _tokens(file: Path | None, variable: str) -> tuple[str, ...]:
         if not text.split():
             raise OptionError(f"{file} holds no token. Write one a line; make one with: openssl rand -hex 32")
     return tuple(line.strip() for line in text.splitlines() if line.strip())
-
-
-def _access(tokens: tuple[tuple[str, ...], tuple[str, ...]], address: str):  # type: ignore[no-untyped-def]
-    from fathom.service.access import Access
-
-    return Access.of(*tokens, loopback=address.startswith("127.") or address == "::1")

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from fathom.bundle.inference import Answers
+from fathom.bundle.listing import Listed, listed
 from fathom.bundle.quick import Quick, shown
 from fathom.data.encoding import Column, inputs_of
 from fathom.data.gathering import Gathered
@@ -18,7 +19,7 @@ from fathom.data.media import is_media
 from fathom.data.modalities import yes_no
 from fathom.data.table import Table
 from fathom.errors import TableError, suggestion
-from fathom.model import Model, class_labels, predictions
+from fathom.model import Model, predictions
 from fathom.service.refusing import Refused
 from fathom.shapes import Arrays
 
@@ -188,44 +189,23 @@ class Form:
         return inputs, table.rows, table.column(ids) if ids else None
 
     @cached_property
-    def _answers(self) -> tuple[tuple[str, tuple[str, ...], list[Any], float], ...]:
-        """For each target its name, the names of what stands beside it, the values of its classes, and the half width of its interval."""
-        found: list[tuple[str, tuple[str, ...], list[Any], float]] = []
-        for target in self.model.description.targets:
-            assert target.kind is not None
-            half_width = self.model.description.half_widths.get(target.name)
-            if half_width is not None:
-                found.append((target.name, (f"{target.name}_low", f"{target.name}_high"), [], half_width))
-                continue
-            names = (f"{target.name}_probability", *(f"{target.name}={label}" for label in class_labels(target)))
-            classes = target.kind.decode(target.state, np.eye(target.parts[0].codes)).to_pylist()
-            found.append((target.name, names, classes, 0.0))
-        return tuple(found)
+    def _listed(self) -> tuple[Listed, ...]:
+        return listed(self.model.description)
 
     def rows_of(self, answers: Answers, doubt: bool = False, ids: pa.Array | None = None) -> list[dict[str, Any]]:
         """Return answers as objects with the columns that `Model.predict` writes, in JSON's own types."""
-        if doubt or ids is not None or len(next(iter(answers.values()))) > 64 or not self._plain:
-            listed = self.table_of(answers, doubt, ids).to_pylist()
-            return listed if self._plain else [{name: _json(cell) for name, cell in row.items()} for row in listed]
-        made: list[dict[str, Any]] = [{} for _ in next(iter(answers.values()))]
-        for name, names, classes, half_width in self._answers:
-            answer = answers[name]
-            if not classes:
-                target = next(target for target in self.model.description.targets if target.name == name)
-                assert target.kind is not None
-                for row, value in zip(made, target.kind.decode(target.state, answer).to_pylist(), strict=True):
-                    row[name], row[names[0]], row[names[1]] = value, value - half_width, value + half_width
-                continue
-            for row, chances in zip(made, answer.tolist(), strict=True):
-                largest = max(chances)
-                row[name] = classes[chances.index(largest)]
-                row.update(zip(names, (largest, *chances), strict=True))
-        return made
+        if doubt or ids is not None:
+            made: list[dict[str, Any]] = self.table_of(answers, doubt, ids).to_pylist()
+        else:
+            made = [{} for _ in next(iter(answers.values()))]
+            for target in self._listed:
+                target.into(made, answers[target.target.name])
+        return made if self._plain else [{name: _json(cell) for name, cell in row.items()} for row in made]
 
     @cached_property
     def _plain(self) -> bool:
         """Whether every class is a value that JSON has."""
-        return all(isinstance(value, str | bool | int | float) for _, _, values, _ in self._answers for value in values)
+        return all(isinstance(value, str | bool | int | float) for target in self._listed for value in target.classes)
 
     def table_of(self, answers: Answers, doubt: bool = False, ids: pa.Array | None = None) -> Table:
         """Return answers as the table that `Model.predict` returns."""
