@@ -44,7 +44,7 @@ ALLOWED = {
     "resampling": {"errors"},
     "scoring": {"errors", "resampling"},
     "report": {"errors", "report"},
-    "service": {"errors", "shapes", "data", "bundle", "model", "resampling", "scoring", "service"},
+    "service": {"errors", "shapes", "data", "bundle", "model", "reasons", "resampling", "scoring", "service"},
 }
 
 

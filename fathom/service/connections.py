@@ -26,24 +26,26 @@ class Connection(HttpToolsProtocol):
         self.unread = 0  # bytes that the client has not taken, at the last look
         self.unread_since = 0.0
         self.discarded = 0
-        self.head = 0
+        self.head = 0  # bytes of a head that is not whole yet
+        self.in_head = False
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; lines before a body have a limit."""
-        if self.since is not None:
-            self.head += len(data)
-            if self.head > LONGEST_HEAD and self.cycle is None:
-                self.send_400_response("The head of the request is too large.")
-                return
         super().data_received(data)
+        if self.in_head:  # still, after all of these bytes
+            self.head += len(data)
+            if self.head > LONGEST_HEAD:
+                self.send_400_response("The head of the request is too large.")
 
     def on_message_begin(self) -> None:
         """Begin to wait for the request's end."""
         super().on_message_begin()
         self.since = time.monotonic()
+        self.in_head, self.head = True, 0
 
     def on_headers_complete(self) -> None:
         """Hand the request on, with what says whether its client has left."""
+        self.in_head = False
         self.scope["fathom.gone"] = self.transport.is_closing  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
 
@@ -60,7 +62,7 @@ class Connection(HttpToolsProtocol):
         """Stop waiting: the request is here whole."""
         super().on_message_complete()
         self.since = None
-        self.head = self.discarded = 0
+        self.discarded = 0
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, as everything is refused."""
@@ -85,7 +87,7 @@ class Connection(HttpToolsProtocol):
             if begun:
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
-            if self.head and not begun:
+            if self.in_head and not begun:
                 self._say_late()
             self.transport.abort() if begun else self.transport.close()
             return True

@@ -1,7 +1,6 @@
 """POST /predict and /predict/MODEL: rows in, answers out, with the model and the version that gave them."""
 
 import io
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +9,14 @@ from pyarrow import ipc
 
 from fathom.bundle.inference import Answers
 from fathom.data.table import Table
-from fathom.errors import suggestion
+from fathom.errors import FathomError
+from fathom.reasons.rows import explain_row
 from fathom.service.entrance import Endpoint, Visit
 from fathom.service.hosting import Host, Hosted, Opened
 from fathom.service.refusing import Refused, Reply, dump
 from fathom.service.requests import ARROW, Asked, asked, read_body
 
+MOST_EXPLAINED = 8  # rows; one is worth thousands of answers
 INLINE = 64  # rows of flat columns that are encoded where they stand; more go to a thread
 
 
@@ -76,13 +77,19 @@ async def _reply(
     else:
         content["answers"] = await visit.aside(host.executor, opened.form.rows_of, answers, question.doubt, ids)
     if question.explain:
-        content["reasons"] = await visit.aside(host.executor, reasons, opened, question.rows)
+        if question.count > MOST_EXPLAINED:
+            raise Refused(413, f"at most {MOST_EXPLAINED} rows are explained at a time.", "explain")
+        content["reasons"] = await visit.aside(host.others, reasons, opened, question.rows)
     return Reply(200, dump(content))
 
 
 def reasons(opened: Opened, rows: list[dict[str, Any]] | Table) -> list[Any]:
-    """Say why the model answers rows as it does."""
-    raise Refused(422, "this bundle has no explanations.", "explain")
+    """Say why the model answers each row as it does (`fathom.reasons.rows.explain_row`)."""
+    every = [rows.take([place]) for place in range(rows.rows)] if isinstance(rows, Table) else rows
+    try:
+        return [explain_row(opened.model, row) for row in every]
+    except FathomError as error:
+        raise Refused(422, str(error), "explain") from None
 
 
 def _written(table: Table, kind: str) -> bytes:
@@ -93,6 +100,3 @@ def _written(table: Table, kind: str) -> bytes:
         with ipc.new_stream(sink, table.arrow.schema) as writer:
             writer.write_table(table.arrow)
     return sink.getvalue()
-
-
-__all__ = ["endpoints", "predict", "reasons", "suggestion", "time"]
