@@ -1,0 +1,304 @@
+"""A model is renewed from new rows: sealed rows stay sealed, the gate can refuse for each of its reasons, and nothing is served unasked."""
+
+import json
+import shutil
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import fathom
+from fathom.data.splitting import TEST, row_hashes
+from fathom.data.writing import write
+from fathom.errors import BundleError, OptionError, TableError
+from fathom.gating import judge_update
+from fathom.origins import origin_on, read_as
+from fathom.renewing import base_of, join_rows
+from fathom.data.modalities import MODALITIES
+from fathom.service.versions import open_shelf
+from fathom.settings import Settings
+from fathom.updating import consider, shelf_of, update
+from tests.conftest import FLIGHTS, QUICK
+
+PART = 700  # rows of the old table, and of the new one
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """Old rows and new ones, as files."""
+    table = fathom.read(FLIGHTS)
+    order = np.random.default_rng(0).permutation(table.rows)
+    folder = tmp_path_factory.mktemp("tables")
+    for name, start in (("old.csv", 0), ("new.parquet", PART)):
+        write(table.take(order[start : start + PART]), folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fitted(tables, tmp_path_factory):
+    """A run of a network, and what updating it came to."""
+    run = tmp_path_factory.mktemp("runs") / "late"
+    fathom.fit(tables / "old.csv", target="late", keep="network", out=run, **QUICK)
+    return run, update(run, tables / "new.parquet", who="ada", why="a new month")
+
+
+@pytest.fixture
+def run(fitted, tmp_path):
+    """A copy of the run with its shelf, to change."""
+    return shutil.copytree(fitted[0], tmp_path / "late")
+
+
+def flipped(table, share, seed=0):
+    """Return rows of which a share has the other label."""
+    late = np.asarray(table.column("late").to_pylist())
+    wrong = np.random.default_rng(seed).permutation(len(late))[: round(share * len(late))]
+    late[wrong] = np.where(late[wrong] == "yes", "no", "yes")
+    return table.with_column("late", pa.array(late.tolist()))
+
+
+def test_an_update_goes_on_from_the_old_weights_and_serves_nothing_yet(fitted):
+    _, done = fitted
+    assert done.how == "from the old weights"
+    state = done.shelf.state()
+    assert (
+        state.live != done.version
+        and state.in_use == {state.live}
+        and done.shelf.versions() == [state.live, done.version]
+    )
+    old, new = (fathom.load(done.shelf.folder(version)) for version in (state.live, done.version))
+    assert old.description.columns == new.description.columns  # as they were learned
+    assert old.files["weights.safetensors"] != new.files["weights.safetensors"]
+    said = [entry["what"] for entry in done.shelf.log()]
+    assert said == ["add", "add", f"gate {'passed' if done.gate.passed else 'refused'}"]
+
+
+def test_what_the_gate_said_stands_in_json_in_the_page_and_in_the_log(fitted):
+    _, done = fitted
+    said = done.shelf.gate(done.version)
+    asked = [finding["name"] for finding in said["findings"]]
+    assert asked == ["frozen rows", "latest rows", "slices", "calibration", "missing cells", "damaged cells", "parity"]
+    assert all(
+        finding["sentence"] and finding["answer"] in ("passed", "refused", "not judged") for finding in said["findings"]
+    )
+    page = done.page.read_text()
+    assert said["who"] == "ada" and "a new month" in page and "default-src &#39;none&#39;" in page
+    assert json.loads((done.shelf.path / "gates" / f"{done.version}.json").read_text())["passed"] == done.gate.passed
+
+
+def test_the_frozen_rows_are_the_test_rows_of_the_fit_and_never_learned_from(fitted, tables):
+    run, done = fitted
+    origin = origin_on(done.shelf.path)
+    assert np.array_equal(np.sort(row_hashes(origin.frozen)), np.load(run / "test_rows.npy"))
+    base = base_of(origin, origin.table(), MODALITIES)
+    old = fathom.load(done.shelf.folder(done.shelf.state().live))
+    new = read_as(str(tables / "new.parquet"), origin.settings, origin.targets)
+    # sealed rows come back: as they were, and with the other label
+    again = [origin.frozen, flipped(origin.frozen, 1.0), new]
+    renewal = join_rows(origin, base, again, old.columns, MODALITIES)
+    assert any("cell for cell" in note for note in renewal.notes) and any(
+        "inputs of a sealed row" in note for note in renewal.notes
+    )
+    taught = renewal.table.take(np.flatnonzero(renewal.split.part != TEST))
+    inputs = [name for name in taught.names if name != "late"]
+    assert not np.isin(row_hashes(taught.select(inputs)), row_hashes(origin.frozen.select(inputs))).any()
+    assert renewal.table.rows == base.table.rows + new.rows
+    assert np.array_equal(renewal.split.part[: base.table.rows], base.split.part)
+
+
+def test_new_rows_are_parted_by_their_hash_whatever_comes_with_them(fitted, tables):
+    _, done = fitted
+    origin = origin_on(done.shelf.path)
+    base = base_of(origin, origin.table(), MODALITIES)
+    columns = fathom.load(done.shelf.folder(done.version)).columns
+    new = read_as(str(tables / "new.parquet"), origin.settings, origin.targets)
+    halves = [new.take(np.arange(0, new.rows, 2)), new.take(np.arange(1, new.rows, 2))]
+
+    def sealed(renewal):
+        return set(row_hashes(renewal.table.take(renewal.split.rows(TEST))).tolist())
+
+    whole = sealed(join_rows(origin, base, [new], columns, MODALITIES))
+    apart = [sealed(join_rows(origin, base, [half], columns, MODALITIES)) for half in halves]
+    assert apart[0] | apart[1] == whole and 0.05 < (len(whole) - len(origin.sealed)) / new.rows < 0.25
+
+
+def test_the_same_rows_again_are_refused_with_a_lesson(run, tables):
+    with pytest.raises(TableError, match="None of the new rows is new"):
+        update(run, tables / "old.csv")
+    assert len(open_shelf(run / "shelf").versions()) == 2
+
+
+def test_promoted_rows_stay_with_the_model_for_the_next_update(run, fitted, tables, tmp_path):
+    done = fitted[1]
+    shelf = open_shelf(run / "shelf")
+    (shelf.path / "gates" / f"{done.version}.json").write_text(
+        json.dumps({**shelf.gate(done.version), "passed": True, "reasons": []})
+    )
+    shelf.promote(done.version, who="ada")
+    further = fathom.read(FLIGHTS).take(np.arange(300))
+    again = update(run, further, anew=True, settings={"epochs": 1})
+    assert again.how == "anew"
+    said = shelf.gate(again.version)
+    assert len(said["rows"]) == 2 and said["counts"]["total"] > 2 * PART
+    (shelf.path / "rows" / f"{said['rows'][0]}.arrow").write_bytes(b"else")
+    with pytest.raises(BundleError, match="was changed"):
+        update(run, fathom.read(FLIGHTS).take(np.arange(300, 500)))
+
+
+def test_a_simpler_model_is_fitted_anew(late_run, tmp_path):
+    run = shutil.copytree(late_run, tmp_path / "late")
+    rows = fathom.read(FLIGHTS)
+    shelf, _ = shelf_of(run, table=_saved(rows.take(np.arange(0, 400)), tmp_path))
+    done = update(shelf.path, rows.take(np.arange(400, 800)))
+    assert "a simpler model has no weights" in done.how
+    assert fathom.load(shelf.folder(done.version)).description.kind == "baseline"
+
+
+def _saved(table, folder):
+    write(table, folder / "table.parquet")
+    return folder / "table.parquet"
+
+
+def test_without_the_old_table_new_rows_teach_alone_and_the_frozen_rows_still_judge(run, fitted, tables):
+    note = run / "shelf" / "origin.json"
+    note.write_text(json.dumps({**json.loads(note.read_text()), "files": ["gone.csv"]}))
+    done = update(run, tables / "new.parquet")
+    assert any("not there any more" in note for note in done.notes)
+    assert (
+        done.gate.findings[0][1].answer in ("passed", "refused")
+        and done.shelf.gate(done.version)["counts"]["total"] == PART
+    )
+
+
+def test_without_frozen_rows_the_gate_refuses(fitted, tables):
+    done = fitted[1]
+    old = fathom.load(done.shelf.folder(done.shelf.state().live))
+    gate = judge_update(old, old, None, fathom.read(tables / "new.parquet"), Settings())
+    assert not gate.passed and "no frozen rows" in gate.refusals[0]
+
+
+def test_the_gate_passes_a_model_that_is_the_same(fitted):
+    done = fitted[1]
+    old = fathom.load(done.shelf.folder(done.shelf.state().live))
+    frozen = origin_on(done.shelf.path).frozen
+    gate = judge_update(old, old, frozen, frozen, Settings())
+    assert gate.passed, gate.refusals
+
+
+@pytest.mark.parametrize("planted", ["worse", "worse for some", "too sure", "fragile", "of another kind"])
+def test_each_question_refuses_what_was_planted_for_it(fitted, two_targets, planted):
+    done = fitted[1]
+    old = fathom.load(done.shelf.folder(done.shelf.state().live))
+    frozen = origin_on(done.shelf.path).frozen
+    truth = np.asarray(frozen.column("late").to_pylist())
+    codes = (truth == "yes").astype(int)
+    home = frozen.column("origin").to_numpy(zero_copy_only=False) == "JFK"
+    fair = np.full((frozen.rows, 2), 0.5)
+
+    class Planted:
+        """A model that answers the frozen rows as told, and damaged ones with their own answers."""
+
+        def __init__(self, answers, damaged=None):
+            self.answers, self.damaged = answers, answers if damaged is None else damaged
+            self.description, self.columns, self.files = old.description, old.columns, old.files
+
+        def checked(self, rows):
+            return old.checked(rows)
+
+        def answer(self, rows):
+            whole = rows.rows == frozen.rows and rows.arrow.equals(old.checked(frozen).arrow)
+            if rows.rows < frozen.rows:
+                return {"late": np.full((rows.rows, 2), 0.5)}
+            return {"late": self.answers if whole else self.damaged}
+
+    def sure(of):
+        return np.stack([np.where(codes == 1, 1 - of, of), np.where(codes == 1, of, 1 - of)], axis=1)
+
+    before, after, question = {
+        "worse": (Planted(sure(0.6)), Planted(sure(0.55)), "frozen rows"),
+        "worse for some": (Planted(fair), Planted(np.where(home[:, None], sure(0.4), sure(0.6))), "slices"),
+        "too sure": (
+            Planted(fair),
+            Planted(np.where((np.arange(len(codes)) % 8 == 0)[:, None], sure(0.02), sure(0.9999))),
+            "calibration",
+        ),
+        "fragile": (Planted(fair), Planted(sure(0.6), damaged=sure(0.3)), "missing cells"),
+        "of another kind": (Planted(fair), two_targets, "frozen rows"),
+    }[planted]
+    gate = judge_update(before, after, frozen, None, Settings())
+    answers = {finding.name: finding.answer for _, finding in gate.findings}
+    assert not gate.passed and answers[question] == "refused", answers
+
+
+def test_a_version_that_the_gate_refused_answers_nobody(run, fitted):
+    done = fitted[1]
+    shelf = open_shelf(run / "shelf")
+    said = {**shelf.gate(done.version), "passed": False, "reasons": ["It is worse."]}
+    (shelf.path / "gates" / f"{done.version}.json").write_text(json.dumps(said))
+    for step in (lambda: shelf.promote(done.version, who="ada"), lambda: shelf.canary(done.version, 0.1, who="ada")):
+        with pytest.raises(OptionError, match="It is worse"):
+            step()
+    assert shelf.shadow(done.version, who="ada").shadow == done.version  # it may be looked at
+
+
+def test_a_bundle_from_elsewhere_meets_the_same_gate(run, fitted, tables, tmp_path):
+    good = open_shelf(run / "shelf")
+    bundle = shutil.copytree(good.folder(fitted[1].version), tmp_path / "bundle")
+    other, _ = shelf_of(fitted[0], shelf=tmp_path / "other")
+    done = consider(other.path, bundle, who="ada")
+    assert done.version == fitted[1].version and done.gate.findings[0][1].answer == fitted[1].gate.findings[0][1].answer
+    with pytest.raises(OptionError, match="live"):
+        consider(other.path, other.folder(other.state().live))
+
+
+def test_frozen_rows_that_were_changed_are_noticed(run, tables):
+    path = run / "shelf" / "frozen.arrow"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(BundleError, match=r"frozen\.arrow was changed"):
+        update(run, tables / "new.parquet")
+
+
+def test_wrong_rows_and_settings_are_lessons(run, tables, tmp_path):
+    new = fathom.read(tables / "new.parquet")
+    with pytest.raises(TableError, match="no column 'late'"):
+        update(run, new.select([name for name in new.names if name != "late"]))
+    with pytest.raises(TableError, match="no column 'airline'"):
+        update(run, new.select([name for name in new.names if name != "airline"]))
+    with pytest.raises(OptionError, match="'group' says what rows"):
+        update(run, new, settings={"group": "airline"})
+    with pytest.raises(OptionError, match="margin"):
+        update(run, new, margin=1.5)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BundleError, match="not a bundle"):
+        update(tmp_path / "empty", new)
+    assert len(open_shelf(run / "shelf").versions()) == 2
+
+
+def test_the_command_renews_promotes_and_undoes(run, fitted, tables, command):
+    shelf = open_shelf(run / "shelf")
+    old, new = shelf.state().live, fitted[1].version
+    (shelf.path / "gates" / f"{new}.json").write_text(json.dumps({**shelf.gate(new), "passed": True, "reasons": []}))
+    assert command("update", run).out.count("gate:") == 2
+    assert command("update", run, "--promote", "newest", "--who", "ada").code == 0 and shelf.state().live == new
+    assert command("update", run, "--undo").code == 0 and shelf.state().live == old
+    assert command("update", run, "--require-approval", "--canary", "newest=0.25").code == 0
+    assert shelf.state().canary is None
+    assert "--who" in command("update", run, "--approve").err
+    assert command("update", run, "--approve", "--who", "bob").code == 0 and shelf.state().canary.share == 0.25
+    assert "bob  approve" in command("update", run, "--log").out
+    for wrong, lesson in (
+        (("--promote", "newest", "--undo"), "one step each"),
+        (("--canary", "newest"), "VERSION=SHARE"),
+        (("--anew",), "--with FILE"),
+        (("--promote", "abc"), "no version 'abc'"),
+    ):
+        outcome = command("update", run, *wrong)
+        assert outcome.code == 2 and lesson in outcome.err and "Traceback" not in outcome.err
+
+
+def test_the_command_says_what_the_gate_said_and_exits_by_it(run, tables, command):
+    shelf = open_shelf(run / "shelf")
+    outcome = command("update", run, "--with", tables / "new.parquet", "--anew", "--promote", "newest")
+    version = shelf.versions()[-1]
+    passed = shelf.gate(version)["passed"]
+    assert outcome.code == (0 if passed else 1) and (shelf.state().live == version) == passed
+    assert "frozen rows" in outcome.out and "Why:" in outcome.out
