@@ -8,13 +8,13 @@ import pyarrow as pa
 import pytest
 
 import fathom
+from fathom.data.modalities import MODALITIES
 from fathom.data.splitting import TEST, row_hashes
 from fathom.data.writing import write
 from fathom.errors import BundleError, OptionError, TableError
 from fathom.gating import judge_update
 from fathom.origins import origin_on, read_as
 from fathom.renewing import base_of, join_rows
-from fathom.data.modalities import MODALITIES
 from fathom.service.versions import open_shelf
 from fathom.settings import Settings
 from fathom.updating import consider, shelf_of, update

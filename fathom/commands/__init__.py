@@ -1,6 +1,17 @@
 """The commands of the command line, one file per verb: an open set. They may print; only cli.py exits."""
 
-from fathom.commands import checking, explaining, fitting, predicting, reporting, serving, tracing, updating, watching
+from fathom.commands import (
+    checking,
+    explaining,
+    fitting,
+    labelling,
+    predicting,
+    reporting,
+    serving,
+    tracing,
+    updating,
+    watching,
+)
 from fathom.commands.contract import Command
 
 # In the order of a model's life, which is that of `fathom --help`. Each module has a function by its NAME.
@@ -14,4 +25,5 @@ COMMANDS: tuple[Command, ...] = (
     serving,
     watching,
     updating,
+    labelling,
 )

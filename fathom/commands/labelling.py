@@ -1,0 +1,88 @@
+"""fathom label: people label rows in a browser, the most informative first."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fathom.settings import names_in
+
+NAME = "label"
+EXAMPLE = "fathom label unlabelled.csv --bundle runs/news-1 --labeller ada -o labels.csv"
+
+
+def label(
+    file: Annotated[list[str], typer.Argument(help="The rows, or a folder of pictures, recordings or texts.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="The labelled rows, for fathom update --with; go on with the same file."),
+    ],
+    bundle: Annotated[
+        Path | None, typer.Option(help="A run, bundle or shelf: the rows that it is least sure of come first.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", "-t", help="What is labelled.  [default: the bundle's target]")
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="The classes, with commas between.  [default: the bundle's, or those in the table]"),
+    ] = None,
+    labeller: Annotated[
+        str, typer.Option(help="Who labels; a second name measures how far two agree.  [default: yours here]")
+    ] = "",
+    port: Annotated[int, typer.Option(help="The port on this machine.  [default: a free one]", min=0, max=65_535)] = 0,
+    seed: Annotated[int, typer.Option(help="Where chance starts.")] = 0,
+    agreement: Annotated[
+        bool, typer.Option("--agreement", help="Print how far the labellers of --output agree, and end.")
+    ] = False,
+) -> None:
+    """Open a page on this machine where people label rows, with the keys 1 to 9, space to skip and u to undo. Ctrl-C ends; nothing is lost."""
+    from fathom.service.journal import who_is_here
+    from fathom.service.labelling import open_session, server_of
+
+    session = open_session(
+        file[0] if len(file) == 1 else file,
+        output,
+        bundle=bundle,
+        target=target,
+        classes=names_in(classes),
+        labeller=labeller or who_is_here(),
+        seed=seed,
+    )
+    if agreement:
+        _show_agreement(session)
+        return
+    server = server_of(session, port)
+    print(f"Label rows at {server.address}   (Ctrl-C ends)", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.server_close()
+        session.finish()
+    state = session.state()
+    print(f"\n{state['labelled']:,} rows are labelled, in {output}. Next:  fathom update RUN --with {output}")
+
+
+def _show_agreement(session: object) -> None:
+    from itertools import combinations
+
+    from fathom.service.labelling import Session
+    from fathom.service.labels import agreement as kappa_of
+
+    assert isinstance(session, Session)
+    book = session.book
+    if len(book.labellers) < 2:
+        print(
+            f"{len(book.labellers)} people have labelled: {', '.join(book.labellers) or 'nobody'}. Agreement needs two."
+        )
+    for one, other in combinations(book.labellers, 2):
+        kappa, rows = kappa_of(book.of(one), book.of(other))
+        between = f" ({kappa.low:.2f} to {kappa.high:.2f})" if kappa.low == kappa.low else ""
+        told = f"kappa {kappa.value:.2f}{between}" if kappa.value == kappa.value else kappa.reason
+        print(f"{one} and {other}: {told}, {rows:,} rows in common")
+    for key, labels in book.differing():
+        if key in session.row_of:
+            said = ", ".join(f"{who} says {label}" for who, label in sorted(labels.items()))
+            print(f"  row {session.row_of[key] + 1}: {said}")

@@ -1,0 +1,373 @@
+"""People label rows in a browser: what is shown next, and a small server on this machine that shows it.
+
+The server listens on this machine alone, and its address holds a word that nobody can guess: who does not have it gets nothing, no other page in the browser can send a label, and a name that
+resolves to this machine is refused (DNS rebinding). Every label is on the disk before the next row is shown.
+"""
+
+import hmac
+import json
+import secrets
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fathom.data.encoding import Column, hand_made_features
+from fathom.data.media import shown
+from fathom.data.modalities import MODALITIES
+from fathom.data.recognising import recognise_inputs
+from fathom.data.table import Table
+from fathom.errors import OptionError, TableError, suggestion
+from fathom.model import Model, class_labels, load
+from fathom.service.choosing import informative_order, random_order
+from fathom.service.labels import LabelBook, agreement, keys_of
+from fathom.service.showing import asset
+from fathom.service.versions import is_shelf, open_shelf
+
+LOOK = 2_000  # rows from which is seen what the columns are
+MOST_TEXT = 20_000  # characters of a cell that are shown
+MOST_BODY = 4_096  # bytes of a request
+COMMON = 50  # rows that a second person is given because another has labelled them; then one of ten
+MOST_CLASSES = 1_000
+MOST_LISTED = 50  # rows on which labellers differ
+PATIENCE = 10.0  # seconds that a browser may take to send a request
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; media-src data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+FILES = {"label.js": "text/javascript; charset=utf-8", "label.css": "text/css; charset=utf-8"}
+
+
+class Session:
+    """One person labels the rows of a table. Safe to use from several threads."""
+
+    def __init__(self, table: Table, book: LabelBook, labeller: str, model: Model | None = None, seed: int = 0) -> None:
+        self.table, self.book, self.labeller = table, book, labeller
+        self.keys = keys_of(table, book.target)
+        self.row_of = {key: row for row, key in reversed([*enumerate(self.keys)])}
+        self.columns = _columns_of(table, book.target)
+        self.asks = "the least sure first" if model is not None else "in an order of chance"
+        self.order: list[str] = [self.keys[row] for row in _order(table, book.target, model, seed)]
+        known = _known(table, book.target)
+        self.open = {key for key, labelled in zip(self.keys, known, strict=True) if not labelled}
+        self.skipped: set[str] = set()
+        self.done: list[str] = [key for key in book.of(labeller) if key in self.row_of]
+        self._lock = threading.Lock()
+
+    def state(self) -> dict[str, Any]:
+        """Return what the page shows: the next row, how far the labelling is, and how labellers agree."""
+        with self._lock:
+            self.book.refresh()
+            mine = self.book.of(self.labeller)
+            key = self._next(mine)
+            return {
+                "target": self.book.target,
+                "classes": list(self.book.classes),
+                "labeller": self.labeller,
+                "asks": self.asks,
+                "done": len(mine.keys() & self.open),
+                "total": len(self.open),
+                "labelled": sum(row in self.row_of for row, labels in self.book.given.items() if labels),
+                "row": None if key is None else {"key": key, "number": self.row_of[key] + 1, "cells": self._cells(key)},
+                "agreement": self._agreement(),
+            }
+
+    def label(self, key: str, label: str) -> None:
+        """Write a label down. Raises OptionError for a row or a class that is not there."""
+        with self._lock:
+            if key not in self.row_of:
+                raise OptionError("There is no such row. Load the page anew.")
+            if label not in self.book.classes:
+                raise OptionError(f"There is no class {label!r}.{suggestion(label, self.book.classes)}")
+            self.book.label(key, label, self.labeller)
+            self.skipped.discard(key)
+            self.done = [*(row for row in self.done if row != key), key]
+            self._write()
+
+    def skip(self, key: str) -> None:
+        """Put a row off until all others are done."""
+        with self._lock:
+            if key in self.row_of:
+                self.skipped.add(key)
+
+    def undo(self) -> None:
+        """Take the latest label back; its row is asked for again at once."""
+        with self._lock:
+            if self.done:
+                key = self.done.pop()
+                self.book.take_back(key, self.labeller)
+                self.skipped.discard(key)
+                self.order = [key, *(row for row in self.order if row != key)]
+                self._write()
+
+    def finish(self) -> Path:
+        """Write the table of labels, whatever was due."""
+        with self._lock:
+            self.book.refresh()
+            return self.book.write(self.table, self.keys)
+
+    def _write(self) -> None:
+        if self.book.due():
+            self.book.write(self.table, self.keys)
+
+    def _next(self, mine: Mapping[str, str]) -> str | None:
+        """Return the row that is asked for next: every other one, at first, is one that somebody else has labelled."""
+
+        def asked(key: str) -> bool:
+            return key in self.open and key not in mine and key not in self.skipped
+
+        given = self.book.given
+        theirs = (key for key, labels in given.items() if labels and asked(key))
+        fresh = (key for key in self.order if not given.get(key) and asked(key))
+        common = sum(len(given[key]) > 1 for key in mine)
+        turn = len(mine) % (2 if common < COMMON else 10) == 0
+        for found in (next(theirs, None), next(fresh, None)) if turn else (next(fresh, None), next(theirs, None)):
+            if found is not None:
+                return found
+        return next((key for key in self.order if key in self.skipped and key in self.open and key not in mine), None)
+
+    def _agreement(self) -> list[dict[str, Any]]:
+        """Return kappa of this person with each other one, and the rows on which they differ."""
+        found = []
+        mine = self.book.of(self.labeller)
+        for other in self.book.labellers:
+            if other != self.labeller:
+                theirs = self.book.of(other)
+                kappa, rows = agreement(mine, theirs)
+                differ = [
+                    {"number": self.row_of[key] + 1, "mine": mine[key], "theirs": theirs[key]}
+                    for key in mine
+                    if key in theirs and mine[key] != theirs[key] and key in self.row_of
+                ]
+                numbers = kappa.as_json()
+                found.append(
+                    {
+                        "other": other,
+                        "rows": rows,
+                        "kappa": numbers,
+                        "differ": differ[:MOST_LISTED],
+                        "differing": len(differ),
+                    }
+                )
+        return found
+
+    def _cells(self, key: str) -> list[dict[str, str]]:
+        row = self.row_of[key]
+        return [_shown(column, self.table.column(column.name)[row].as_py()) for column in self.columns]
+
+
+def open_session(
+    source: Any,
+    output: str | Path,
+    *,
+    bundle: str | Path | None = None,
+    target: str | None = None,
+    classes: tuple[str, ...] = (),
+    labeller: str = "",
+    seed: int = 0,
+) -> Session:
+    """Open a table to be labelled by one person; with a bundle (or a shelf), the rows that it is least sure of come first.
+
+    ``target`` and ``classes`` are the bundle's where there is one. Raises TableError, BundleError or OptionError, each saying what to do.
+    """
+    from fathom.data.reading import read
+
+    table = source if isinstance(source, Table) else read(source)
+    model = _model(bundle) if bundle is not None else None
+    if model is not None:
+        column = next((column for column in model.description.targets if target in (None, column.name)), None)
+        if column is None:
+            known = [column.name for column in model.description.targets]
+            raise OptionError(
+                f"{bundle} does not predict {target!r}.{suggestion(str(target), known)} It predicts: {', '.join(known)}."
+            )
+        if not column.parts[0].codes:
+            raise OptionError(
+                f"{column.name!r} is a number, and labels are classes. Fill numbers in with a spreadsheet, and give the file to fathom update --with."
+            )
+        target, classes = column.name, classes or tuple(class_labels(column))
+    if not target:
+        raise OptionError("Name what is labelled: --target NAME --classes a,b,c, or --bundle RUN, which knows both.")
+    known = _known(table, target)
+    if not classes and target in table.names:
+        classes = tuple(sorted({str(value) for value in table.column(target).filter(known).to_pylist()}))
+    if not 2 <= len(set(classes)) <= MOST_CLASSES or len(set(classes)) != len(classes):
+        raise OptionError(
+            f"{len(set(classes))} different classes are named, and at least two are needed: --classes a,b,c"
+        )
+    if not table.rows or known.all():
+        raise TableError(f"{table.name} has no row without a label in {target!r}: there is nothing to do.")
+    if not labeller.strip():
+        raise OptionError("Whose labels are they? Give a name: --labeller NAME")
+    return Session(table, LabelBook(output, target, classes), labeller.strip(), model, seed)
+
+
+def _model(bundle: str | Path) -> Model:
+    if is_shelf(bundle):
+        shelf = open_shelf(bundle)
+        return load(shelf.folder(shelf.state().live))
+    return load(bundle)
+
+
+def _known(table: Table, target: str) -> Any:
+    """Mark the rows that have a label in the table already."""
+    if target not in table.names:
+        return np.zeros(table.rows, np.bool_)
+    from fathom.data.values import MISSING_ANYWHERE, missing_mask
+
+    return ~missing_mask(table.column(target), MISSING_ANYWHERE)
+
+
+def _order(table: Table, target: str, model: Model | None, seed: int) -> Any:
+    if model is None:
+        return random_order(table.rows, seed)
+    inputs = model.checked(model.gathered(table))
+    chances = model.answer(inputs)[target]
+    return informative_order(chances, lambda rows: hand_made_features(model.columns, inputs.take(rows)).matrix, seed)
+
+
+def _columns_of(table: Table, target: str) -> list[Column]:
+    """Return every column but the target with what it is taken for, as far as that can be seen."""
+    rows = np.unique(np.linspace(0, table.rows - 1, min(table.rows, LOOK)).astype(np.int64))
+    found: list[Column] = []
+    for name in (name for name in table.names if name != target):
+        try:
+            found += recognise_inputs(table, rows, [name], {}, {}, MODALITIES)
+        except TableError:  # it is shown as it stands
+            found.append(Column(name, "left_out", None, 0.0, "not recognised"))
+    return found
+
+
+def _shown(column: Column, value: Any) -> dict[str, str]:
+    """Return a cell for the page: a picture or a recording as a ``data:`` URL, a text whole, anything else as its kind writes it."""
+    if isinstance(value, str) and not value.startswith("data:"):
+        return {"name": column.name, "kind": "text", "value": value[:MOST_TEXT]}
+    words = shown(value) if column.kind is None else column.kind.show(column.state, value)
+    kind = "image" if words.startswith("data:image/") else "audio" if words.startswith("data:audio/") else "text"
+    return {"name": column.name, "kind": kind, "value": words if kind != "text" else words[:MOST_TEXT]}
+
+
+def server_of(session: Session, port: int = 0) -> "LabelServer":
+    """Return a server of a session on this machine. Raises OptionError when the port is taken."""
+    try:
+        return LabelServer(session, port)
+    except OSError as error:
+        raise OptionError(
+            f"Port {port} cannot be used ({error.strerror or error}). Name another with --port, or leave it out."
+        ) from None
+
+
+class LabelServer(ThreadingHTTPServer):
+    """Shows a session to a browser on this machine. ``address`` is what to open."""
+
+    daemon_threads = True
+    request_queue_size = 16
+
+    def __init__(self, session: Session, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.session, self.secret = session, secrets.token_urlsafe(24)
+        self.names = {f"{host}:{self.server_address[1]}" for host in ("127.0.0.1", "localhost")}
+
+    @property
+    def address(self) -> str:
+        """The address to open, with the word that lets in."""
+        return f"http://127.0.0.1:{self.server_address[1]}/{self.secret}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a browser that went away is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: LabelServer
+    protocol_version = "HTTP/1.1"
+    timeout = PATIENCE
+
+    def do_GET(self) -> None:
+        name = self._place()
+        if name == "":
+            self._send(200, "text/html; charset=utf-8", asset("label.html").encode())
+        elif name in FILES:
+            self._send(200, FILES[name], asset(name).encode())
+        elif name == "state":
+            self._json(200, self.server.session.state())
+        else:
+            self._refuse(404, "There is nothing here. Open the address that fathom label printed.")
+
+    def do_POST(self) -> None:
+        name, body = self._place(), self._body()
+        if body is None:
+            return
+        if name is None or self.headers.get("Content-Type", "").split(";")[0].strip() != "application/json":
+            self._refuse(404, "There is nothing here. Open the address that fathom label printed.")
+            return
+        session = self.server.session
+        try:
+            given = json.loads(body)
+            if name == "label":
+                session.label(str(given["key"]), str(given["label"]))
+            elif name == "skip":
+                session.skip(str(given["key"]))
+            elif name == "undo":
+                session.undo()
+            else:
+                self._refuse(404, "There is nothing here.")
+                return
+        except (ValueError, KeyError, TypeError, RecursionError):
+            self._refuse(400, "This is not what the page sends. Load it anew.")
+        except Exception as error:
+            self._refuse(409, str(error))
+        else:
+            self._json(200, session.state())
+
+    def _place(self) -> str | None:
+        """Return what is asked for below the secret word; ``None`` where the word is another, or the name is not this machine's."""
+        path = self.path.partition("?")[0]
+        word, _, name = path.removeprefix("/").partition("/")
+        known = hmac.compare_digest(word.encode("utf-8", "replace"), self.server.secret.encode())
+        site = self.headers.get("Sec-Fetch-Site", "same-origin")
+        own = self.headers.get("Host", "") in self.server.names and site in ("same-origin", "none")
+        return name if known and own else None
+
+    def _body(self) -> bytes | None:
+        try:
+            size = int(self.headers.get("Content-Length", ""))
+        except ValueError:
+            size = -1
+        if not 0 <= size <= MOST_BODY:
+            self.close_connection = True
+            self._refuse(
+                413 if size > MOST_BODY else 411, f"A request may have {MOST_BODY:,} bytes and says how many it has."
+            )
+            return None
+        return self.rfile.read(size)
+
+    def _json(self, status: int, value: Any) -> None:
+        self._send(
+            status,
+            "application/json",
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace"),
+        )
+
+    def _refuse(self, status: int, reason: str) -> None:
+        self._json(status, {"error": reason})
+
+    def _send(self, status: int, kind: str, content: bytes) -> None:
+        self.send_response(status)
+        for name, value in (
+            ("Content-Type", kind),
+            ("Content-Length", str(len(content))),
+            ("Content-Security-Policy", POLICY),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "no-referrer"),
+            ("Cache-Control", "no-store"),
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Print nothing: the address holds the secret word."""
