@@ -16,8 +16,8 @@ def kuiper(distance: float, first: int, second: int) -> float:
     Unlike that of Kolmogorov and Smirnov it sees a change of spread as well as one of place. Kuiper, Proc. Kon. Ned. Akad. Wet. A 63, 1960; the correction for
     few rows is that of Stephens, J. R. Statist. Soc. B 32, 1970, section 3. Ties make it larger than the truth, never smaller.
 
-    >>> round(kuiper(0.2, 500, 500), 6), kuiper(0.0, 500, 500)
-    (2e-06, 1.0)
+    >>> round(kuiper(0.1, 500, 500), 4), kuiper(0.0, 500, 500)
+    (0.1115, 1.0)
     """
     root = math.sqrt(first * second / (first + second))
     scaled = (root + 0.155 + 0.24 / root) * distance

@@ -203,9 +203,10 @@ function chosen(name) {
 
 // ---- the charts ----
 
-const WIDE = 640, HIGH = 190, LEFT = 46, FOOT = 22;
+const HIGH = 190, LEFT = 46, FOOT = 22;
 
-function chart(steps, lines, label, unit) {
+function chart(box, steps, lines, label, unit) {
+  const WIDE = Math.max(260, box.clientWidth || 480);
   const most = Math.max(...steps.flatMap((step) => lines.map((line) => line.of(step) ?? 0)), 1e-9);
   const x = (place) => LEFT + ((WIDE - LEFT - 8) * (place + 0.5)) / steps.length;
   const y = (value) => HIGH - FOOT - ((HIGH - FOOT - 14) * value) / most;
@@ -254,8 +255,8 @@ function shown() {
   const facts = [["Rows looked at", number(look.rows, 6)], ["Truths known", number(look.labelled, 6)], ["Rows in the last hour or window", number(busy.reduce((sum, step) => sum + step.rows, 0), 7)], ["Alarms", look.alarms.length], ["Recorded", look.recorder ? number(look.recorder.written, 7) : null], ["Not recorded", look.recorder ? number(look.recorder.dropped, 7) : null]];
   byId("facts").replaceChildren(...facts.filter(([, value]) => value !== null).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
   const nothing = () => element("p", { class: "quiet" }, "Nothing yet.");
-  byId("rate").replaceChildren(busy.length ? chart(look.pace, [{ name: "rate", of: (step) => step.rows / minutes }], "Rows a minute over time", "rows a minute") : nothing());
-  byId("latency").replaceChildren(busy.length ? chart(look.pace, [{ name: "slow", of: (step) => (step.slow === null ? null : 1000 * step.slow) }, { name: "median", of: (step) => (step.median === null ? null : 1000 * step.median) }], "Milliseconds a request over time: the median, and dashed the 95th percentile", "ms") : nothing());
+  byId("rate").replaceChildren(busy.length ? chart(byId("rate"), look.pace, [{ name: "rate", of: (step) => step.rows / minutes }], "Rows a minute over time", "rows a minute") : nothing());
+  byId("latency").replaceChildren(busy.length ? chart(byId("rate"), look.pace, [{ name: "slow", of: (step) => (step.slow === null ? null : 1000 * step.slow) }, { name: "median", of: (step) => (step.median === null ? null : 1000 * step.median) }], "Milliseconds a request over time: the median, and dashed the 95th percentile", "ms") : nothing());
   const scores = Object.entries(look.scores).flatMap(([target, own]) => Object.entries(own).map(([name, entry]) => element("tr", {}, element("th", { scope: "row" }, target), element("td", {}, name.replaceAll("_", " ")), element("td", {}, number(entry.value)), element("td", {}, entry.low === null ? "–" : `${number(entry.low)} to ${number(entry.high)}`), element("td", {}, entry.judged === undefined ? "–" : number(entry.judged)), element("td", {}, number(entry.rows, 7)))));
   byId("scores").replaceChildren(scores.length ? element("div", { class: "scroll" }, tabled(["Target", "Metric", "Value", "95 % interval", "When judged", "Rows"], scores)) : element("p", { class: "quiet" }, "No truth has arrived: send it to /feedback, or to fathom watch --truth."));
   const order = ["drift", "changed", "expected", "steady", "too few rows"];
