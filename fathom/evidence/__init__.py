@@ -4,7 +4,9 @@ from types import ModuleType
 
 from fathom.evidence import (
     abstaining,
+    adversarial,
     calibration,
+    causes,
     cost,
     fairness,
     importance,
@@ -23,6 +25,17 @@ from fathom.evidence.contract import Check
 MEASURES: tuple[ModuleType, ...] = (verdict, calibration, importance, layers, worst_rows)
 
 # What answers by `run`, in the order in which it is asked.
-CHECKS: tuple[Check, ...] = (leakage, abstaining, robustness, slices, fairness, suspects, scaling, cost)
+CHECKS: tuple[Check, ...] = (
+    leakage,
+    abstaining,
+    robustness,
+    adversarial,
+    slices,
+    fairness,
+    suspects,
+    scaling,
+    causes,
+    cost,
+)
 
 __all__ = ["CHECKS", "MEASURES", "Check"]
