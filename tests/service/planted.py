@@ -15,8 +15,48 @@ from fathom.service.drifting import Drift, compare, decide
 
 TRAIN, ROWS = 5_000, 1_000  # rows of training, and of a window
 WORDS = np.array(["red", "blue", "green", "grey", "white", "black", "pink", "brown"])
-USUAL_TEXT = "the room has a view of the sea and a small kitchen with an old stove near the garden house".split()
-OTHER_TEXT = "das Zimmer hat einen Blick auf das Meer und eine kleine Küche mit Ofen beim Haus im Garten".split()
+USUAL_TEXT = [
+    "the",
+    "room",
+    "has",
+    "a",
+    "view",
+    "of",
+    "the",
+    "sea",
+    "and",
+    "a",
+    "small",
+    "kitchen",
+    "with",
+    "an",
+    "old",
+    "stove",
+    "near",
+    "the",
+    "garden",
+    "house",
+]
+OTHER_TEXT = [
+    "das",
+    "Zimmer",
+    "hat",
+    "einen",
+    "Blick",
+    "auf",
+    "das",
+    "Meer",
+    "und",
+    "eine",
+    "kleine",
+    "Küche",
+    "mit",
+    "Ofen",
+    "beim",
+    "Haus",
+    "im",
+    "Garten",
+]
 
 
 def texts(generator: np.random.Generator, rows: int, words: list[str]) -> pa.Array:
