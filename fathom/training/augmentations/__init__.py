@@ -9,11 +9,12 @@ from torch import Tensor
 
 from fathom.errors import OptionError, suggestion
 from fathom.shapes import Part, arrays_of
+from fathom.training.augmentations import codes as steps
 from fathom.training.augmentations import grid, vectors
 from fathom.training.augmentations.contract import Augmentation
 from fathom.training.batching import Batch, Mixed
 
-AUGMENTATIONS: tuple[Augmentation, ...] = (grid, vectors)
+AUGMENTATIONS: tuple[Augmentation, ...] = (grid, vectors, steps)
 
 AUTO, OFF = "auto", "off"
 MIX = "mixup"
