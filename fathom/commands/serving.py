@@ -40,19 +40,32 @@ def serve(
     log: Annotated[
         str, typer.Option(help="all, a JSON line a request; events, only what happens to the server; off.")
     ] = "all",
+    record: Annotated[
+        str, typer.Option(help="The store of requests and answers, or off.  [default: beside each model]")
+    ] = "",
+    record_share: Annotated[float, typer.Option(help="Share of the requests that are recorded, above 0 to 1.")] = 1.0,
+    record_rows: Annotated[int, typer.Option(help="Rows that the store keeps: the latest so many.")] = 200_000,
+    record_days: Annotated[float, typer.Option(help="Days that the store keeps a row.")] = 30.0,
+    leave_out: Annotated[
+        str | None, typer.Option(help="Columns that are never recorded, with commas between: name,street.")
+    ] = None,
 ) -> None:
     """Answer requests over HTTP with bundles, without torch. Stops on SIGTERM or Ctrl-C when all it accepted is answered."""
     check_installed(("starlette", "uvicorn", "httptools"), "serve")
     from fathom.service.access import Access
     from fathom.service.hosting import Host, named
     from fathom.service.logs import Log
+    from fathom.service.monitoring import attach
+    from fathom.service.recording import OFF, Recording
     from fathom.service.refusing import Limits
     from fathom.service.serving import listen, server
     from fathom.service.workers import Task, Team
+    from fathom.settings import names_in
 
     limits = Limits(int(most_megabytes * 2**20), most_rows, waiting, deadline, patience, grace)
     tokens = _tokens(token_file, "FATHOM_TOKEN"), _tokens(admin_token_file, "FATHOM_ADMIN_TOKEN")
     sources = named(models)
+    recording = Recording(record, record_share, names_in(leave_out), record_rows, record_days)
     listening = listen(address, port)
     place = listening.getsockname()
     access = Access.of(*tokens, loopback=place[0].startswith("127.") or place[0] == "::1")
@@ -60,13 +73,19 @@ def serve(
     said = f"Serving {', '.join(sources)} at http://{shown}:{place[1]}   (Ctrl-C stops)"
     if workers == 1:
         host = Host(sources, limits, threads=threads, log=Log(_which(log)))
+        monitor = None if record == OFF else attach(host, recording)
         print(said, flush=True)
-        server(host, access).run([listening])
+        try:
+            server(host, access).run([listening])
+        finally:
+            if monitor is not None:
+                monitor.close()
         return
     if os.name != "posix":
         raise OptionError("Several workers need a POSIX system. Leave --workers out.")
     listening.set_inheritable(True)
-    task = Task({name: str(path) for name, path in sources.items()}, limits, threads, _which(log), access)
+    told = "" if record == OFF else recording.to_json()
+    task = Task({name: str(path) for name, path in sources.items()}, limits, threads, _which(log), access, told)
     team = Team(task, listening, workers, log=Log(_which(log)))
     print(said, flush=True)
     if team.run():

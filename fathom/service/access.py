@@ -14,6 +14,11 @@ from fathom.errors import OptionError
 from fathom.service.refusing import Refused
 
 OPEN = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")
+PAGE = (
+    "/",
+    "/page.css",
+    "/page.js",
+)  # hold nothing of a model: the page asks for the token, and sends it with all it asks
 ADMINISTRATION = "/admin"
 LEAST_LETTERS = 16  # of a token; less can be guessed
 _LOOPBACK = re.compile(rb"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?", re.IGNORECASE)
@@ -40,6 +45,8 @@ class Access:
     def check(self, path: str, headers: Mapping[bytes, bytes]) -> None:
         """Raise Refused: 401 without a known token, 403 for administration without its own, 421 for a foreign name of the server."""
         if path in OPEN:
+            return
+        if path in PAGE and self.asking:
             return
         administers = path == ADMINISTRATION or path.startswith(ADMINISTRATION + "/")
         if not self.asking and not administers:

@@ -51,12 +51,9 @@ def _field(column: Column, example: dict[str, Any]) -> dict[str, Any]:
     kind, state = column.modality, column.state
     field = _plain(column.name, example) | {"kind": kind}
     if kind == "number":
-        digits = 0 if state.whole else state.digits
-        field |= {
-            "input": "number",
-            "step": "any",
-            "hint": f"{state.lowest:,.{digits}f} to {state.highest:,.{digits}f} in training",
-        }
+        assert column.kind is not None
+        low, high = (column.kind.show(state, end) for end in (state.lowest, state.highest))
+        field |= {"input": "number", "step": "any", "hint": f"{low} to {high} in training"}
     elif kind == "yes_no":
         field |= {"choices": [state.no, state.yes]}
     elif kind == "category":

@@ -3,18 +3,25 @@
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from fathom.bundle.manifest import version as version_of
 from fathom.data.table import Table
+from fathom.errors import OptionError, suggestion
 from fathom.model import Model
 from fathom.service.alerting import metrics_text
 from fathom.service.contract import Answered
-from fathom.service.recording import Health, Recorder
+from fathom.service.places import store_of
+from fathom.service.recording import Health, Recorder, Recording
 from fathom.service.store import open_store
 from fathom.service.truths import learn
 from fathom.service.watching import LAST, Look, broken_look, look
+
+if TYPE_CHECKING:
+    from fathom.service.hosting import Host
 
 STALE = 15.0  # seconds after which a look is taken anew
 
@@ -81,11 +88,18 @@ class Monitor:
             self._looks.pop(name, None)
         return matched
 
-    def metrics(self, models: Mapping[str, Model]) -> str:
-        """Return the looks at these models, and how the recorders fare, as Prometheus reads them."""
-        return metrics_text(
-            [self.look(name, model) for name, model in models.items() if name in self.recorders], self.health()
-        )
+    def lines(self, models: Mapping[str, Model], threads: Executor) -> list[str]:
+        """Return the latest looks, and how the recorders fare, as lines for Prometheus, at once; looks that are old by now are taken anew on ``threads``, for the next time."""
+        known = []
+        for name, model in models.items():
+            if name not in self.recorders:
+                continue
+            when, taken = self._looks.get(name, (0.0, None))
+            if taken is not None and taken.version == version_of(model.files):
+                known.append(taken)
+            if (taken is None or self.clock() - when >= self.stale) and not self._locks[name].locked():
+                threads.submit(self.look, name, model)
+        return metrics_text(known, self.health()).splitlines()
 
     def as_json(self, name: str, model: Model) -> dict[str, Any]:
         """Return the look with how the recorder fares, for the page."""
@@ -99,3 +113,21 @@ class Monitor:
         """Write what waits, and stop."""
         for recorder in self.recorders.values():
             recorder.close()
+
+
+def attach(host: "Host", recording: Recording) -> Monitor:
+    """Let a monitor take note of what a host answers, and tell `/metrics` of it. The stores lie beside the models, or all in the one that ``recording`` names.
+
+    Raises OptionError for a column to leave out that no model asks for.
+    """
+    asked = list(dict.fromkeys(field.name for one in host.models.values() for field in one.live.form.fields))
+    for name in recording.left_out:
+        if name not in asked:
+            raise OptionError(f"--leave-out: no model asks for a column {name!r}.{suggestion(name, asked)}")
+    paths = {name: Path(recording.store) if recording.store else store_of(path) for name, path in host.sources.items()}
+    monitor = Monitor({name: Recorder(path, recording) for name, path in paths.items()})
+    host.observers = (*host.observers, monitor)
+    host.more_metrics.append(
+        lambda: monitor.lines({name: one.live.model for name, one in host.models.items()}, host.others)
+    )
+    return monitor

@@ -12,7 +12,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +33,25 @@ OFF = "off"
 class Recording:
     """What is recorded: a ``share`` of the requests, of each row all columns but those ``left_out``; and for how long: the latest ``rows``, at most ``days``.
 
-    A row with a cell larger than ``cell_bytes`` is not recorded, and counted.
+    A row with a cell larger than ``cell_bytes`` is not recorded, and counted. ``store`` names a file; without, it lies beside the bundle.
     """
 
+    store: str = ""
     share: float = 1.0
     left_out: tuple[str, ...] = ()
     rows: int = 200_000
     days: float = 30.0
     cell_bytes: int = 1 << 20
+
+    def to_json(self) -> str:
+        """Write it for another process."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Recording":
+        """Read it there."""
+        told = json.loads(text)
+        return cls(**{**told, "left_out": tuple(told["left_out"])})
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:

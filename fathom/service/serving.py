@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fathom.errors import OptionError
-from fathom.service import administering, describing, health, open_inference, predicting
+from fathom.service import administering, describing, health, open_inference, pages, predicting
 from fathom.service.access import Access
 from fathom.service.connections import Connection, watch
 from fathom.service.contract import Pages
@@ -26,7 +26,7 @@ from fathom.service.hosting import Host
 from fathom.service.refusing import Refused, refusal
 
 # Everything that answers at an address, but for /predict, which is answered without a router.
-PAGES: tuple[Pages, ...] = (health, describing, open_inference, administering)
+PAGES: tuple[Pages, ...] = (health, describing, open_inference, administering, pages)
 BACKLOG = 2_048  # connections that wait to be accepted
 
 

@@ -3,7 +3,6 @@
 import html
 import json
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from typing import Any
 
@@ -64,6 +63,8 @@ def _filled(text: str, title: str, style: str, script: str, data: str) -> str:
 
 def serve(look: Callable[[], Look], port: int, told: Callable[[str], None]) -> None:
     """Show the look on this machine, taken anew for each visit, until Ctrl-C; also at ``/metrics``. Raises OptionError when the port is taken."""
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer  # what a server of models does not need
+
     first = look()
 
     class Handler(BaseHTTPRequestHandler):

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathom.data.reading import read
+from fathom.data.files import open_stream
+from fathom.data.json_lines import read_json_lines
 from fathom.data.table import Table
 from fathom.errors import FathomError, StoreError
 
@@ -302,6 +303,6 @@ def _table(lines: Sequence[str], path: Path) -> Table | None:
     if not lines or all(line.strip() == "{}" for line in lines):
         return None
     try:
-        return read(io.BytesIO("\n".join(lines).encode() + b"\n"))
+        return read_json_lines(open_stream(io.BytesIO("\n".join(lines).encode() + b"\n")))
     except FathomError as error:
         raise StoreError(f"The store {path} holds rows that cannot be read: {error}", file=str(path)) from None

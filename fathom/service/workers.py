@@ -161,14 +161,21 @@ class Team:
 
 def work(task: Task, number: int, count: int, listening: socket.socket, shared: int) -> None:
     """Answer until told to stop; a worker's whole life."""
+    from fathom.service.monitoring import attach
+    from fathom.service.recording import Recording
     from fathom.service.serving import server
 
     sources = {name: Path(path) for name, path in task.sources.items()}
     metrics = Metrics.of(tuple(sources), count, number, shared)
     host = Host(sources, task.limits, threads=task.threads, log=Log(task.log), metrics=metrics)
+    monitor = attach(host, Recording.from_json(task.record)) if task.record else None
     running = server(host, task.access)
     os.write(1, b".")
-    running.run([listening])
+    try:
+        running.run([listening])
+    finally:
+        if monitor is not None:
+            monitor.close()
 
 
 def main() -> None:

@@ -219,8 +219,9 @@ function chart(box, steps, lines, label, unit) {
   }
   for (const line of lines) {
     const known = steps.map((step, place) => [place, line.of(step)]).filter(([, value]) => value !== null && value !== undefined);
-    svg.append(drawn("path", { class: line.dots ? "none" : `line ${line.name}`, d: known.map(([place, value], index) => `${index ? "L" : "M"}${x(place).toFixed(1)} ${y(value).toFixed(1)}`).join("") , fill: "none"}));
-    if (line.dots || known.length === 1) for (const [place, value] of known) svg.append(drawn("circle", { class: `point ${line.name}`, cx: x(place), cy: y(value), r: 3 }));
+    const there = new Set(known.map(([place]) => place));
+    svg.append(drawn("path", { class: `line ${line.name}`, d: known.map(([place, value]) => `${there.has(place - 1) ? "L" : "M"}${x(place).toFixed(1)} ${y(value).toFixed(1)}`).join("") }));
+    for (const [place, value] of known) if (!there.has(place - 1) && !there.has(place + 1)) svg.append(drawn("circle", { class: `point ${line.name}`, cx: x(place), cy: y(value), r: 3 }));
   }
   svg.append(drawn("title", {}, `${label}; the most is ${number(most)} ${unit}`));
   return svg;

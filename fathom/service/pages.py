@@ -1,0 +1,156 @@
+"""The page of a server, what it asks for, and where truths arrive: ``/``, ``/page/models``, ``/watch/MODEL``, ``/feedback``."""
+
+import asyncio
+import io
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from fathom.data.reading import read
+from fathom.data.table import Table
+from fathom.errors import FathomError, StoreError
+from fathom.service import showing
+from fathom.service.forms import form_of
+from fathom.service.hosting import Host, Hosted
+from fathom.service.monitoring import Monitor
+from fathom.service.refusing import Refused
+from fathom.service.requests import read_body
+from fathom.service.strict_json import parse
+from fathom.service.truths import ID, PLACE
+
+MOST_TRUTHS = 100_000  # in one request
+EXAMPLE = '{"request": "ID", "row": 0, "truth": {"price": 250000}}'
+
+
+def monitor_of(host: Host) -> Monitor | None:
+    """Return the monitor among a host's observers."""
+    return next((one for one in host.observers if isinstance(one, Monitor)), None)
+
+
+def routes(host: Host) -> list[Route]:
+    """Return the addresses of the page and of truths."""
+    monitor = monitor_of(host)
+
+    def page(request: Request) -> Response:
+        return Response(showing.live_page(", ".join(host.models)), 200, showing.HEADERS, showing.HTML)
+
+    def asset(name: str) -> Callable[[Request], Response]:
+        return lambda request: Response(showing.asset(name), 200, showing.HEADERS, showing.KINDS[name])
+
+    def models(request: Request) -> Response:
+        found = [
+            form_of(
+                one.live.model,
+                one.name,
+                one.live.version,
+                watched=monitor is not None and one.name in monitor.recorders,
+                explains=_explains(one),
+            )
+            for one in host.models.values()
+        ]
+        return JSONResponse({"models": found}, headers=showing.HEADERS)
+
+    async def watch(request: Request) -> Response:
+        hosted = _hosted(host, request.path_params["model"])
+        if monitor is None or hosted.name not in monitor.recorders:
+            raise Refused(404, "Requests are not recorded (--record off), so that nothing is watched.")
+        loop = asyncio.get_running_loop()
+        seen = await loop.run_in_executor(host.others, monitor.as_json, hosted.name, hosted.live.model)
+        return JSONResponse(seen, headers=showing.HEADERS)
+
+    async def feedback(request: Request) -> Response:
+        hosted = _hosted(host, request.path_params.get("model"))
+        if monitor is None or hosted.name not in monitor.recorders:
+            raise Refused(404, "Requests are not recorded (--record off), so that truths have no place.")
+        headers = dict(request.scope["headers"])
+        body = await read_body(headers, request.receive, host.limits)
+        table = truths_of(body, request.headers.get("content-type", ""))
+        for _ in range(20):  # an answer given a moment ago is on its way to the store
+            if not host.notes:
+                break
+            await asyncio.sleep(0.05)
+        loop = asyncio.get_running_loop()
+        try:
+            matched, missed = await loop.run_in_executor(
+                host.others, monitor.learn, hosted.name, hosted.live.model, table
+            )
+        except StoreError as error:
+            raise Refused(
+                503,
+                f"The truths could not be written. {error}".replace(str(error.file), "requests.sqlite"),
+                retry_after=5.0,
+            ) from None
+        except FathomError as error:
+            raise Refused(422, str(error), error.column or "") from None
+        return JSONResponse({"model": hosted.name, "matched": matched, "unmatched": missed})
+
+    return [
+        Route("/", page),
+        Route("/page.css", asset("page.css")),
+        Route("/page.js", asset("page.js")),
+        Route("/page/models", models),
+        Route("/watch/{model}", watch),
+        Route("/feedback", feedback, methods=["POST"]),
+        Route("/feedback/{model}", feedback, methods=["POST"]),
+    ]
+
+
+def _hosted(host: Host, name: str | None) -> Hosted:
+    hosted = host.model(name)
+    if hosted is None:
+        raise Refused(404, f"There is no such model here. There are: {', '.join(host.models)}.")
+    return hosted
+
+
+def _explains(hosted: Hosted) -> bool:
+    return "background.json" in hosted.live.model.files
+
+
+def truths_of(body: bytes, kind: str) -> Table:
+    """Return what a body says turned out to be true, as a table of requests, rows and targets: a JSON object, a list of them under ``truths``, or CSV. Raises Refused.
+
+    >>> truths_of(b'{"request": "a1", "truth": {"late": "yes"}}', "application/json").to_pylist()
+    [{'request': 'a1', 'row': 0, 'late': 'yes'}]
+    """
+    if kind.partition(";")[0].strip().lower() == "text/csv":
+        try:
+            table = read(io.BytesIO(body), delimiter=",", encoding="utf-8", header=True)
+        except FathomError as error:
+            raise Refused(422, str(error)) from None
+        if ID not in table.names:
+            raise Refused(
+                422,
+                f"the column is not there: which request each truth is of. There are: {', '.join(table.names)}.",
+                ID,
+            )
+        return table
+    value = parse(body)
+    listed = value.get("truths") if isinstance(value, dict) and "truths" in value else [value]
+    if not isinstance(listed, list) or not listed or len(listed) > MOST_TRUTHS:
+        raise Refused(422, f"truths are expected, at most {MOST_TRUTHS:,}, each as {EXAMPLE}.", "truths")
+    rows = [_truth(one, place) for place, one in enumerate(listed)]
+    try:
+        return read(rows)
+    except FathomError as error:
+        raise Refused(422, str(error), "truths") from None
+
+
+def _truth(one: Any, place: int) -> dict[str, Any]:
+    where = f"truths[{place}]"
+    if not isinstance(one, dict) or set(one) - {ID, PLACE, "truth"} or not isinstance(one.get(ID), str):
+        raise Refused(422, f"an object is expected: {EXAMPLE}.", where)
+    row, truth = one.get(PLACE, 0), one.get("truth")
+    if type(row) is not int or row < 0:
+        raise Refused(422, "the number of the row in its request is expected, from 0.", f"{where}.row")
+    if not isinstance(truth, dict) or not truth:
+        raise Refused(422, f"an object of targets and their true values is expected: {EXAMPLE}.", f"{where}.truth")
+    for name, value in truth.items():
+        if not isinstance(value, str | int | float | bool) or name in (ID, PLACE):
+            raise Refused(422, "a word, a number, or true or false is expected.", f"{where}.truth.{name}"[:100])
+    return {ID: one[ID], PLACE: row, **truth}
+
+
+__all__ = ["monitor_of", "routes", "truths_of"]
