@@ -129,7 +129,7 @@ def test_importing_fathom_and_asking_for_help_load_no_heavy_library():
         "fathom.bundle.inference",
         "fathom.model",
         "fathom.scoring",
-        *(f"fathom.service.{path.stem}" for path in sorted((PACKAGE / "service").glob("[a-z]*.py"))),
+        ", ".join(f"fathom.service.{path.stem}" for path in sorted((PACKAGE / "service").glob("[a-z]*.py"))),
     ],
 )
 def test_what_serves_never_loads_torch_or_scikit_learn(part):
