@@ -113,8 +113,8 @@ async function row() {
   return values;
 }
 
-function bar(share) {
-  return drawn("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" }, drawn("rect", { class: "ground", width: 100, height: 8 }), drawn("rect", { class: "bar", width: Math.max(0, Math.min(100, 100 * share)), height: 8 }));
+function bar(share, down = false) {
+  return drawn("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" }, drawn("rect", { class: "ground", width: 100, height: 8 }), drawn("rect", { class: down ? "bar down" : "bar", width: Math.max(0, Math.min(100, 100 * share)), height: 8 }));
 }
 
 function answered(target, answer) {
@@ -132,16 +132,15 @@ function answered(target, answer) {
 }
 
 function reasoned(found) {
-  const box = element("div", { class: "result" }, element("h3", {}, "Why"));
-  const said = found && (found.sentence || found.words);
-  if (said) box.append(element("p", {}, said));
-  const pieces = (found && (found.parts || found.reasons || found.columns)) || [];
-  const size = Math.max(...pieces.map((piece) => Math.abs(piece.value ?? piece.share ?? 0)), 1e-12);
-  const rows = pieces.slice(0, 10).flatMap((piece) => {
-    const value = piece.value ?? piece.share ?? 0;
-    return [element("span", {}, piece.name || piece.column), bar(Math.abs(value) / size), element("span", {}, `${value > 0 ? "+" : ""}${number(value)}`)];
-  });
-  if (rows.length) box.append(element("div", { class: "bars" }, ...rows));
+  const box = element("div", { class: "result" }, element("h3", {}, `Why ${found.of === null ? number(found.value, 5) : found.answer}`));
+  const method = found.methods[0];
+  const shares = found.parts.map((part, place) => [part, method.values[place]]).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, 10);
+  const size = Math.max(...shares.map(([, value]) => Math.abs(value)), 1e-12);
+  const unit = found.of === null ? "" : ` in the probability of ${found.of}`;
+  const named = (part) => (part.name && part.name !== part.column ? `${part.column}: ${part.name}` : `${part.column}${found.cells[part.column] === undefined ? "" : ` = ${found.cells[part.column].slice(0, 40)}`}`);
+  box.append(element("p", { class: "quiet" }, `${method.summary} (${method.name}). Without any column the answer would be ${number(found.base)}${unit}, with all it is ${number(found.value)}.`));
+  box.append(element("div", { class: "bars" }, ...shares.flatMap(([part, value]) => [element("span", {}, named(part)), bar(Math.abs(value) / size, value < 0), element("span", {}, `${value > 0 ? "+" : "−"}${number(Math.abs(value))}`)])));
+  if (found.counterfactual) box.append(element("p", {}, found.counterfactual.sentence));
   return box;
 }
 
@@ -174,7 +173,7 @@ async function send(event) {
         button.disabled = true;
         try {
           const told = await ask({ explain: true });
-          button.replaceWith(...[told.reasons[0]].flat().map(reasoned));
+          button.replaceWith(reasoned(told.reasons[0]));
         } catch (error) {
           button.replaceWith(wrong(error));
         }
