@@ -9,6 +9,7 @@ import numpy as np
 from fathom.candidates import Candidate, in_units, truth_in_units
 from fathom.data.encoding import Column, target_classes
 from fathom.data.reading import read
+from fathom.data.splitting import TRAIN, VALIDATION
 from fathom.effort import CHECKS_LEFT_OUT
 from fathom.errors import LeakageError, OptionError, suggestion
 from fathom.evidence import CHECKS, leakage
@@ -25,7 +26,16 @@ def look_for_leaks(prepared: Prepared, settings: Settings) -> list[Finding]:
     Raises LeakageError where a column tells it with near certainty and leaks are not allowed.
     """
     first = prepared.fits()[0]  # of folded rows, one fold stands for the rows that choices are made by
-    found = [leakage.find(prepared.columns, target, first.train, first.validation) for target in prepared.targets]
+    raw = None
+    if (
+        prepared.folds is None and prepared.larger is None
+    ):  # pictures as files: what they are called, and how large they are
+        raw = prepared.table.take(prepared.split.rows(TRAIN)), prepared.table.take(prepared.split.rows(VALIDATION))
+    parted_by = [name for name in (settings.group, settings.time) if name is not None]
+    found = [
+        leakage.find(prepared.columns, target, first.train, first.validation, raw=raw, parted_by=parted_by)
+        for target in prepared.targets
+    ]
     for finding in found:
         if finding.status == "bad" and not settings.allow_leakage:
             raise LeakageError(f"{finding.sentence} {finding.remedy}", column=str(finding.rows[0]["column"]) or None)

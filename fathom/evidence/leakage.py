@@ -5,9 +5,14 @@ Patterns 4(9), 2023, table 1 (https://doi.org/10.1016/j.patter.2023.100804), as 
 
 * a column that is the target by another name: copied, scaled, binned, with noise (their type L2). Each column alone predicts the target of rows that its predictor did not see; skill is 1
   minus its error over that of a constant;
-* rows that stand, almost unchanged, on both sides of the parting (L1.4), and groups that do, whose members share the target (L3.2).
+  Whether a cell is there at all counts as well: what is written down only afterwards is missing before;
+* rows, texts and pictures that stand, almost unchanged, on both sides of the parting (L1.4);
+* groups on both sides, whose members share the target (L3.2): an id that is met again tells more than chance;
+* rows of one time on both sides (L3.1): neighbours in time tell the target, and what came before alone does not;
+* a name, size or date of a file that tells the target (L2, by the back door).
 
-What no table shows is whether a column will be known when the answer is needed (L2, L3.1): the remedy asks.
+The other types cannot happen here: the test rows are sealed (L1.1), and whatever is learned of a column is learned of training rows (L1.2, L1.3). What no table shows is whether a column will be known when the answer
+is needed (L2, L3.1) and whether the rows are those that will be asked about (L3.3): the remedy asks.
 """
 
 import sys
@@ -15,13 +20,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from fathom.data.encoding import Column, inputs_of, target_classes
-from fathom.data.hashing import hash_values
 from fathom.data.table import Table
+from fathom.evidence.both_sides import copies, deep_copies, groups, neighbours_in_time
 from fathom.evidence.contract import Finding
+from fathom.evidence.file_traces import has_files, numbers_in, sizes_and_dates, words_in
+from fathom.evidence.telling import Floats, Sides, class_words, keys, nearest, numbers_of, skill_of, smooth, some, there
 from fathom.shapes import FLAT
 
 NAME = "leakage"
@@ -30,22 +35,39 @@ SOURCE = "Kapoor and Narayanan, Patterns 4(9), 2023, https://doi.org/10.1016/j.p
 
 GIVEN_AWAY = 0.99  # skill of a column alone that stops a fit, where there are others
 LIKELY = 0.90  # skill that is warned of
-COPIES = 0.05  # share of judged rows that stand, almost unchanged, among the training rows
-MOST_ROWS = 10_000  # of either side that a column's skill is measured on
-DIGITS = 3  # significant, to which numbers are cut before rows are compared
-BINS = 64
-FEWEST_IN_BIN = 3
-
-Floats = npt.NDArray[np.float64]
+TOLD_BY_FILE = 0.5  # skill of a file's name, size or date that is warned of
 
 
-def find(columns: Sequence[Column], target: Column, train: Table, check: Table) -> Finding:
+def find(
+    columns: Sequence[Column],
+    target: Column,
+    train: Table,
+    check: Table,
+    *,
+    raw: tuple[Table, Table] | None = None,
+    parted_by: Sequence[str] = (),
+) -> Finding:
     """Look for leaks between the training rows and rows that choices are made by; ``status`` is ``"bad"`` where the fit should stop.
+
+    ``raw`` are the same two tables before pictures were decoded, for what their files say; ``parted_by`` names the column of groups or of time by which rows were parted.
 
     ``rows`` of the finding are ``{leak, column, skill, sentence}``, the clearest first.
     """
     known, asked = _truth(target, train), _truth(target, check)
-    leaks = [*_telling_columns(columns, target, train, check, known, asked), *_copies(columns, train, check)]
+    sides = Sides(target, known, asked)
+    leaks = [
+        *_telling_columns(columns, target, train, check, known, asked),
+        *copies(columns, train, check),
+        *deep_copies(columns, train, check),
+        *(
+            []
+            if parted_by
+            else [*groups(columns, sides, train, check), *neighbours_in_time(columns, sides, train, check)]
+        ),
+        *([] if raw is None else _files(columns, sides, *raw)),
+    ]
+    named = {leak["column"] for leak in leaks if leak["leak"] == "column"}
+    leaks = [leak for leak in leaks if leak["leak"] in ("column", "copies") or leak["column"] not in named]
     leaks.sort(key=lambda leak: -leak["skill"])
     if not leaks:
         return Finding(
@@ -74,6 +96,12 @@ def find(columns: Sequence[Column], target: Column, train: Table, check: Table) 
 
 
 def _remedy(leak: dict[str, Any]) -> str:
+    if leak["leak"] == "file":
+        return "A network reads what a file shows, and may see traces of its size or date. Ask how the files of one kind came to differ from the others; if they will differ so when it is used, all is well."
+    if leak["leak"] == "time":
+        return f"Part the rows by time with --time {leak['column']}: then it is judged on what came later, as it will be used."
+    if leak["leak"] == "group":
+        return f"If new rows will be of new values of {leak['column']!r}, part the rows with --group {leak['column']}; else all is well."
     if leak["leak"] == "copies":
         return "Remove the copies, or name the column whose equal values belong together with --group. If they are meant to be there, add --allow-leakage."
     name = leak["column"]
@@ -87,15 +115,25 @@ def _telling_columns(
     columns: Sequence[Column], target: Column, train: Table, check: Table, known: Floats, asked: Floats
 ) -> list[dict[str, Any]]:
     found = []
-    left, right = _some(train.rows), _some(check.rows)
+    left, right = some(train.rows), some(check.rows)
     train, check = train.take(left), check.take(right)
     for column in inputs_of(columns):
-        if column.kind is None or column.kind.SHAPE not in FLAT:
+        if column.kind is None:
             continue
         classes = target_classes(target)
-        skills = [_skill(one, other, known[left], asked[right], classes) for one, other in _keys(column, train, check)]
+        if column.kind.SHAPE not in FLAT:
+            skill = there(column, train, check, known[left], asked[right], classes)
+            if skill >= LIKELY:
+                sentence = f"Whether {column.name!r} is there at all tells {target.name!r}: skill {skill:.3f}."
+                sure = skill >= GIVEN_AWAY and len(inputs_of(columns)) > 1
+                found.append(
+                    {"leak": "column", "column": column.name, "skill": skill, "sentence": sentence, "stops": sure}
+                )
+            continue
+        skills = [skill_of(one, other, known[left], asked[right], classes) for one, other in keys(column, train, check)]
+        skills.append(there(column, train, check, known[left], asked[right], classes))
         skills += [
-            _nearest(one, other, known[left], asked[right], classes) for one, other in _numbers(column, train, check)
+            nearest(one, other, known[left], asked[right], classes) for one, other in numbers_of(column, train, check)
         ]
         skill = max(skills)
         if skill >= LIKELY:
@@ -105,109 +143,38 @@ def _telling_columns(
     return found
 
 
-def _numbers(column: Column, train: Table, check: Table) -> list[tuple[Floats, Floats]]:
-    """Return a column's features that are numbers, of the rows of both sides."""
-    assert column.kind is not None
-    made = [column.kind.features(column.state, part.column(column.name)) for part in (train, check)]
-    return [
-        (made[0].matrix[:, feature], made[1].matrix[:, feature])
-        for feature, size in enumerate(made[0].sizes)
-        if not size and not np.isnan(made[0].matrix[:, feature]).all()
-    ]
-
-
-def _keys(column: Column, train: Table, check: Table) -> list[tuple[Floats, Floats]]:
-    """Return what a column says of the rows of both sides as keys: its numbers cut into bins, and its cells as they are."""
-    views = []
-    for one, other in _numbers(column, train, check):
-        edges = np.unique(np.quantile(one[~np.isnan(one)], np.linspace(0, 1, BINS + 1)[1:-1]))
-        views.append((_binned(one, edges), _binned(other, edges)))
-    cells = [hash_values(part.column(column.name)).view(np.int64).astype(np.float64) for part in (train, check)]
-    return [*views, (cells[0], cells[1])]
-
-
-def _nearest(one: Floats, other: Floats, known: Floats, asked: Floats, classes: int) -> float:
-    """Return how well the truth of the two training rows on either side of a number predicts: 1 minus the error over that of a constant."""
-    order = np.argsort(one, kind="stable")
-    order = order[~np.isnan(one[order])]
-    above = np.clip(np.searchsorted(one[order], other), 0, len(order) - 1)
-    beside = known[order[np.stack([np.maximum(above - 1, 0), above])]]
-    if classes:
-        constant = np.bincount(known.astype(np.int64), minlength=classes).argmax()
-        error, usual = float((beside != asked).mean()), float((asked != constant).mean())
-    else:
-        error, usual = float(((beside.mean(0) - asked) ** 2).mean()), float(((known.mean() - asked) ** 2).mean())
-    return 1.0 - error / usual if usual > 0 else 0.0
-
-
-def _binned(numbers: Floats, edges: Floats) -> Floats:
-    """Return which bin each number lies in, -1 for one that is not there."""
-    return np.where(np.isnan(numbers), -1.0, np.searchsorted(edges, numbers, side="right"))
-
-
-def _skill(one: Floats, other: Floats, known: Floats, asked: Floats, classes: int) -> float:
-    """Return how well the mean, or the most frequent class, of the training rows of the same key predicts: 1 minus the error over that of a constant."""
-    keys, inverse, counts = np.unique(one, return_inverse=True, return_counts=True)
-    place = np.minimum(np.searchsorted(keys, other), len(keys) - 1)
-    trusted = (keys[place] == other) & (counts[place] >= FEWEST_IN_BIN)
-    if classes:
-        table = np.zeros((len(keys), classes))
-        np.add.at(table, (inverse, known.astype(np.int64)), 1.0)
-        constant = np.bincount(known.astype(np.int64), minlength=classes).argmax()
-        said = np.where(trusted, table.argmax(axis=1)[place], constant)
-        error, usual = float((said != asked).mean()), float((asked != constant).mean())
-    else:
-        means = np.bincount(inverse, weights=known, minlength=len(keys)) / counts
-        said = np.where(trusted, means[place], known.mean())
-        error, usual = float(((said - asked) ** 2).mean()), float(((known.mean() - asked) ** 2).mean())
-    return 1.0 - error / usual if usual > 0 else 0.0
-
-
-def _copies(columns: Sequence[Column], train: Table, check: Table) -> list[dict[str, Any]]:
-    """Look for rows that are the same on both sides but for their last digits; a table of few different rows has such by chance and is not looked at."""
-    inputs = [column for column in inputs_of(columns) if column.kind is not None and column.kind.SHAPE in FLAT]
-    if not any(column.kind is not None and column.kind.NAME == "number" for column in inputs) and len(inputs) < len(
-        inputs_of(columns)
-    ):
-        return []
-    one, other = _outlines(inputs, train), _outlines(inputs, check)
-    within = 1.0 - len(np.unique(one)) / max(len(one), 1)  # repeated among the training rows themselves
-    share = float(np.isin(other, one).mean()) if len(other) else 0.0
-    if share < COPIES or within > 0.5 or len(inputs) < 2:
-        return []
-    sentence = f"{100 * share:.1f} % of the rows that choices are made by stand, up to the {DIGITS}rd digit, among the training rows."
-    return [{"leak": "copies", "column": "", "skill": share, "sentence": sentence, "stops": False}]
-
-
-def _outlines(columns: Sequence[Column], table: Table) -> npt.NDArray[np.uint64]:
-    """Return a hash of each row in which numbers count by their first digits only."""
-    total = np.zeros(table.rows, np.uint64)
-    for salt, column in enumerate(columns):
-        assert column.kind is not None
-        values = table.column(column.name)
-        if column.kind.SHAPE == "scalar":
-            matrix = column.kind.features(column.state, values).matrix
-            for feature in matrix.T:
-                total += hash_values(pa.array(_cut(feature)), 31 * salt + 1)
-        else:
-            total += hash_values(values, 31 * salt + 1)
-    return total
-
-
-def _cut(numbers: Floats) -> Floats:
-    """Return numbers rounded to their first digits; NaN stays."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        power = 10.0 ** (DIGITS - 1 - np.floor(np.log10(np.abs(numbers))))
-        return np.where((numbers == 0) | ~np.isfinite(power), numbers, np.round(numbers * power) / power)
+def _files(columns: Sequence[Column], sides: Sides, train: Table, check: Table) -> list[dict[str, Any]]:
+    """Look at what files say of themselves: the words and the number of their names, their sizes and dates."""
+    found = []
+    for column in inputs_of(columns):
+        one, other = train.column(column.name), check.column(column.name)
+        if column.kind is None or not (has_files(one) and has_files(other)):
+            continue
+        classes = class_words(sides.target)
+        said = [np.array(words_in(values, classes)) for values in (one, other)]
+        views = {"name": skill_of(said[0], said[1], sides.known, sides.asked, sides.classes)}
+        numbers = [numbers_in(values) for values in (one, other)]
+        (size, date), (size_asked, date_asked) = sizes_and_dates(one), sizes_and_dates(other)
+        pairs = {"number in the name": numbers, "size": [size, size_asked], "date": [date, date_asked]}
+        for what, (left, right) in pairs.items():
+            if np.isfinite(left).mean() > 0.5 and len(np.unique(left[np.isfinite(left)])) > 1:
+                views[what] = max(
+                    nearest(left, right, sides.known, sides.asked, sides.classes), smooth(left, right, sides)
+                )
+        for what, skill in views.items():
+            if skill >= TOLD_BY_FILE:
+                sentence = (
+                    f"The {what} of the files of {column.name!r} alone tells {sides.target.name!r}: skill {skill:.2f}."
+                )
+                found.append(
+                    {"leak": "file", "column": column.name, "skill": skill, "sentence": sentence, "stops": False}
+                )
+    return found
 
 
 def _truth(target: Column, table: Table) -> Floats:
     assert target.kind is not None
     return np.asarray(target.kind.encode(target.state, table.column(target.name))[:, 0], np.float64)
-
-
-def _some(rows: int) -> npt.NDArray[np.int64]:
-    return np.linspace(0, rows - 1, min(rows, MOST_ROWS)).astype(np.int64)
 
 
 def run(case: Any) -> Finding:

@@ -146,7 +146,7 @@ def test_a_step_along_the_gradient_is_that_of_the_paper_and_many_steps_find_no_l
 
     many = attack.pgd(arrays, truth, 0.1)
     assert np.abs(many["scalar"] - arrays["scalar"]).max() <= 0.1 + 1e-6
-    assert losses(many).mean() >= losses(pushed).mean() - 0.01 > losses(arrays).mean()
+    assert losses(many).mean() >= losses(pushed).mean() - 1e-3 > losses(arrays).mean()
 
 
 def test_a_network_is_attacked_along_its_gradient_too(late_network, flights):
