@@ -60,9 +60,11 @@ class Candidate:
         """The size of what a server needs."""
         return len(self.graph) + len(self.description.to_bytes())
 
-    def files(self, samples: Sequence[Mapping[str, Any]] = ()) -> dict[str, bytes]:
-        """Return the candidate as the files of a bundle."""
-        return assemble(self.description, self.weights, self.graph, samples)
+    def files(
+        self, samples: Sequence[Mapping[str, Any]] = (), more: Mapping[str, bytes] | None = None
+    ) -> dict[str, bytes]:
+        """Return the candidate as the files of a bundle, with ``more`` that it may hold."""
+        return assemble(self.description, self.weights, self.graph, samples, more)
 
 
 def truth_in_units(column: Column, table: Table) -> Any:

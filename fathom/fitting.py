@@ -13,10 +13,11 @@ import numpy as np
 from fathom import sealing
 from fathom.baselines import BASELINES
 from fathom.baselines.contract import Baseline
-from fathom.bundle import manifest
+from fathom.bundle.checking import check_contents
 from fathom.bundle.gauging import make_reference
 from fathom.bundle.reference import Reference, with_reference
 from fathom.bundle.saving import SAMPLES, prove_parity
+from fathom.bundle.strict_json import dump
 from fathom.candidates import Candidate
 from fathom.data.encoding import inputs_of
 from fathom.data.folders import parted
@@ -135,7 +136,10 @@ def fit(
             )
             told.end(f"{sum(one['answer'] != 'not applicable' for one in found)} questions answered")
             clock.mark("checks")
-            files = with_reference(bundle_files(prepared, judged.shipped, modalities), reference_of(prepared, judged))
+            files = with_reference(
+                bundle_files(prepared, judged.shipped, modalities, {"scores.json": dump(scores_of(prepared, judged))}),
+                reference_of(prepared, judged),
+            )
             clock.mark("saving")
             own_look = sealing.look("opened once, to judge the models of this fit")
             looks = [*(sealing.earlier_looks(run.path, prepared.split.fingerprint) if run else []), own_look]
@@ -150,7 +154,7 @@ def fit(
             run.write(
                 sealing.files(prepared.split.fingerprint, prepared.table.take(prepared.split.rows(TEST)), [own_look])
             )
-            run.write({"result.json": manifest.dump(result), "report.html": _report(result)})
+            run.write({"result.json": dump(result), "report.html": _report(result)})
             run.write({"card.md": _card(result), "findings.json": findings_file(result)})
             run.write({"settings.toml": settings_text(replace(chosen, threads=asked), command).encode()})
             told.end(str(run.path))
@@ -198,8 +202,10 @@ def _room(run: RunFolder | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def bundle_files(prepared: Prepared, shipped: Candidate, modalities: Sequence[Modality]) -> dict[str, bytes]:
-    """Return the bundle of the shipped candidate, after proving that it answers as it was trained.
+def bundle_files(
+    prepared: Prepared, shipped: Candidate, modalities: Sequence[Modality], more: Mapping[str, bytes] | None = None
+) -> dict[str, bytes]:
+    """Return the bundle of the shipped candidate with ``more`` files, after proving that it answers as it was trained and would be let in again.
 
     Raises ParityError when it does not.
     """
@@ -211,7 +217,22 @@ def bundle_files(prepared: Prepared, shipped: Candidate, modalities: Sequence[Mo
         {"row": _plain_row(row), "answer": _plain_row(answer)}
         for row, answer in zip(examples.to_pylist(), answers, strict=True)
     ]
-    return shipped.files(samples)
+    files = shipped.files(samples, more)
+    check_contents(files)
+    return files
+
+
+def scores_of(prepared: Prepared, judged: Judged) -> dict[str, Any]:
+    """Return what a bundle says of how good it is: nothing that hangs on the machine, so that the same fit makes the same bytes."""
+    return {
+        "rows": prepared.counts,
+        "split": prepared.split.how,
+        "test rows": prepared.split.fingerprint,
+        "targets": {
+            target: {metric: interval.as_json() for metric, interval in scores.items()}
+            for target, scores in judged.scores[judged.shipped.name].items()
+        },
+    }
 
 
 def reference_of(prepared: Prepared, judged: Judged) -> Reference:
@@ -241,7 +262,7 @@ def _plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
 def findings_file(result: Mapping[str, Any]) -> bytes:
     """Return the findings of a result as a JSON file of their own, for other tools."""
     told = {name: result[name] for name in ("format", "fathom", "created", "shipped")}
-    return manifest.dump({**told, "findings": result["findings"]})
+    return dump({**told, "findings": result["findings"]})
 
 
 def _card(result: Mapping[str, Any]) -> bytes:

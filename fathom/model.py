@@ -16,14 +16,14 @@ from fathom.bundle.description import Description
 from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.listing import Listed, listed
 from fathom.bundle.quick import Quick
-from fathom.bundle.saving import write_folder
-from fathom.data.encoding import Column, gather, inputs_of, unreadable_cells
+from fathom.bundle.saving import save
+from fathom.data.encoding import Column, gather, inputs_of, target_classes, unreadable_cells
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.reading import read
 from fathom.data.recognising import first_marked, taken_as_missing
 from fathom.data.table import Table
-from fathom.errors import OptionError, OutputError, TableError, suggestion
+from fathom.errors import BundleError, OptionError, OutputError, TableError, suggestion
 
 MOST_UNREADABLE = 0.5  # of a column's cells; above, the column is another one than in training
 
@@ -48,8 +48,15 @@ class Model:
         modalities: Sequence[Modality] = MODALITIES,
         threads: int = 0,
     ) -> "Model":
-        """Make a model from the files of a bundle."""
-        return cls(files, Inference.open(files, modalities, threads), result)
+        """Make a model from the files of a bundle. Raises BundleError when they do not belong together."""
+        inference = Inference.open(files, modalities, threads)
+        for target in inference.description.targets:
+            if not target_classes(target) and target.name not in inference.description.half_widths:
+                raise BundleError(
+                    f"model.json does not say how wide the interval of {target.name!r} is. Copy the bundle again, whole.",
+                    file="model.json",
+                )
+        return cls(files, inference, result)
 
     @property
     def description(self) -> Description:
@@ -148,9 +155,9 @@ class Model:
         """Answer rows in encoded units, without any check of the table."""
         return self.inference.answer(table)
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the bundle into a new folder, whole or not at all. Raises OutputError when it cannot."""
-        return write_folder(self.files, folder)
+    def save(self, path: str | Path) -> Path:
+        """Write the bundle into a new folder, or, where the path ends in ``.fathom``, as one file; whole or not at all. Raises OutputError when it cannot."""
+        return save(self.files, path)
 
     def report(self, file: str | Path) -> Path:
         """Write the report of the fit as one HTML file.
@@ -167,14 +174,26 @@ class Model:
         return write_text(render(dict(self.result)), file)
 
 
-def load(bundle: str | Path, *, modalities: Sequence[Modality] = MODALITIES, threads: int = 0) -> Model:
-    """Read a bundle, checking every file against its manifest; needs neither torch nor scikit-learn.
+def load(
+    bundle: str | Path,
+    *,
+    modalities: Sequence[Modality] = MODALITIES,
+    threads: int = 0,
+    trust: str | Path | None = None,
+) -> Model:
+    """Read a bundle, checking every file against its manifest and by rules of its own; needs neither torch nor scikit-learn.
 
-    ``bundle`` is the folder that `fit` or `Model.save` wrote, or the run folder around it; ``threads`` 0 takes every core.
+    ``bundle`` is the folder or the file that `fit` or `Model.save` wrote, or the run folder around it; ``threads`` 0 takes every core. With ``trust``, the file of
+    an Ed25519 public key, a bundle that its owner has not signed is refused.
 
-    Raises BundleError when it is damaged or was written by another version.
+    Raises BundleError when it is damaged, holds what a bundle may not, was written by another version, or is not signed as it should be.
     """
-    return Model.of(manifest.read(bundle), modalities=modalities, threads=threads)
+    files = manifest.read(bundle)
+    if trust is not None:
+        from fathom.bundle.signing import verify
+
+        verify(files, trust)
+    return Model.of(files, modalities=modalities, threads=threads)
 
 
 def predictions(description: Description, answers: Answers, doubt: bool = False) -> Table:

@@ -228,6 +228,38 @@ def show_look(look: Any, to: Console, every: bool = False) -> None:
             to.print(f"  {escape(target)}, {name.replace('_', ' ')}: {interval(entry)} on {entry['rows']:,} rows{was}.")
 
 
+def show_bundle(found: Mapping[str, Any], to: Console) -> None:
+    """Print what `fathom.bundle.inspecting.inspect` found."""
+    answers = found["answers"]
+    to.print(
+        f"Bundle {found['version']}: format {found['format']}, by Fathom {found['fathom']}; a {answers['kind']} answers: {escape(answers['name'])}",
+        soft_wrap=True,
+    )
+    files = _grid("Files")
+    for file in found["files"]:
+        files.add_row(file["name"], size(file["bytes"]), file["sha256"])
+    columns = _grid("Columns")
+    for column in found["columns"][:MOST_COLUMNS]:
+        columns.add_row(
+            escape(column["name"]), column["role"], escape(column["kind"] or "left out"), escape(column["learned"])
+        )
+    to.print(files, columns)
+    if len(found["columns"]) > MOST_COLUMNS:
+        to.print(f"… and {len(found['columns']) - MOST_COLUMNS:,} more columns; --json FILE holds them all")
+    for name in ("network", "simpler models"):
+        if found[name]:
+            told = ", ".join(f"{key} {value}" for key, value in found[name].items())
+            to.print(f"{name.capitalize()}: {escape(told)}", soft_wrap=True)
+    graph = found["graph"]
+    used = ", ".join(f"{name} {count}" for name, count in graph["operators"].items())
+    to.print(f"Graph: {graph['file']}, {graph['weights']:,} numbers, operators {used}", soft_wrap=True)
+    for target, scores in (found["scores"] or {}).get("targets", {}).items():
+        told = ", ".join(f"{name} {interval(score)}" for name, score in scores.items())
+        to.print(
+            f"On its {found['scores']['rows']['test']:,} test rows, {escape(target)}: {escape(told)}", soft_wrap=True
+        )
+
+
 def _grid(title: str) -> Grid:
     return Grid(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False)
 

@@ -1,12 +1,12 @@
 """What `model.json` says: the columns with what they learned, what answers, and how sure it is."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import fathom
-from fathom.bundle import manifest
+from fathom.bundle import model_schema
+from fathom.bundle.strict_json import dump, parse
 from fathom.data.encoding import Column, of_role
 from fathom.data.gathering import Gathered
 from fathom.data.modalities import by_name
@@ -57,7 +57,7 @@ class Description:
             }
             for column in self.columns
         ]
-        return manifest.dump(
+        return dump(
             {
                 "fathom": fathom.__version__,
                 "kind": self.kind,
@@ -74,25 +74,27 @@ class Description:
     @classmethod
     def from_bytes(cls, content: bytes, modalities: Sequence[Modality]) -> "Description":
         """Read `model.json`. Raises BundleError when it is not what `to_bytes` writes."""
+        values = parse(content, "model.json")
+        model_schema.check(values, modalities)
         try:
-            values = json.loads(content)
             columns = tuple(_column(entry, modalities) for entry in values["columns"])
-            return cls(
-                values["kind"],
-                values["name"],
-                columns,
-                values["plan"],
-                values["baselines"],
-                values["half_widths"],
-                values.get("temperatures", {}),
-                values.get("thresholds", {}),
-            )
-        except FathomError as error:
-            raise BundleError(f"model.json names something that this Fathom does not have. {error}") from None
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except (FathomError, KeyError, TypeError, ValueError) as error:
             raise BundleError(
-                f"model.json is not what this Fathom writes ({type(error).__name__}: {error}). Use the Fathom that wrote it, or fit again."
+                f"model.json is not what this Fathom writes ({type(error).__name__}: {error}). Use the Fathom that wrote it, or fit again.",
+                file="model.json",
             ) from None
+        model_schema.check_columns(columns)
+        model_schema.check_answers(columns, values)
+        return cls(
+            values["kind"],
+            values["name"],
+            columns,
+            values["plan"],
+            values["baselines"],
+            values["half_widths"],
+            values.get("temperatures", {}),
+            values.get("thresholds", {}),
+        )
 
 
 def _column(entry: Mapping[str, Any], modalities: Sequence[Modality]) -> Column:

@@ -14,7 +14,7 @@ import onnxruntime
 
 from fathom.bundle.description import Description
 from fathom.bundle.tempering import temper
-from fathom.data.encoding import encode_inputs, hand_made_features, input_parts
+from fathom.data.encoding import encode_inputs, hand_made_features, input_parts, target_classes
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.errors import BundleError
@@ -55,12 +55,17 @@ class Inference:
         )
         options.log_severity_level = 4  # what goes wrong is raised; nothing else is for the user
         name = "network.onnx" if description.kind == "network" else "baseline.onnx"
+        if name not in files:
+            raise BundleError(
+                f"model.json says that a {description.kind} answers, and there is no {name}. Fit again.", file=name
+            )
         try:
             session = onnxruntime.InferenceSession(files[name], options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises classes of its own, all of them for a graph it cannot run
             raise BundleError(
                 f"{name} cannot be run by ONNX Runtime {onnxruntime.__version__}: {error}", file=name
             ) from None
+        _check_meets(description, session, name)
         return cls(description, session, threads or cores())
 
     def answer(self, table: Table) -> Answers:
@@ -117,3 +122,26 @@ class Inference:
             return {"features": hand_made_features(columns, table).matrix}
         assert input_parts(columns)
         return dict(encode_inputs(columns, table))
+
+
+def _check_meets(description: Description, session: Any, name: str) -> None:
+    """Raise BundleError unless a graph reads the arrays that the columns make, and answers each target in its shape."""
+    arrays = arrays_of(input_parts(description.columns))
+    network = description.kind == "network"
+    expected = {array: row_size(parts) for array, parts in arrays.items()} if network else {"features": (None,)}
+    found = {each.name: tuple(each.shape[1:]) for each in session.get_inputs()}
+    fits = set(found) == set(expected) and all(
+        len(found[each]) == len(size)
+        and all(
+            not isinstance(own, int) or wanted is None or own == wanted
+            for own, wanted in zip(found[each], size, strict=True)
+        )
+        for each, size in expected.items()
+    )
+    answers = [tuple(each.shape[1:]) for each in session.get_outputs()]
+    sizes = [(target_classes(target),) if target_classes(target) else () for target in description.targets]
+    if not fits or answers != sizes:
+        raise BundleError(
+            f"{name} reads {found} and answers in the sizes {answers}, where model.json has {expected} and {sizes}. Copy the bundle again, whole.",
+            file=name,
+        )

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from fathom.bundle import manifest
+from fathom.bundle import manifest, packing
 from fathom.bundle.description import Description
 from fathom.bundle.inference import Answers, Inference
+from fathom.bundle.strict_json import dump
 from fathom.bundle.tempering import temper
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
-from fathom.data.writing import cannot_write
+from fathom.data.writing import cannot_write, sync_folder
 from fathom.errors import OutputError
 
 TOLERANCE = 1e-5  # of an answer in encoded units: standard deviations of a number, probabilities of a class
@@ -27,15 +28,20 @@ class ParityError(RuntimeError):
 
 
 def assemble(
-    description: Description, weights: bytes, graph: bytes, samples: Sequence[Mapping[str, Any]]
+    description: Description,
+    weights: bytes | None,
+    graph: bytes,
+    samples: Sequence[Mapping[str, Any]],
+    more: Mapping[str, bytes] | None = None,
 ) -> dict[str, bytes]:
-    """Return the files of a bundle, the manifest among them."""
+    """Return the files of a bundle, the manifest among them; ``more`` are files of `manifest.OPTIONAL`, ``weights`` may be ``None``."""
     name = "network.onnx" if description.kind == "network" else "baseline.onnx"
     files = {
         "model.json": description.to_bytes(),
-        "weights.safetensors": weights,
         name: graph,
-        "samples.json": manifest.dump(list(samples)),
+        "samples.json": dump(list(samples)),
+        **({} if weights is None else {manifest.WEIGHTS: weights}),
+        **(more or {}),
     }
     return {**files, manifest.NAME: manifest.make(files)}
 
@@ -75,6 +81,39 @@ def _same_class(served: Any, answer: Any) -> bool:
     return bool((served.argmax(axis=1) == answer.argmax(axis=1))[clear].all())
 
 
+def write_file(path: Path, content: bytes) -> None:
+    """Write a new file to the disk, which only its owner may change whatever the umask says. Raises OSError, of which FileExistsError is one."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def save(files: Mapping[str, bytes], path: str | Path) -> Path:
+    """Write a bundle as a new folder, or, where the path ends in ``.fathom``, as one file; whole or not at all.
+
+    Raises OutputError when something is there already, or the disk does not take it.
+    """
+    path = Path(path)
+    if path.suffix != packing.ENDING:
+        return write_folder(files, path)
+    content = packing.packed(files)
+    if path.exists():
+        raise OutputError(f"{path} is there already. Name another file, or remove it.", file=str(path))
+    staging = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write_file(staging, content)
+            os.link(staging, path)  # unlike renaming, it never takes the place of what another has just written
+        finally:
+            staging.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error, len(content)) from None
+    return path
+
+
 def write_folder(files: Mapping[str, bytes], folder: str | Path) -> Path:
     """Write files into a new folder, whole or not at all.
 
@@ -90,10 +129,7 @@ def write_folder(files: Mapping[str, bytes], folder: str | Path) -> Path:
         raise cannot_write(folder, error) from None
     try:
         for name, content in files.items():
-            with (staging / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            write_file(staging / name, content)
         staging.chmod(0o755)
         if folder.exists():
             folder.rmdir()

@@ -15,7 +15,7 @@ import fathom
 from fathom.errors import BundleError, OutputError, TableError
 from tests.conftest import ROOT
 
-FILES = {"manifest.json", "model.json", "samples.json", "weights.safetensors"}
+FILES = {"manifest.json", "model.json", "reference.json", "samples.json", "scores.json", "weights.safetensors"}
 
 
 @pytest.fixture
@@ -98,10 +98,10 @@ def test_what_is_no_bundle_is_said_to_be_none(tmp_path):
 
 def test_a_bundle_of_another_format_is_refused(bundle):
     path = bundle / "manifest.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
+    path.write_text(path.read_text().replace('"format": 2', '"format": 3'))
     with pytest.raises(
         BundleError,
-        match=r"manifest\.json has format 2, and this Fathom reads format 1\. Use the Fathom that wrote it, or fit again\.$",
+        match=r"manifest\.json has format 3, and this Fathom reads formats 1 and 2\. Use the Fathom that wrote it, or fit again\.$",
     ):
         fathom.load(bundle)
 

@@ -5,6 +5,7 @@ import onnxruntime
 import pytest
 import torch
 
+from fathom.bundle import graphs
 from fathom.bundle.exporting import network_onnx
 from fathom.networks.encoders import ENCODERS
 from fathom.networks.encoders.pretrained import frozen_readers
@@ -136,7 +137,9 @@ def test_most_of_eight_rows_are_learned_by_heart(network, encoder):
 def test_the_graph_of_the_bundle_answers_as_the_network_does(network, encoder):
     network.eval()
     batch = rows_for(encoder)
-    session = onnxruntime.InferenceSession(network_onnx(network), providers=["CPUExecutionProvider"])
+    graph = network_onnx(network)
+    graphs.check(graph, "network.onnx")
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     with torch.no_grad():
         expected = network.answer(batch.inputs)["grade"].numpy()
     answered = session.run(None, {name: values.numpy() for name, values in batch.inputs.items()})[0]
