@@ -209,11 +209,18 @@ class Host:
         while self.notes:
             try:
                 answered = self.notes.popleft()()
-                for observer in self.observers:
+            except Exception as error:  # rows that the shadow does not take
+                self._unnoted(error)
+                continue
+            for observer in self.observers:
+                try:
                     observer.seen(answered)
-            except Exception as error:  # an observer's own mistake, or rows that the shadow does not take
-                self.metrics.count("unnoted")
-                self.log.event("unnoted", error=f"{type(error).__name__}: {error}"[:300])
+                except Exception as error:  # an observer's own mistake
+                    self._unnoted(error)
+
+    def _unnoted(self, error: Exception) -> None:
+        self.metrics.count("unnoted")
+        self.log.event("unnoted", error=type(error).__name__)
 
     async def keep(self, every: float = 1.0) -> None:
         """Follow the shelves and tell the observers, until cancelled."""

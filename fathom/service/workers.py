@@ -155,7 +155,8 @@ class Team:
             except subprocess.TimeoutExpired:
                 process.kill()
                 code = process.wait()
-            worst = max(worst, 0 if code == 0 else 1)
+            forced = self.asked > 1 and code == -signal.SIGTERM  # asked a second time after it had ended its work
+            worst = max(worst, 0 if code == 0 or forced else 1)
         return worst
 
 
