@@ -81,7 +81,18 @@ def refit_of(
     def fit(name: str, rows: Rows, weights: Weighing, seconds: float | None) -> Answerer:
         return network(rows, weights, seconds) if name == "network" else baseline(name, rows, weights, seconds)
 
-    return Refit(first.train, truth_in_units(target, first.train), ("network", *rivals), fit)
+    def taught(name: str, table: Table, seconds: float | None) -> Answerer:
+        other = refit_of(
+            replace(prepared, train=table, validation=first.validation, folds=None, larger=None),
+            settings,
+            replace(size, folds=1),
+            modalities,
+            baselines,
+            target,
+        )
+        return other.fit(name, np.arange(table.rows), None, seconds)
+
+    return Refit(first.train, truth_in_units(target, first.train), ("network", *rivals), fit, taught)
 
 
 def _weights(own: Weighing, told: Weighing, rows: Rows) -> Weighing:

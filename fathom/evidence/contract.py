@@ -82,13 +82,14 @@ class Refit:
 
     ``train`` are the rows to choose from, with their ``truth (row,)``; ``names`` the models, the network first; ``fit(name, rows, weights, seconds)`` learns from the
     rows at these positions, which count as their ``weights (row,)`` say or alike, stops after so many seconds where it can, and returns what answers a table
-    in the target's own unit. What columns have learned (scales, words) stays as all training rows taught it.
+    in the target's own unit; ``taught(name, table, seconds)`` learns from all of ``table``, which is ``train`` with other targets. What columns have learned (scales, words) stays as all training rows taught it.
     """
 
     train: Table
     truth: Truth
     names: Sequence[str]
     fit: "Callable[[str, Rows, npt.NDArray[np.float64] | None, float | None], Answerer]" = field(repr=False)
+    taught: "Callable[[str, Table, float | None], Answerer] | None" = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
