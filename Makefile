@@ -7,7 +7,7 @@ PEERS := .venv-peers/.ready
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 RUNS := runs
 
-.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes bench-perception bench-small screenshots clean
+.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes bench-perception bench-small bench-poisoned bench-labelling screenshots clean
 
 $(READY): pyproject.toml constraints.txt dev/setup.sh
 	PYTHON=$(PYTHON) sh dev/setup.sh
@@ -68,6 +68,12 @@ bench-perception: $(READY)  ## pictures, texts, molecules and series, beside a h
 
 bench-small: $(READY)  ## small tables against a linear model
 	$(BIN)/python -m bench.small
+
+bench-poisoned: $(READY)  ## updates with flipped labels against the gate
+	$(BIN)/python -m bench.poisoned
+
+bench-labelling: $(READY)  ## labels that are needed, the most informative rows first and in an order of chance
+	$(BIN)/python -m bench.labelling
 
 screenshots: $(READY)
 	$(BIN)/python docs/screenshots.py

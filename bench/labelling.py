@@ -1,7 +1,7 @@
 """Does labelling the most informative rows first reach a score with fewer labels than random? (`python -m bench.labelling`)
 
 2,225 news of the BBC in five topics: 700 judge, the others are a pool without labels. From the same 40 random labels, rows are added by twenty, in the order in which `fathom label` asks for them
-with a bundle fitted on the labels so far, or in an order of chance; every time a model is fitted anew (the simpler model that ships, `--keep baseline`). Prints the accuracy by
+with a bundle fitted on the labels so far, or in an order of chance; every time a weighted sum of terms is fitted anew. Prints the accuracy by
 labels, the mean over seeds, and how many labels each needs for a share of the accuracy that the whole pool gives.
 """
 
@@ -14,9 +14,16 @@ import numpy as np
 
 import fathom
 from bench.perception_tables import FOLDER
-from fathom.baselines import constant, linear
+from fathom.baselines import linear
+from fathom.data.modalities import MODALITIES
 from fathom.data.table import Table
-from fathom.service.labelling import open_session
+from fathom.model import Model, class_labels
+from fathom.preparing import prepare
+from fathom.progress import Silent
+from fathom.rivals import fit_baselines
+from fathom.service.labelling import Session
+from fathom.service.labels import LabelBook
+from fathom.settings import Settings
 
 STEP = 20
 
@@ -57,43 +64,35 @@ def main() -> None:
 def curve(pool: Table, test: Table, informative: bool, counts: range, seed: int) -> list[float]:
     """Return the accuracy after each number of labels."""
     order = np.random.default_rng(seed + 1_000).permutation(pool.rows)
-    known, scores = order[: counts[0]].tolist(), []
-    for count in counts:
-        while len(known) < count:
-            left = np.setdiff1d(np.arange(pool.rows), known)
-            if informative:
-                left = asked(model, pool.take(left).select(["text"]), left, seed)
-            else:
-                left = order[~np.isin(order, known)]
-            known += left[:STEP].tolist()
+    known = order[: counts[0]].tolist()
+    model = fit(pool.take(np.array(known)), seed)
+    scores = [accuracy(model, test)]
+    for _ in counts[1:]:
+        left = order[~np.isin(order, known)]
+        if informative:
+            left = asked(model, pool.take(left).select(["text"]), left, seed)
+        known += left[:STEP].tolist()
         model = fit(pool.take(np.array(known)), seed)
         scores.append(accuracy(model, test))
     return scores
 
 
-def asked(model: fathom.Model, rows: Table, numbers: np.ndarray, seed: int) -> np.ndarray:
+def asked(model: Model, rows: Table, numbers: np.ndarray, seed: int) -> np.ndarray:
     """Return the rows in the order in which `fathom label` asks for them."""
     with tempfile.TemporaryDirectory() as folder:
-        bundle = model.save(Path(folder) / "bundle")
-        session = open_session(rows, Path(folder) / "labels.csv", bundle=bundle, labeller="bench", seed=seed)
+        book = LabelBook(Path(folder) / "labels.csv", "topic", class_labels(model.description.targets[0]))
+        session = Session(rows, book, "bench", model, seed)
         return numbers[[session.row_of[key] for key in session.order]]
 
 
-def fit(rows: Table, seed: int) -> fathom.Model:
-    """Fit the simpler model alone; the network has one epoch and is not kept."""
-    return fathom.fit(
-        rows,
-        target="topic",
-        effort="quick",
-        epochs=1,
-        keep="baseline",
-        baselines=(constant, linear),
-        columns={"text": "text"},
-        seed=seed,
-    )
+def fit(rows: Table, seed: int) -> Model:
+    """Fit the weighted sum of terms alone: what `fathom fit --keep baseline` ships for so few texts, without the network that it is judged against."""
+    settings = Settings(effort="quick", seed=seed, columns={"text": "text"})
+    prepared = prepare(rows, "topic", None, settings, MODALITIES, Silent())
+    return Model.of(fit_baselines(prepared, settings, (linear,), MODALITIES, None, Silent())[0].files())
 
 
-def accuracy(model: fathom.Model, test: Table) -> float:
+def accuracy(model: Model, test: Table) -> float:
     """Return the share of rows that are answered right."""
     said = model.predict(test).column("topic").to_pylist()
     return float(np.mean([one == other for one, other in zip(said, test.column("topic").to_pylist(), strict=True)]))

@@ -35,10 +35,12 @@ from fathom.data.splitting import (
     fingerprint,
     row_hashes,
 )
+from fathom.data.streaming import larger_than
 from fathom.data.table import Table
 from fathom.data.values import is_number, is_text, plain, words_of
 from fathom.data.weighing import row_weights, weights_of_parts
 from fathom.errors import OptionError, TableError, suggestion
+from fathom.larger import SHARE_OF_MEMORY, memory
 from fathom.learning import Start, export_network, train_network
 from fathom.model import Model
 from fathom.origins import Origin
@@ -47,6 +49,7 @@ from fathom.preparing import decoded, join, moments_in, prepare, understand
 from fathom.progress import Progress, Silent
 from fathom.rivals import fit_baselines
 from fathom.settings import Settings
+from fathom.shapes import DEEP
 
 WARM_RATE = 0.3  # of the learning rate of a fit from the start
 WARM_EPOCHS = 0.5  # of its epochs
@@ -336,20 +339,31 @@ def _new_folds(keys: Hashes, base: Prepared | None, count: int, settings: Settin
 
 
 def _met_again(origin: Origin, fresh: Table, columns: Sequence[Column]) -> Mask:
-    """Mark new rows whose inputs are those of a sealed row, where inputs tell rows apart: the same thing under another label."""
+    """Mark new rows whose inputs are those of a sealed row, where inputs tell rows apart: the same thing, under another label or written another way."""
     assert origin.frozen is not None
-    names = [column.name for column in inputs_of(columns) if column.name in origin.frozen.names]
-    sealed = row_hashes(origin.frozen.select(names))
+    sealed = _looks(columns, origin.frozen)
     if len(np.unique(sealed)) < ALONE * len(sealed):
         return np.zeros(fresh.rows, np.bool_)
-    return np.isin(row_hashes(fresh.select(names)), sealed)
+    return np.isin(_looks(columns, fresh), sealed)
 
 
-def check_size(origin: Origin, source: Any) -> None:
-    """Raise OptionError when a table is too large to be renewed in memory."""
-    from fathom.surveying import open_larger
+def _looks(columns: Sequence[Column], table: Table) -> Hashes:
+    """Return a hash a row of what the model sees of it, so that ``46`` and ``46.0`` are one; of deep columns, of the cells as they stand."""
+    told = {}
+    for column in inputs_of(columns):
+        assert column.kind is not None
+        values = table.column(column.name)
+        if column.kind.SHAPE in DEEP:
+            told[column.name] = values
+        else:
+            matrix = column.kind.features(column.state, values).matrix
+            told |= {f"{column.name}/{place}": pa.array(matrix[:, place]) for place in range(matrix.shape[1])}
+    return row_hashes(Table(pa.table(told)))
 
-    if isinstance(source, (str, list)) and open_larger(source, origin.settings, Silent()) is not None:
+
+def check_size(settings: Settings, source: Any) -> None:
+    """Raise OptionError when the files of a table are too large to be renewed in memory."""
+    if larger_than(source, SHARE_OF_MEMORY * memory(settings)) is not None:
         raise OptionError(
             "The table is larger than the memory that is for it (--memory), and an update reads it whole. Fit anew with fathom fit on old and new files, and "
             "put the bundle before the gate: fathom update SHELF --candidate RUN"

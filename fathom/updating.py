@@ -6,22 +6,28 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+
 from fathom.bundle import manifest
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
-from fathom.errors import BundleError, OptionError, OutputError, check_installed
+from fathom.errors import BundleError, OptionError, OutputError, TableError, check_installed
 from fathom.fitting import bundle_files
 from fathom.gating import FEWEST_LATEST, MARGIN, Gate, judge_update
 from fathom.model import Model, load
 from fathom.origins import Origin, origin_of_run, origin_on, read_as, table_bytes, table_from
 from fathom.progress import Progress, Silent
-from fathom.renewing import base_of, fit_again, frozen_rows, join_rows, prepared_of, why_not_warm
+from fathom.renewing import base_of, check_size, fit_again, frozen_rows, join_rows, prepared_of, why_not_warm
 from fathom.report.gate import render_gate
 from fathom.service.journal import now, who_is_here
+from fathom.service.store import NAME as STORE
+from fathom.service.store import open_store
 from fathom.service.versions import GATES, Shelf, is_shelf, make_shelf, open_shelf
 from fathom.settings import Settings
 
+MOST_REQUESTS = 1_000_000  # of a store, the latest whose truth is known
 SHELF = "shelf"  # in the run folder, where no other is named
 ROWS = "rows"
 PARTING = ("group", "time", "weight", "series", "columns")  # settings by which rows and columns are what they are
@@ -95,7 +101,7 @@ def update(
 ) -> Updated:
     """Fit the live model of a shelf again on its old rows and ``new`` ones, and let the gate judge it; it is put on the shelf and serves nothing yet.
 
-    ``path`` is a shelf, a run or its bundle; ``new`` anything that `fathom.read` takes, with the truth in it. A network goes on from its weights, or starts ``anew``; a simpler model is
+    ``path`` is a shelf, a run or its bundle; ``new`` anything that `fathom.read` takes, with the truth in it, or the store of a server (``requests.sqlite``), whose truths have come. A network goes on from its weights, or starts ``anew``; a simpler model is
     fitted anew. ``settings`` by name take the place of those of the fit, ``margin`` is how much more the new model may err on the frozen rows at the end of the interval, as a share.
 
     Raises TableError, OptionError, OutputError, BundleError, TrainingError or ExtraError, each saying what to do; the shelf then serves what it served.
@@ -108,8 +114,10 @@ def update(
     live = place.state().live
     old = load(place.folder(live), modalities=modalities)
     told.begin("Reading old and new rows")
+    if table is not None or all(Path(name).exists() for name in origin.files):
+        check_size(origin.settings, str(table) if table is not None else list(origin.files))
     rows = origin.table(table)
-    fresh = read_as(str(new) if isinstance(new, Path) else new, origin.settings, origin.targets)
+    fresh = _new_rows(new, origin)
     earlier = _earlier(place, live)
     base = base_of(origin, rows, modalities) if rows is not None else None
     if base is None:
@@ -222,6 +230,28 @@ def _with_settings(origin: Origin, given: Mapping[str, Any]) -> tuple[Origin, st
             )
     other = [name for name in NETWORK if getattr(settings, name) != getattr(origin.settings, name)]
     return replace(origin, settings=settings), f"the setting {other[0]!r} makes another network" if other else ""
+
+
+def _new_rows(new: Any, origin: Origin) -> Table:
+    """Read new rows: a table, or those of a store of requests whose truth has become known."""
+    if not isinstance(new, (str, Path)) or not str(new).endswith(STORE):
+        return read_as(str(new) if isinstance(new, Path) else new, origin.settings, origin.targets)
+    store = open_store(new)
+    try:
+        window = store.window(labelled=True, last=MOST_REQUESTS)
+    finally:
+        store.close()
+    truths = [window.truths.get(name, [None] * window.count) for name in origin.targets]
+    known = [row for row, values in enumerate(zip(*truths, strict=True)) if None not in values]
+    if window.rows is None or not known:
+        raise TableError(
+            f"{new} has no request whose truth is known. Give truths to the server (POST /feedback), or to fathom watch."
+        )
+    rows = window.rows.take(np.array(known))
+    arrow = rows.arrow.drop_columns([name for name in origin.targets if name in rows.names])
+    for name, values in zip(origin.targets, truths, strict=True):
+        arrow = arrow.append_column(name, pa.array([values[row] for row in known]))
+    return Table(arrow, name=str(new))
 
 
 def _earlier(place: Shelf, live: str) -> dict[str, Table]:

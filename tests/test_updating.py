@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import closing
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,9 @@ from fathom.errors import BundleError, OptionError, TableError
 from fathom.gating import judge_update
 from fathom.origins import origin_on, read_as
 from fathom.renewing import base_of, join_rows
+from fathom.service.contract import Answered
+from fathom.service.recording import Recording, entries_of
+from fathom.service.store import open_store
 from fathom.service.versions import open_shelf
 from fathom.settings import Settings
 from fathom.updating import consider, shelf_of, update
@@ -93,7 +97,9 @@ def test_the_frozen_rows_are_the_test_rows_of_the_fit_and_never_learned_from(fit
     old = fathom.load(done.shelf.folder(done.shelf.state().live))
     new = read_as(str(tables / "new.parquet"), origin.settings, origin.targets)
     # sealed rows come back: as they were, and with the other label
-    again = [origin.frozen, flipped(origin.frozen, 1.0), new]
+    degrees = [float(cell) if cell else None for cell in origin.frozen.column("temperature_f").to_pylist()]
+    written = origin.frozen.with_column("temperature_f", pa.array(degrees))  # 46.0 is written 46
+    again = [origin.frozen, flipped(origin.frozen, 1.0), flipped(written, 0.5), new]
     renewal = join_rows(origin, base, again, old.columns, MODALITIES)
     assert any("cell for cell" in note for note in renewal.notes) and any(
         "inputs of a sealed row" in note for note in renewal.notes
@@ -295,9 +301,23 @@ def test_the_command_renews_promotes_and_undoes(run, fitted, tables, command):
         assert outcome.code == 2 and lesson in outcome.err and "Traceback" not in outcome.err
 
 
-def test_the_command_says_what_the_gate_said_and_exits_by_it(run, tables, command):
+@pytest.fixture
+def store(run, tables):
+    """What a server has recorded of the new rows, most of which have turned out to be late or not."""
+    rows, path = fathom.read(tables / "new.parquet"), run / "requests.sqlite"
+    model = fathom.load(run)
+    bare = rows.select([name for name in rows.names if name != "late"])
+    with closing(open_store(path, write=True)) as kept:
+        answered = Answered("r1", "late", "v", bare, model.predict(bare), 1.0, 0.1)
+        kept.write(entries_of(answered, Recording())[0])
+        kept.learn(("r1", row, "late", value) for row, value in enumerate(rows.column("late").to_pylist()[:500]))
+    return path
+
+
+def test_the_command_says_what_the_gate_said_and_exits_by_it(run, store, command):
     shelf = open_shelf(run / "shelf")
-    outcome = command("update", run, "--with", tables / "new.parquet", "--anew", "--promote", "newest")
+    outcome = command("update", run, "--with", store, "--anew", "--promote", "newest")
+    assert shelf.gate(shelf.versions()[-1])["counts"]["total"] == PART + 500
     version = shelf.versions()[-1]
     passed = shelf.gate(version)["passed"]
     assert outcome.code == (0 if passed else 1) and (shelf.state().live == version) == passed
