@@ -1,4 +1,4 @@
-"""I5: a promotion or a roll-back that is killed at any step leaves the old or the new version live, whole, never none."""
+"""I5: a promotion or a roll-back that is killed at any step leaves the old or the new version live, whole, never none. I3: poisoned feedback does not pass the gate."""
 
 import os
 import shutil
@@ -6,10 +6,18 @@ import signal
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+import fathom
 from fathom.bundle import manifest
+from fathom.data.writing import write
+from fathom.errors import OptionError
+from fathom.origins import origin_on
 from fathom.service.versions import make_shelf, open_shelf
+from fathom.updating import shelf_of, update
+from tests.conftest import FLIGHTS
 from tests.reliability.children import end_of, start
 from tests.service.test_versions import WHO, bundle_of
 
@@ -130,3 +138,41 @@ def test_a_shelf_killed_while_it_is_made_can_be_made_again(tmp_path, times, chan
         if not (path / "state.json").exists():
             make_shelf(path, bundle, **WHO)
         check(open_shelf(path), {manifest.version(manifest.read(bundle))})
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.10, 0.45])
+def test_poisoned_feedback_never_passes_where_it_makes_the_model_worse(
+    late_run, flights, tmp_path, times, chance, share
+):
+    """I3: a share of the labels that are sent to the update is flipped; the last share is a plant that must be refused."""
+    write(flights, tmp_path / "old.parquet")
+    shelf, _ = shelf_of(shutil.copytree(late_run, tmp_path / "late"), table=tmp_path / "old.parquet")
+    live, frozen = shelf.state().live, origin_on(shelf.path).frozen
+    everything = fathom.read(FLIGHTS)
+
+    def loss(version):
+        model = fathom.load(shelf.folder(version))
+        said = model.predict(frozen.select([name for name in frozen.names if name != "late"])).to_pylist()
+        chances = np.array(
+            [row[f"late={truth}"] for row, truth in zip(said, frozen.column("late").to_pylist(), strict=True)]
+        )
+        return -np.log(np.clip(chances, 1e-7, 1)).mean()
+
+    for _ in range(times(1, 20)):
+        seed = chance.randrange(2**31)
+        rows = everything.take(np.random.default_rng(seed).permutation(everything.rows)[:1_500])
+        late = np.asarray(rows.column("late").to_pylist())
+        wrong = np.random.default_rng(seed + 1).permutation(len(late))[: round(share * len(late))]
+        late[wrong] = np.where(late[wrong] == "yes", "no", "yes")
+        done = update(shelf.path, rows.with_column("late", pa.array(late.tolist())), who="mallory")
+        if loss(done.version) > loss(live) + 1e-9:
+            assert not done.gate.passed
+            with pytest.raises(OptionError, match="gate refused"):
+                shelf.promote(done.version, who="mallory")
+        elif done.gate.passed:
+            assert shelf.promote(done.version, who="ada").live == done.version
+            assert shelf.undo(who="ada").live == live
+        assert share < 0.4 or not done.gate.passed
+        assert shelf.state().live == live
+    said = [(entry["what"], entry["who"]) for entry in shelf.log()]
+    assert any(what.startswith("gate") and who == "mallory" for what, who in said)
