@@ -202,15 +202,21 @@ def why_not_warm(description: Description, renewal: Renewal) -> str:
 def prepared_of(
     renewal: Renewal,
     origin: Origin,
-    columns: Sequence[Column] | None,
+    columns: Sequence[Column],
+    warm: bool,
     modalities: Sequence[Modality],
     progress: Progress,
 ) -> Prepared:
-    """Make rows ready to learn from, with these columns as they were learned, or ``None`` to learn them anew from all training rows."""
+    """Make rows ready to learn from, with the old ``columns`` as they were learned when ``warm``, or learned anew from all training rows."""
     table, settings, parts = renewal.table, origin.settings, renewal.split
-    if columns is None:
+    if not warm:
+        gathered = {column.name: column.gathered for column in columns if column.gathered is not None}
+        kinds = {column.name: column.modality for column in columns if column.name in gathered and column.kind}
+        settings = replace(settings, columns={**settings.columns, **kinds})
         predicted = {name: recognise_target(table, name, settings.columns, modalities) for name in origin.targets}
         prepared = understand(table, origin.targets, predicted, parts, settings, modalities, ())
+        known = tuple(replace(column, gathered=gathered.get(column.name)) for column in prepared.columns)
+        prepared = replace(prepared, columns=known)
     else:
         train, validation, sealed = (table.take(parts.rows(part)) for part in (TRAIN, VALIDATION, TEST))
         prepared = Prepared(table, tuple(columns), parts, train, validation, sealed, ())

@@ -353,6 +353,7 @@ def show_shelf(shelf: Any, to: Console) -> None:
     to.print(grid)
     if state.waiting:
         to.print(f"Next:  fathom update {shelf.path} --approve --who NAME", markup=False, soft_wrap=True)
+    to.print(f"Serve:  fathom serve {shelf.path}", markup=False, soft_wrap=True)
 
 
 def show_log(entries: Sequence[Mapping[str, Any]], to: Console) -> None:

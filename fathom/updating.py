@@ -24,11 +24,10 @@ from fathom.report.gate import render_gate
 from fathom.service.journal import now, who_is_here
 from fathom.service.store import NAME as STORE
 from fathom.service.store import open_store
-from fathom.service.versions import GATES, Shelf, is_shelf, make_shelf, open_shelf
+from fathom.service.versions import GATES, NAME, Shelf, is_shelf, make_shelf, shelf_at
 from fathom.settings import Settings
 
 MOST_REQUESTS = 1_000_000  # of a store, the latest whose truth is known
-SHELF = "shelf"  # in the run folder, where no other is named
 ROWS = "rows"
 PARTING = ("group", "time", "weight", "series", "columns")  # settings by which rows and columns are what they are
 NETWORK = ("trunk", "layers", "skip", "encoder")  # settings with which old weights do not fit any more
@@ -54,12 +53,11 @@ def shelf_of(
     The test rows of the fit are frozen on a new shelf; ``table`` says where the table of the fit lies, if not where it was. Raises OutputError or BundleError for a path that is neither.
     """
     path = Path(path)
-    if is_shelf(path):
-        return open_shelf(path), ()
+    known = shelf_at(path if shelf is None or is_shelf(path) else shelf)
+    if known is not None:
+        return known, ()
     run = path if (path / "result.json").is_file() else path.parent
-    place = Path(shelf) if shelf is not None else run / SHELF
-    if is_shelf(place):
-        return open_shelf(place), ()
+    place = Path(shelf) if shelf is not None else run / NAME
     manifest.read(path)  # what is no bundle says so first
     origin, notes = origin_of_run(run), []
     rows = origin.table(table)
@@ -130,7 +128,7 @@ def update(
     why_anew = changed or why_not_warm(old.description, renewal)
     warm = not anew and not why_anew
     told.end(f"{renewal.table.rows:,} rows, {renewal.newest.sum():,} of them new")
-    prepared = prepared_of(renewal, origin, old.columns if warm else None, modalities, told)
+    prepared = prepared_of(renewal, origin, old.columns, warm, modalities, told)
     how = "from the old weights" if warm else "anew" if anew else f"anew, because {why_anew}"
     candidate = fit_again(old, prepared, origin.settings, warm, modalities, told)
     files = bundle_files(prepared, candidate, modalities)
@@ -205,11 +203,6 @@ def put(place: Shelf, files: Mapping[str, bytes], gate: Gate, known: Mapping[str
     place.keep(f"{GATES}/{gate.new}.html", render_gate(said).encode())
     place.add(files, who=who, why=why, gate=said)
     return page
-
-
-def newest(place: Shelf, word: str) -> str:
-    """Return the version that a word names: itself, or the one that came last for ``newest``."""
-    return place.versions()[-1] if word == "newest" else word
 
 
 def check_margin(margin: float) -> None:

@@ -164,17 +164,6 @@ def _saved(table, folder):
     return folder / "table.parquet"
 
 
-def test_without_the_old_table_new_rows_teach_alone_and_the_frozen_rows_still_judge(run, fitted, tables):
-    note = run / "shelf" / "origin.json"
-    note.write_text(json.dumps({**json.loads(note.read_text()), "files": ["gone.csv"]}))
-    done = update(run, tables / "new.parquet")
-    assert any("not there any more" in note for note in done.notes)
-    assert (
-        done.gate.findings[0][1].answer in ("passed", "refused")
-        and done.shelf.gate(done.version)["counts"]["total"] == PART
-    )
-
-
 def test_without_frozen_rows_the_gate_refuses(fitted, tables):
     done = fitted[1]
     old = fathom.load(done.shelf.folder(done.shelf.state().live))

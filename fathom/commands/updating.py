@@ -59,9 +59,7 @@ def update(
 ) -> None:
     """Renew a model from new rows, judge it, try it, promote it, undo it. Without options: what is served. Exit code 1 where the gate refuses."""
     from fathom import terminal
-    from fathom.service.versions import Shelf
-    from fathom.updating import consider, newest, shelf_of
-    from fathom.updating import update as run
+    from fathom.service.versions import is_shelf, shelf_at
 
     to = terminal.console()
     steps = [
@@ -85,10 +83,10 @@ def update(
         )
     if approve and not who:
         raise OptionError("--approve needs the name of who approves: --who NAME")
-    place: Shelf
     refused = False
     if new:
         from fathom.settings_files import settings_from
+        from fathom.updating import update as run
 
         chosen: dict[str, Any] = settings_from(settings_file) if settings_file is not None else {}
         with terminal.progress(quiet) as progress:
@@ -107,10 +105,16 @@ def update(
         place, refused = done.shelf, not done.gate.passed
         terminal.show_update(done, to, quiet)
     elif candidate is not None:
+        from fathom.updating import consider
+
         done = consider(path, candidate, margin=margin, who=who, why=why)
         place, refused = done.shelf, not done.gate.passed
         terminal.show_update(done, to, quiet)
+    elif (known := shelf_at(path if shelf is None or is_shelf(path) else shelf)) is not None:
+        place = known  # what changes what is served needs none of what fits
     else:
+        from fathom.updating import shelf_of
+
         place, notes = shelf_of(path, shelf, table, who=who)
         for note in notes:
             to.print(note, markup=False, soft_wrap=True)
@@ -120,12 +124,12 @@ def update(
     if require_approval is not None:
         place.require_approval(require_approval, **named)
     if promote:
-        place.promote(newest(place, promote), **named)
+        place.promote(place.named(promote), **named)
     if canary:
         version, share = _share(canary)
-        place.canary(newest(place, version), share, **named)
+        place.canary(place.named(version), share, **named)
     if shadow:
-        place.shadow(newest(place, shadow), **named)
+        place.shadow(place.named(shadow), **named)
     if undo:
         place.undo(**named)
     if approve:

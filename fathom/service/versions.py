@@ -24,6 +24,7 @@ from fathom.errors import BundleError, OptionError, suggestion
 from fathom.service import journal, states
 from fathom.service.states import Canary, State, Step, Waiting
 
+NAME = "shelf"  # of the folder in a run, where no other is named
 VERSIONS = "versions"
 GATES = "gates"
 LOG = "log.jsonl"
@@ -67,6 +68,10 @@ class Shelf:
         found = {path.name for path in folder.iterdir() if path.name.isalnum()} if folder.is_dir() else set()
         came = [entry.get("version") for entry in self.log() if entry.get("what") == "add"]
         return sorted(found, key=lambda name: (came.index(name) if name in came else len(came), name))
+
+    def named(self, word: str) -> str:
+        """Return the version that a word names: itself, or, for ``newest``, the one that came last."""
+        return self.versions()[-1] if word == "newest" else word
 
     def log(self) -> list[journal.Entry]:
         """Return every change, oldest first: its ``number``, ``when`` (UTC), ``who``, ``what``, ``version`` and ``why``."""
@@ -247,6 +252,13 @@ def open_shelf(path: str | Path) -> Shelf:
     shelf = Shelf(Path(path))
     shelf.state()
     return shelf
+
+
+def shelf_at(path: str | Path) -> Shelf | None:
+    """Return the shelf that a path names: the shelf itself, or that in a run, or in the run around a bundle; ``None`` where there is none yet."""
+    path = Path(path)
+    found = next((place for place in (path, path / NAME, path.parent / NAME) if is_shelf(place)), None)
+    return None if found is None else open_shelf(found)
 
 
 def make_shelf(
