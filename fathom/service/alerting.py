@@ -52,6 +52,7 @@ def metrics_text(looks: Iterable[Look], health: Mapping[str, Health] | None = No
         own = {"model": look.model, "version": look.version}
         samples["fathom_watch_state"] += [({**own, "state": state}, float(look.state == state)) for state in STATES]
         samples["fathom_watch_rows"].append((own, look.rows))
+        samples["fathom_recorded_rows_total"].append(({"model": look.model}, look.recorded))
         samples["fathom_watch_labelled_rows"].append((own, look.labelled))
         samples["fathom_watch_timestamp_seconds"].append((own, look.when))
         for one in look.drifts:
@@ -65,8 +66,6 @@ def metrics_text(looks: Iterable[Look], health: Mapping[str, Health] | None = No
                     ({**own, "target": target, "metric": metric}, float("nan") if value is None else value)
                 )
     for name, state in (health or {}).items():
-        samples["fathom_recorder_written_rows_total"].append(({"model": name}, state.written))
-        samples["fathom_recorder_dropped_rows_total"].append(({"model": name}, state.dropped))
         samples["fathom_recorder_broken"].append(({"model": name}, float(bool(state.broken))))
     lines = []
     for name, (kind, words) in METRICS.items():
@@ -84,9 +83,8 @@ METRICS = {
     "fathom_drift_effect": ("gauge", "How far a column, an answer or a truth lies from the reference: share of rows moved, difference of shares, or standard deviations of loss."),
     "fathom_drift_alarm": ("gauge", "1 where a change is certain after correction and large enough for a word."),
     "fathom_score": ("gauge", "Score of the answers whose truth is known."),
-    "fathom_recorder_written_rows_total": ("counter", "Rows written to the store."),
-    "fathom_recorder_dropped_rows_total": ("counter", "Rows that could not be written to the store."),
-    "fathom_recorder_broken": ("gauge", "1 while nothing can be written to the store."),
+    "fathom_recorded_rows_total": ("counter", "Rows ever written to the store."),
+    "fathom_recorder_broken": ("gauge", "1 while the process that tells cannot write to the store."),
 }  # fmt: skip
 
 

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fathom.bundle.manifest import version as version_of
 from fathom.data.table import Table
@@ -101,14 +102,6 @@ class Monitor:
                 threads.submit(self.look, name, model)
         return metrics_text(known, self.health()).splitlines()
 
-    def as_json(self, name: str, model: Model) -> dict[str, Any]:
-        """Return the look with how the recorder fares, for the page."""
-        health = self.recorders[name].health
-        return {
-            **self.look(name, model).as_json(),
-            "recorder": {"written": health.written, "dropped": health.dropped, "broken": health.broken},
-        }
-
     def close(self) -> None:
         """Write what waits, and stop."""
         for recorder in self.recorders.values():
@@ -125,7 +118,8 @@ def attach(host: "Host", recording: Recording) -> Monitor:
         if name not in asked:
             raise OptionError(f"--leave-out: no model asks for a column {name!r}.{suggestion(name, asked)}")
     paths = {name: Path(recording.store) if recording.store else store_of(path) for name, path in host.sources.items()}
-    monitor = Monitor({name: Recorder(path, recording) for name, path in paths.items()})
+    lost = partial(host.metrics.count, "unnoted")
+    monitor = Monitor({name: Recorder(path, recording, lost=lost) for name, path in paths.items()})
     host.observers = (*host.observers, monitor)
     host.more_metrics.append(
         lambda: monitor.lines({name: one.live.model for name, one in host.models.items()}, host.others)

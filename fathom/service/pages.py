@@ -58,8 +58,9 @@ def routes(host: Host) -> list[Route]:
         if monitor is None or hosted.name not in monitor.recorders:
             raise Refused(404, "Requests are not recorded (--record off), so that nothing is watched.")
         loop = asyncio.get_running_loop()
-        seen = await loop.run_in_executor(host.others, monitor.as_json, hosted.name, hosted.live.model)
-        return JSONResponse(seen, headers=showing.HEADERS)
+        seen = await loop.run_in_executor(host.others, monitor.look, hosted.name, hosted.live.model)
+        unnoted = int(host.metrics.told("unnoted"))  # of all models and workers
+        return JSONResponse({**seen.as_json(), "unnoted": unnoted}, headers=showing.HEADERS)
 
     async def feedback(request: Request) -> Response:
         hosted = _hosted(host, request.path_params.get("model"))

@@ -88,11 +88,17 @@ class Recorder:
     """
 
     def __init__(
-        self, path: str | Path, recording: Recording | None = None, *, clock: Callable[[], float] = time.time
+        self,
+        path: str | Path,
+        recording: Recording | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        lost: Callable[[int], None] = lambda rows: None,
     ) -> None:
         self.path = Path(path)
         self.recording = recording or Recording()
         self._clock = clock
+        self._lost = lost  # is told how many rows were dropped
         self._waiting: deque[Answered] = deque()
         self._rows = self._bytes = 0
         self._lock = threading.Lock()
@@ -118,6 +124,7 @@ class Recorder:
                 fits = self._rows + rows <= WAITING_ROWS and (self._bytes + size <= WAITING_BYTES or not self._waiting)
                 if self._closed or not fits:
                     self._health = replace(self._health, dropped=self._health.dropped + rows)
+                    self._lost(rows)
                     return
                 self._rows, self._bytes = self._rows + rows, self._bytes + size
                 self._waiting.append(answered)
@@ -204,6 +211,8 @@ class Recorder:
         if self._since_keeping >= KEEPING_EVERY:
             store.keep(rows=self.recording.rows, days=self.recording.days, now=self._clock())
             self._since_keeping = 0
+        if too_large:
+            self._lost(too_large)
         with self._lock:
             known = self._health
             self._health = replace(
@@ -232,6 +241,8 @@ class Recorder:
             self._store = None
 
     def _broke(self, said: str, rows: int) -> None:
+        if rows:
+            self._lost(rows)
         with self._lock:
             self._health = replace(self._health, dropped=self._health.dropped + rows, broken=said)
 

@@ -178,6 +178,12 @@ class Store:
                 for name in ("requests", "truths")
             }
 
+    def recorded(self) -> int:
+        """Return how many rows were ever written, those among them that are forgotten by now. Raises StoreError."""
+        with _told(self.path):
+            found = self.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'requests'").fetchone()
+        return int(found[0]) if found else 0
+
     def pace(self, since: float, steps: int, until: float) -> list[dict[str, Any]]:
         """Return for each of ``steps`` equal stretches of time how many rows were recorded, and the median and 95th percentile of the seconds they took. Raises StoreError."""
         with _told(self.path):

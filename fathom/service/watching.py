@@ -36,7 +36,7 @@ SHOWN = {"classification": ("log_loss", "accuracy", "balanced_accuracy"), "regre
 class Look:
     """What one look saw. ``state``: ``steady``, ``alarm``, ``too few rows``, or ``broken``, where ``broken`` says why.
 
-    ``rows`` in the window, from ``first`` to ``last`` (seconds since 1970); ``labelled`` rows whose truth is known; ``scores`` of these by target and metric, with their interval and, as ``judged``,
+    ``rows`` in the window, of all that were ever ``recorded``, from ``first`` to ``last`` (seconds since 1970); ``labelled`` rows whose truth is known; ``scores`` of these by target and metric, with their interval and, as ``judged``,
     what the test rows had said; ``pace`` for charts.
     """
 
@@ -46,6 +46,7 @@ class Look:
     state: str
     headline: str
     rows: int = 0
+    recorded: int = 0
     first: float | None = None
     last: float | None = None
     labelled: int = 0
@@ -70,6 +71,7 @@ class Look:
             "state": self.state,
             "headline": self.headline,
             "rows": self.rows,
+            "recorded": self.recorded,
             "first": self.first,
             "last": self.last,
             "labelled": self.labelled,
@@ -174,6 +176,7 @@ def _look(
         state,
         headline,
         window.count,
+        store.recorded(),
         float(at.min()) if len(at) else None,
         float(at.max()) if len(at) else None,
         labelled.count,

@@ -289,7 +289,7 @@ def test_truths_arrive_over_http_and_the_page_shows_what_the_command_says(tmp_pa
             assert asked(f"{address}/feedback", wrong)[0] == 422, wrong
         status, found = asked(f"{address}/watch/late")
         assert status == 200 and (found["rows"], found["labelled"]) == (120, 100)
-        assert found["recorder"] == {"written": 120, "dropped": 0, "broken": ""}
+        assert (found["recorded"], found["unnoted"]) == (120, 0)
         same = seen(tmp_path / "requests.sqlite", late).as_json()
         assert [one["effect"] for one in found["drifts"]] == [one["effect"] for one in same["drifts"]]
         with urllib.request.urlopen(f"{address}/metrics", timeout=20) as reply:

@@ -252,7 +252,7 @@ function shown() {
   byId("remarks").replaceChildren(...[...look.broken.slice(1), ...look.notes].map((words) => element("p", { class: "quiet" }, words)));
   const minutes = look.pace.length > 1 ? (look.pace[1].at - look.pace[0].at) / 60 : 1;
   const busy = look.pace.filter((step) => step.rows);
-  const facts = [["Rows looked at", number(look.rows, 6)], ["Truths known", number(look.labelled, 6)], ["Rows in the last hour or window", number(busy.reduce((sum, step) => sum + step.rows, 0), 7)], ["Alarms", look.alarms.length], ["Recorded", look.recorder ? number(look.recorder.written, 7) : null], ["Not recorded", look.recorder ? number(look.recorder.dropped, 7) : null]];
+  const facts = [["Rows looked at", number(look.rows, 6)], ["Truths known", number(look.labelled, 6)], ["Rows in the last hour or window", number(busy.reduce((sum, step) => sum + step.rows, 0), 7)], ["Alarms", look.alarms.length], ["Ever recorded", number(look.recorded, 9)], ["Not recorded", look.unnoted === undefined ? null : number(look.unnoted, 7)]];
   byId("facts").replaceChildren(...facts.filter(([, value]) => value !== null).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
   const nothing = () => element("p", { class: "quiet" }, "Nothing yet.");
   byId("rate").replaceChildren(busy.length ? chart(byId("rate"), look.pace, [{ name: "rate", of: (step) => step.rows / minutes }], "Rows a minute over time", "rows a minute") : nothing());
