@@ -333,7 +333,7 @@ def _check_names(graph: Graph) -> None:
 
 def _check_growth(graph: Graph) -> None:
     """What nodes make of constants alone, which ONNX Runtime does at once, stays small, and so does what sizes say."""
-    sizes = {name: prod(tensor.dims) for name, tensor in graph.constants.items()}
+    sizes: dict[str, float] = {name: prod(tensor.dims) for name, tensor in graph.constants.items()}
     dims: dict[str, tuple[int, ...]] = {name: tensor.dims for name, tensor in graph.constants.items()}
     for node in graph.nodes:
         grows = 1.0
@@ -352,7 +352,7 @@ def _check_growth(graph: Graph) -> None:
         except ValueError:
             alike = None
         if node.operator in ("Concat", "Sum"):
-            size = sum(sizes[name] for name in read)
+            size: float = sum(sizes[name] for name in read)
         elif node.operator in operators.ALIKE:
             size = sizes[read[0]]
             if read[0] in dims:
