@@ -7,18 +7,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import fathom
+from fathom.data.values import MISSING_WORDS
 from fathom.model import class_labels
 from fathom.service.asking import Field, Form, words_for
 from fathom.service.health import json
 from fathom.service.hosting import Host, Hosted
 
-LARGEST = 1e300
+_NOTHING = {"enum": [None, *MISSING_WORDS]}
 REFUSALS = {
     400: "The body is not what its content type says.",
     401: "A token is needed.",
     404: "There is no such model.",
     408: "The request did not come whole in time.",
-    413: "The body is too large, or has too many rows.",
+    413: "The body is too large.",
     415: "The content type is not taken.",
     421: "The server does not answer to this name.",
     422: "A column is lacking, unknown, or holds what it did not hold in training.",
@@ -47,7 +48,7 @@ def document(host: Host) -> dict[str, Any]:
         row, answer = f"Row-{hosted.name}", f"Answer-{hosted.name}"
         schemas[row], schemas[answer] = row_schema(hosted.live.form), answer_schema(hosted)
         for address in addresses:
-            paths[address] = {"post": _predict(hosted, address, row, answer)}
+            paths[address] = {"post": _predict(hosted, address, row, answer, host.limits.rows)}
     for address, what, kind in (
         ("/health/live", "Whether the process runs.", "application/json"),
         ("/health/ready", "Whether requests are taken.", "application/json"),
@@ -101,14 +102,14 @@ def field_schema(field: Field) -> dict[str, Any]:
     column, said = field.column, {"title": field.name}
     match field.kind:
         case "number":
-            return {**said, "type": ["number", "null"], "minimum": -LARGEST, "maximum": LARGEST}
+            return {**said, "type": ["number", "null"]}
         case "yes_no":
             return {**said, "enum": [*words_for(column), True, False, None]}
         case "date" if column.state.clock:
-            return {**said, "anyOf": [{"type": "string", "format": "time"}, {"type": "null"}]}
+            return {**said, "anyOf": [{"type": "string", "format": "time"}, _NOTHING]}
         case "date":
             forms = [{"type": "string", "format": one} for one in ("date", "date-time")]
-            return {**said, "anyOf": [*forms, {"type": "null"}]}
+            return {**said, "anyOf": [*forms, _NOTHING]}
         case "category":
             some = list(column.state.words[:10])
             return {**said, "type": ["string", "number", "boolean", "null"], "examples": some}
@@ -142,7 +143,7 @@ def answer_schema(hosted: Hosted) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required}
 
 
-def _predict(hosted: Hosted, address: str, row: str, answer: str) -> dict[str, Any]:
+def _predict(hosted: Hosted, address: str, row: str, answer: str, most_rows: int) -> dict[str, Any]:
     form = hosted.live.form
     example = {field.name: (field.column.examples or (None,))[0] for field in form.fields if field.kind != "number"}
     question = {
@@ -152,7 +153,7 @@ def _predict(hosted: Hosted, address: str, row: str, answer: str) -> dict[str, A
                 "type": "array",
                 "items": {"$ref": f"#/components/schemas/{row}"},
                 "minItems": 1,
-                "maxItems": 10_000,
+                "maxItems": most_rows,
             },
             "doubt": {"type": "boolean", "description": "Also say between which classes the model is not sure."},
         },

@@ -164,7 +164,7 @@ def _asked(
         raise Refused(400, f"all inputs must have as many rows, and there are {sorted(counts)}.", "inputs")
     count = counts.pop() if counts else 0
     if count > most_rows:
-        raise Refused(413, f"More than {most_rows:,} rows. Send fewer at a time.", "inputs")
+        raise Refused(400, f"More than {most_rows:,} rows. Send fewer at a time.", "inputs")
     rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
     return value, opened.form.check(rows)
 

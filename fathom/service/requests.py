@@ -124,7 +124,7 @@ def _json(body: bytes, options: dict[str, bool], form: Form, limits: Limits) -> 
 
 
 def _too_many(limits: Limits) -> Refused:
-    return Refused(413, f"More than {limits.rows:,} rows. Send fewer at a time.", "rows")
+    return Refused(422, f"More than {limits.rows:,} rows. Send fewer at a time.", "rows")
 
 
 def _checked(table: Table, limits: Limits) -> Table:

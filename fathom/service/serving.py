@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -70,6 +71,19 @@ def _mistake(host: Host) -> Callable[[Request, Exception], Any]:
         return Response(reply.content, reply.status, media_type=reply.kind)
 
     return told
+
+
+class Words(logging.Handler):
+    """What uvicorn says of connections, in the server's own log."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(logging.WARNING)
+        self.host = host
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write down one sentence; a mistake by its kind alone."""
+        said = type(record.exc_info[1]).__name__ if record.exc_info else record.getMessage()[:200]
+        self.host.log.event("connection", said=said)
 
 
 class Server(uvicorn.Server):
@@ -174,4 +188,6 @@ def server(host: Host, access: Access | None = None, pages: Sequence[Pages] = PA
         timeout_graceful_shutdown=max(1, int(host.limits.grace)),
         backlog=BACKLOG,
     )
+    spoken = logging.getLogger("uvicorn")
+    spoken.handlers, spoken.propagate = [Words(host)], False
     return Server(config, host)

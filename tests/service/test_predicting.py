@@ -152,7 +152,7 @@ def test_a_column_that_is_lacking_is_refused_and_one_of_training_that_is_not_rea
 def test_a_body_that_is_too_large_or_compressed_is_refused_unread(late_bundle, rows):
     with running({"late": late_bundle}, Limits(body=2_000, rows=3, linger=0.05)) as small:
         assert small.post("/predict", b'{"rows": "' + b"x" * 3_000_000 + b'"}').status == 413
-        assert small.predict(rows[0], rows[1], rows[2], rows[3]).status == 413
+        assert small.predict(rows[0], rows[1], rows[2], rows[3]).status == 422
         assert small.predict(rows[0]).status == 200
         assert small.post("/predict", b"", {"content-encoding": "gzip"}).status == 415
         assert small.post("/predict", b"\x1f\x8b", {"content-type": "text/csv"}).status == 415
