@@ -7,7 +7,7 @@ PEERS := .venv-peers/.ready
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 RUNS := runs
 
-.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes bench-perception bench-small bench-poisoned bench-labelling screenshots clean
+.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes bench-perception bench-small bench-poisoned bench-labelling bench-serve screenshots clean
 
 $(READY): pyproject.toml constraints.txt dev/setup.sh
 	PYTHON=$(PYTHON) sh dev/setup.sh
@@ -74,6 +74,9 @@ bench-poisoned: $(READY)  ## updates with flipped labels against the gate
 
 bench-labelling: $(READY)  ## labels that are needed, the most informative rows first and in an order of chance
 	$(BIN)/python -m bench.labelling
+
+bench-serve: $(READY)  ## raw ONNX Runtime, Fathom in process and over HTTP, a service by hand; PEER=python names an environment with fastapi and torch
+	$(BIN)/python -m bench.serve --install $(if $(PEER),--peer $(PEER)) --json bench/results/serve.json
 
 screenshots: $(READY)
 	$(BIN)/python docs/screenshots.py
