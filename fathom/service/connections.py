@@ -46,8 +46,16 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand the request on, with what says whether its client has left."""
         self.in_head = False
-        self.scope["fathom.gone"] = self.transport.is_closing  # type: ignore[typeddict-unknown-key]
-        super().on_headers_complete()
+        scope = self.scope
+        super().on_headers_complete()  # which only promises to answer, so that the scope may still be added to
+        cycle, transport = self.cycle, self.transport
+
+        def gone() -> bool:
+            if transport.is_closing():
+                cycle.disconnected = True  # uvicorn hears of it a moment later, and would try to write
+            return bool(cycle.disconnected)
+
+        scope["fathom.gone"] = gone  # type: ignore[typeddict-unknown-key]
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body; what comes after a refusal is thrown away, up to a limit."""
