@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fathom.bundle import manifest
 from fathom.bundle.inference import Answers, cores
 from fathom.data.modalities import MODALITIES
@@ -26,6 +28,7 @@ from fathom.service.refusing import Limits
 from fathom.service.versions import Shelf, is_shelf, open_shelf
 from fathom.shapes import Arrays
 
+NOTES_AT_ONCE = 256  # answers of which the observers are told together
 MOST_NOTES = 1_000  # answers that wait for the observers
 WARMED = 3  # answers before a version is served: ONNX Runtime plans its memory on the first
 
@@ -38,6 +41,26 @@ class Opened:
     model: Model
     form: Form
     batcher: Batcher
+
+
+@dataclass(frozen=True, eq=False)
+class Note:
+    """An answer that the observers have not been told of; ``answers`` ``None`` where the shadow has yet to answer."""
+
+    model: str
+    opened: Opened
+    request: str
+    rows: Any
+    answers: Answers | None
+    ids: Any
+    when: float
+    seconds: float
+    shadow: bool = False
+
+    @property
+    def alone(self) -> int | None:
+        """What keeps it apart from all others: rows that came as a table, or were gathered."""
+        return None if isinstance(self.rows, list) and self.ids is None else id(self)
 
 
 @dataclass(eq=False)
@@ -79,7 +102,7 @@ class Host:
     more_metrics: list[Callable[[], Iterable[str]]] = field(default_factory=list)  # lines of others for /metrics
     draining: bool = False
     active: int = 0  # requests that are being answered
-    notes: deque[Callable[[], Answered]] = field(default_factory=deque)
+    notes: deque[Note] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self.threads = self.threads or cores()
@@ -188,35 +211,35 @@ class Host:
             self.metrics.count("unnoted")
             return
         when, seconds = time.time(), time.monotonic() - started
-
-        def answered(version: Opened, found: Answers, shadow: bool) -> Answered:
-            table = rows if isinstance(rows, Table) else Table.of(_columns(rows), name="rows")
-            told = version.form.table_of(found, ids=ids)
-            return Answered(request, hosted.name, version.version, table, told, when, seconds, shadow)
-
-        self.notes.append(lambda: answered(opened, answers, False))
+        self.notes.append(Note(hosted.name, opened, request, rows, answers, ids, when, seconds))
         shadow = hosted.shadow
         if shadow is not None and shadow is not opened:
-
-            def in_the_shadow() -> Answered:
-                encode = shadow.form.encode_table if isinstance(rows, Table) else shadow.form.encode
-                return answered(shadow, shadow.model.inference.run(encode(rows)[0]), True)
-
-            self.notes.append(in_the_shadow)
+            self.notes.append(Note(hosted.name, shadow, request, rows, None, None, when, seconds, True))
 
     def tell(self) -> None:
         """Tell the observers of what was noted since the last time; on a thread. What goes wrong for them is counted and never reaches a client."""
         while self.notes:
-            try:
-                answered = self.notes.popleft()()
-            except Exception as error:  # rows that the shadow does not take
+            waiting = [self.notes.popleft() for _ in range(min(len(self.notes), NOTES_AT_ONCE))]
+            groups: dict[Any, list[Note]] = {}
+            for note in waiting:
+                groups.setdefault((id(note.opened), note.shadow, note.alone), []).append(note)
+            for group in groups.values():
+                for answered in self._answered(group):
+                    for observer in self.observers:
+                        try:
+                            observer.seen(answered)
+                        except Exception as error:  # an observer's own mistake
+                            self._unnoted(error)
+
+    def _answered(self, notes: list["Note"]) -> list[Answered]:
+        """Return what several requests to one version were told; made together, because that costs hardly more than one. Where they cannot be, one by one."""
+        try:
+            return _told_together(notes)
+        except Exception as error:  # rows that the shadow does not take
+            if len(notes) == 1:
                 self._unnoted(error)
-                continue
-            for observer in self.observers:
-                try:
-                    observer.seen(answered)
-                except Exception as error:  # an observer's own mistake
-                    self._unnoted(error)
+                return []
+            return [answered for note in notes for answered in self._answered([note])]
 
     def _unnoted(self, error: Exception) -> None:
         self.metrics.count("unnoted")
@@ -259,6 +282,33 @@ def named(paths: Sequence[str]) -> dict[str, Path]:
             raise OptionError(f"Two models are named {name!r}. Give one another name: OTHER={path}")
         found[name] = Path(path)
     return found
+
+
+def _told_together(notes: Sequence[Note]) -> list[Answered]:
+    first = notes[0]
+    form = first.opened.form
+    rows = first.rows if first.alone is not None else [row for note in notes for row in note.rows]
+    answers, ids = first.answers, first.ids
+    if answers is None:
+        arrays, _, ids = form.encode_table(rows) if isinstance(rows, Table) else form.encode(rows)
+        answers = first.opened.model.inference.run(arrays)
+    elif len(notes) > 1:
+        answers = {name: np.concatenate([(note.answers or {})[name] for note in notes]) for name in answers}
+    table = rows if isinstance(rows, Table) else Table.of(_columns(rows), name="rows")
+    told = form.table_of(answers, ids=ids)
+    if len(notes) == 1:
+        return [_of(first, table, told)]
+    found, start = [], 0
+    for note in notes:
+        count = len(note.rows)
+        pieces = (Table(each.arrow.slice(start, count), name=each.name) for each in (table, told))
+        found.append(_of(note, *pieces))
+        start += count
+    return found
+
+
+def _of(note: Note, rows: Table, answers: Table) -> Answered:
+    return Answered(note.request, note.model, note.opened.version, rows, answers, note.when, note.seconds, note.shadow)
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
