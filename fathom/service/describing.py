@@ -12,6 +12,7 @@ from fathom.model import class_labels
 from fathom.service.asking import Field, Form, words_for
 from fathom.service.health import json
 from fathom.service.hosting import Host, Hosted
+from fathom.service.pages import watching
 
 _NOTHING = {"enum": [None, *MISSING_WORDS]}
 REFUSALS = {
@@ -65,6 +66,18 @@ def document(host: Host) -> dict[str, Any]:
                 "responses": {
                     "200": {"description": "Yes.", "content": {kind: {"schema": shape}}},
                     **_refusals(*codes, 401, 421),
+                },
+            }
+        }
+    for address, (method, what, body) in watching(host).items():
+        paths[address] = {
+            method: {
+                "summary": what,
+                "operationId": address.strip("/").replace("/", "_"),
+                **({"requestBody": {"required": True, "content": body}} if body else {}),
+                "responses": {
+                    "200": {"description": "Done.", "content": {"application/json": {"schema": {"type": "object"}}}},
+                    **_refusals(*((400, 408, 413, 415, 422, 503) if body else ()), 401, 421),
                 },
             }
         }

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from fathom.data.reading import read
 from fathom.data.table import Table
-from fathom.errors import FathomError, StoreError
+from fathom.errors import FathomError, StoreError, suggestion
 from fathom.service import showing
 from fathom.service.forms import form_of
 from fathom.service.hosting import Host, Hosted
@@ -69,6 +69,10 @@ def routes(host: Host) -> list[Route]:
         headers = dict(request.scope["headers"])
         body = await read_body(headers, request.receive, host.limits)
         table = truths_of(body, request.headers.get("content-type", ""))
+        targets = [target.name for target in hosted.live.model.description.targets]
+        for name in table.names:
+            if name not in (ID, PLACE, *targets):
+                raise Refused(422, f"the model does not predict it.{suggestion(name, targets)}", name[:60])
         for _ in range(20):  # an answer given a moment ago is on its way to the store
             if not host.notes:
                 break
@@ -99,6 +103,44 @@ def routes(host: Host) -> list[Route]:
     ]
 
 
+def watching(host: Host) -> dict[str, tuple[str, str, dict[str, Any] | None]]:
+    """Return for OpenAPI what is answered where requests are recorded: by address the method, what it does, and what it takes."""
+    monitor = monitor_of(host)
+    found: dict[str, tuple[str, str, dict[str, Any] | None]] = {}
+    for hosted in host.models.values():
+        if monitor is None or hosted.name not in monitor.recorders:
+            continue
+        found[f"/watch/{hosted.name}"] = ("get", "How far the latest requests lie from the training rows.", None)
+        names = [target.name for target in hosted.live.model.description.targets]
+        cell = {"type": ["string", "number", "boolean"]}
+        truth = {
+            "type": "object",
+            "properties": {
+                ID: {"type": "string", "description": "The id of the answer."},
+                PLACE: {"type": "integer", "minimum": 0, "description": "The number of the row in its request."},
+                "truth": {
+                    "type": "object",
+                    "properties": dict.fromkeys(names, cell),
+                    "minProperties": 1,
+                    "additionalProperties": False,
+                },
+            },
+            "required": [ID, "truth"],
+            "additionalProperties": False,
+        }
+        many = {"type": "array", "items": truth, "minItems": 1, "maxItems": MOST_TRUTHS}
+        listed = {
+            "type": "object",
+            "properties": {"truths": many},
+            "required": ["truths"],
+            "additionalProperties": False,
+        }
+        body = {"application/json": {"schema": {"oneOf": [truth, listed]}}, "text/csv": {"schema": {"type": "string"}}}
+        for address in (f"/feedback/{hosted.name}", *(["/feedback"] if len(host.models) == 1 else [])):
+            found[address] = ("post", "What turned out to be true.", body)
+    return found
+
+
 def _hosted(host: Host, name: str | None) -> Hosted:
     hosted = host.model(name)
     if hosted is None:
@@ -107,7 +149,7 @@ def _hosted(host: Host, name: str | None) -> Hosted:
 
 
 def _explains(hosted: Hosted) -> bool:
-    return "background.json" in hosted.live.model.files
+    return hosted.live.form.quick is not None  # rows that are gathered are explained nowhere yet
 
 
 def truths_of(body: bytes, kind: str) -> Table:
@@ -128,7 +170,13 @@ def truths_of(body: bytes, kind: str) -> Table:
                 ID,
             )
         return table
+    if kind.partition(";")[0].strip().lower() != "application/json":
+        raise Refused(415, "The content type is neither application/json nor text/csv.")
     value = parse(body)
+    if isinstance(value, dict) and "truths" in value and len(value) > 1:
+        raise Refused(
+            422, f"nothing is expected beside it: {', '.join(sorted(set(value) - {'truths'}))[:60]}.", "truths"
+        )
     listed = value.get("truths") if isinstance(value, dict) and "truths" in value else [value]
     if not isinstance(listed, list) or not listed or len(listed) > MOST_TRUTHS:
         raise Refused(422, f"truths are expected, at most {MOST_TRUTHS:,}, each as {EXAMPLE}.", "truths")

@@ -19,7 +19,7 @@ ID, PLACE = "request", "row"  # the columns that say which answer a truth is of
 def learn(store: Store, model: Model, table: Table) -> tuple[int, int]:
     """Write the truths of a table, whose column ``request`` (and ``row``, from 0) says of which answer; returns how many were matched, and how many were not.
 
-    Raises TableError when it has none of the targets, or a row number that is none, and StoreError.
+    Raises TableError when it has none of the targets, a truth that the target cannot be, or a row number that is none, and StoreError.
     """
     targets = [target.name for target in model.description.targets if target.name in table.names]
     if not targets:
@@ -38,6 +38,12 @@ def learn(store: Store, model: Model, table: Table) -> tuple[int, int]:
         if target.name in targets and target.kind is not None:
             values = table.column(target.name)
             there = ~np.asarray(target.kind.missing(values))
+            if (broken := np.asarray(target.kind.unreadable(target.state, values))).any():
+                row = int(np.flatnonzero(broken)[0])
+                raise TableError(
+                    f"{table.where(row)}: {values[row].as_py()!r} is no {target.kind.NAME}, which {target.name!r} was in training.",
+                    column=target.name,
+                )
             cells = [
                 value if isinstance(value, str | int | float | bool) else str(value) for value in values.to_pylist()
             ]

@@ -130,7 +130,11 @@ def test_a_person_asks_by_keyboard_and_sees_the_charts_move(visit, late, late_ru
         page.wait_for_selector(".result")
         assert page.locator(".result .value").inner_text() in ("no", "yes")
         assert "%" in page.locator(".result").inner_text()
-        for _ in range(3):
+        page.get_by_role("button", name="Why?").press("Enter")
+        page.wait_for_selector(".result h3")
+        assert "temperature_f = 64.5" in page.locator("#answer").inner_text()
+        assert "would be" in page.locator("#answer").inner_text()
+        for _ in range(2):
             page.focus("#send")
             page.keyboard.press("Enter")
             page.wait_for_selector("#send:not([disabled])")

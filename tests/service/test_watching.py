@@ -109,6 +109,7 @@ def test_truths_bring_scores_and_a_model_that_has_become_wrong_is_found(store, l
     [
         ({"request": ["r0"], "price": [1.0]}, "none of the targets"),
         ({"request": ["r0"], "row": ["first"], "late": ["yes"]}, "number of the row"),
+        ({"request": ["r0"], "late": ["perhaps"]}, "no yes_no"),
         ({"request": ["r0"], "row": [-1], "late": ["yes"]}, "number of the row"),
     ],
 )

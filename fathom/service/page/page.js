@@ -136,9 +136,9 @@ function reasoned(found) {
   const method = found.methods[0];
   const shares = found.parts.map((part, place) => [part, method.values[place]]).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, 10);
   const size = Math.max(...shares.map(([, value]) => Math.abs(value)), 1e-12);
-  const unit = found.of === null ? "" : ` in the probability of ${found.of}`;
+  const what = found.of === null ? "the answer" : `the probability of ${found.of}`;
   const named = (part) => (part.name && part.name !== part.column ? `${part.column}: ${part.name}` : `${part.column}${found.cells[part.column] === undefined ? "" : ` = ${found.cells[part.column].slice(0, 40)}`}`);
-  box.append(element("p", { class: "quiet" }, `${method.summary} (${method.name}). Without any column the answer would be ${number(found.base)}${unit}, with all it is ${number(found.value)}.`));
+  box.append(element("p", { class: "quiet" }, `Without any column ${what} would be ${number(found.base)}, with all it is ${number(found.value)}. What raises it has +, what lowers it −; ${method.name} says so: ${method.summary}.`));
   box.append(element("div", { class: "bars" }, ...shares.flatMap(([part, value]) => [element("span", {}, named(part)), bar(Math.abs(value) / size, value < 0), element("span", {}, `${value > 0 ? "+" : "−"}${number(Math.abs(value))}`)])));
   if (found.counterfactual) box.append(element("p", {}, found.counterfactual.sentence));
   return box;
