@@ -1,9 +1,10 @@
-"""Which row should a person label next: the one that tells a model most, and not the like of one that has just been asked for.
+"""Which row should a person label next: one that tells a model much, and not the like of one that has just been asked for.
 
 What a model is least sure of teaches it most: the *margin* between its two likeliest classes is smallest there (Scheffer, Decomain and Wrobel, "Active Hidden Markov Models for
-Information Extraction", IDA 2001; Settles, "Active Learning Literature Survey", 2009, section 3.1). The least sure rows are often much alike, so of up to ten times as many as are needed those are taken that lie
-farthest apart (greedy k-centres: Sener and Savarese, "Active Learning for Convolutional Neural Networks: A Core-Set Approach", ICLR 2018, algorithm 1; margin and diversity
-together: Zhdanov, "Diverse mini-batch Active Learning", 2019, https://arxiv.org/abs/1901.05954). Without a model the order is random, which every such method must beat.
+Information Extraction", IDA 2001; Settles, "Active Learning Literature Survey", 2009, section 3.1). The least sure rows are often much alike, so a batch is drawn from up to ten times as many of them as k-means++ draws its
+first centres: each with a chance that grows with the square of its distance from those drawn before (Arthur and Vassilvitskii, SODA 2007; for batches of labels Ash et al., "Deep Batch Active Learning by Diverse,
+Uncertain Gradient Lower Bounds", ICLR 2020, https://arxiv.org/abs/1906.03671). Rows have length 1 there, and nothing is taken for being farthest: what is farthest is often merely odd (docs/log.md). Without a model the order
+is random, which every such method must beat.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
-BATCH = 20  # rows that are chosen to lie apart
+BATCH = 20  # rows that are chosen to be unlike each other
 POOL = 10  # times as many least sure rows they are chosen from, at most
 LEAST_SURE = 5  # and no more than every fifth of the rows that are left
 
@@ -30,7 +31,7 @@ def margins(probabilities: Floats) -> Floats:
 
 
 def informative_order(probabilities: Floats, features: Callable[[Rows], Floats], seed: int = 0) -> Rows:
-    """Return all rows, the most informative first: batches of `BATCH` rows that are unsure and lie apart.
+    """Return all rows, the most informative first: batches of `BATCH` rows that are unsure and unlike each other.
 
     ``features`` returns numbers of some rows ``(row, feature)``, in which distance means something; NaN is taken as the mean.
 
@@ -39,12 +40,13 @@ def informative_order(probabilities: Floats, features: Callable[[Rows], Floats],
     1
     """
     unsure = margins(probabilities)
-    ties = np.random.default_rng(seed).permutation(len(unsure))
+    generator = np.random.default_rng(seed)
+    ties = generator.permutation(len(unsure))
     left = ties[np.argsort(unsure[ties], kind="stable")]
     ordered: list[Rows] = []
     while len(left):
         pool = left[: min(BATCH * POOL, max(BATCH, len(left) // LEAST_SURE))]
-        chosen = apart(_standard(features(pool)), min(BATCH, len(pool)))
+        chosen = spread(_directions(features(pool)), min(BATCH, len(pool)), generator)
         ordered.append(pool[chosen])
         rest = np.ones(len(left), np.bool_)
         rest[chosen] = False
@@ -57,19 +59,30 @@ def random_order(rows: int, seed: int = 0) -> Rows:
     return np.random.default_rng(seed).permutation(rows)
 
 
-def apart(points: Floats, count: int) -> Rows:
-    """Return ``count`` points ``(row, feature)`` that lie far apart, the first one first: each is the farthest from those before it.
+def spread(points: Floats, count: int, generator: np.random.Generator) -> Rows:
+    """Return ``count`` points ``(row, feature)``, the first one first, the others drawn by chance, far ones likelier.
 
-    >>> apart(np.array([[0.0], [0.1], [1.0], [0.6]]), 3).tolist()
-    [0, 2, 3]
+    >>> sorted(spread(np.array([[0.0], [0.0], [1.0], [0.0]]), 2, np.random.default_rng(0)).tolist())
+    [0, 2]
     """
     chosen = [0]
     nearest = np.full(len(points), np.inf)
+    left = np.ones(len(points), np.bool_)
     for _ in range(count - 1):
+        left[chosen[-1]] = False
         nearest = np.minimum(nearest, ((points - points[chosen[-1]]) ** 2).sum(axis=1))
-        nearest[chosen[-1]] = -1.0
-        chosen.append(int(nearest.argmax()))
+        chances = np.where(left, nearest, 0.0)
+        if not chances.sum() > 0:  # those that are left are all the same
+            chances = left.astype(np.float64)
+        chosen.append(int(generator.choice(len(points), p=chances / chances.sum())))
     return np.array(chosen, np.int64)
+
+
+def _directions(features: Floats) -> Floats:
+    """Return features as directions, of length 1."""
+    standard = _standard(features)
+    lengths = np.sqrt((standard**2).sum(axis=1, keepdims=True))
+    return np.asarray(standard / np.where(lengths > 0, lengths, 1.0), np.float64)
 
 
 def _standard(features: Floats) -> Floats:

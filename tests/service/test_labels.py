@@ -118,15 +118,17 @@ def test_what_people_write_meanwhile_is_seen(session, rows, tmp_path):
         LabelBook(tmp_path / "labels.csv", "else", ("a", "b"))
 
 
-def test_the_least_sure_rows_come_first_and_lie_apart():
+def test_the_least_sure_rows_come_first_and_are_unlike_each_other():
     chances = np.full((600, 2), [0.95, 0.05])
     chances[100:200] = [0.51, 0.49]
-    places = np.zeros(600)
+    places = np.zeros(600, np.int64)
     places[150:200] = np.arange(50)
-    order = informative_order(chances, lambda rows: places[rows][:, None])
+    order = informative_order(chances, lambda rows: np.eye(50)[places[rows]])
     assert sorted(order.tolist()) == list(range(600))
     assert set(order[:20].tolist()) <= set(range(100, 200))
-    assert len(set(places[order[:20]])) >= 19  # and not twenty of the hundred that are alike
+    assert (
+        len(set(places[order[:20]].tolist())) >= 15
+    )  # half of the hundred are alike, and a random draw holds ten of them
     assert sorted(random_order(300).tolist()) == list(range(300))
 
 
