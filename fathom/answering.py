@@ -8,7 +8,7 @@ from fathom.data.streaming import larger_than, stream
 from fathom.data.table import Table
 from fathom.data.writing import write_blocks
 from fathom.larger import SHARE_OF_MEMORY, memory_for
-from fathom.model import Model, predictions
+from fathom.model import Model
 
 
 def is_large(source: Any, memory: float | None = None) -> bool:
@@ -37,7 +37,7 @@ def answer_blocks(
         nonlocal done
         for block in opened.blocks():
             if block.rows:
-                yield predictions(model.description, model.answer(model.checked(model.gathered(block))), doubt)
+                yield model.answered(model.checked(model.gathered(block)), doubt)
                 done += block.rows
 
     write_blocks(answers(), target)

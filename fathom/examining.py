@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fathom.bundle import unlikeness
 from fathom.candidates import Candidate, in_units, truth_in_units
 from fathom.data.encoding import Column, target_classes
 from fathom.data.reading import read
@@ -59,15 +60,17 @@ def findings_of(
     leaks: Sequence[Finding],
     again: Callable[[Column], Refit | None] = lambda column: None,
     seconds: float | None = None,
+    besides: Mapping[str, bytes] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the findings of a fit, a target after the other, each with the name of its target; those that warn come first.
 
-    ``again`` fits models for a target again, for ``seconds`` in all at most.
+    ``again`` fits models for a target again, for ``seconds`` in all at most; ``besides`` are the files that the bundle has besides its model.
     """
     found: list[dict[str, Any]] = []
     for column, leak in zip(prepared.targets, leaks, strict=True):
         case = _case(prepared, candidates, judged, settings, column)
         case = replace(case, refit=again(column), seconds=seconds and seconds / len(prepared.targets))
+        case = replace(case, unlikeness=unlikeness.opened(besides or {}, prepared.columns))
         left_out = {leakage.NAME, *CHECKS_LEFT_OUT[settings.effort]}
         names = [check.NAME for check in CHECKS if check.NAME not in left_out]
         found += [{"target": column.name, **finding.as_json()} for finding in [leak, *examine(case, names)]]
@@ -160,6 +163,7 @@ def check(
         model=Weights(model.description, model.files["weights.safetensors"]),
         effort="thorough",
         effect=_effect(effect, confounders),
+        unlikeness=model.unlikeness,
     )
     return examine(case, only)
 

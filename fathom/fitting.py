@@ -27,6 +27,7 @@ from fathom.data.splitting import TEST
 from fathom.data.table import Table
 from fathom.effort import REFITTING_SHARE
 from fathom.errors import OptionError, check_installed
+from fathom.equipping import equipment
 from fathom.examining import findings_of, look_for_leaks
 from fathom.judging import Judged, check_metric, judge_candidates
 from fathom.learning import export_network, train_network
@@ -124,6 +125,7 @@ def fit(
             clock.mark("judging")
             told.begin("Asking for evidence")
             free = replace(chosen, threads=asked)
+            besides = equipment(prepared, chosen.seed)
             left = refitting_seconds(chosen, network.fit_seconds, clock.until(FINISHING_SECONDS / 2))
             found = findings_of(
                 prepared,
@@ -133,11 +135,12 @@ def fit(
                 leaks,
                 lambda column: refit_of(prepared, free, size, modalities, baselines, column) if left else None,
                 left,
+                besides,
             )
             told.end(f"{sum(one['answer'] != 'not applicable' for one in found)} questions answered")
             clock.mark("checks")
             files = with_reference(
-                bundle_files(prepared, judged.shipped, modalities, {"scores.json": dump(scores_of(prepared, judged))}),
+                bundle_files(prepared, judged.shipped, modalities, {**besides, "scores.json": dump(scores_of(prepared, judged))}),
                 reference_of(prepared, judged),
             )
             clock.mark("saving")

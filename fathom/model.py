@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fathom.bundle import doubting, manifest
 from fathom.bundle.description import Description
@@ -17,6 +18,7 @@ from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.listing import Listed, listed
 from fathom.bundle.quick import Quick
 from fathom.bundle.saving import save
+from fathom.bundle.unlikeness import WORDS, Unlikeness, opened
 from fathom.data.encoding import Column, gather, inputs_of, target_classes, unreadable_cells
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
@@ -39,6 +41,7 @@ class Model:
     files: Mapping[str, bytes] = field(repr=False)
     inference: Inference = field(repr=False)
     result: Mapping[str, Any] | None = field(default=None, repr=False)
+    unlikeness: Unlikeness | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -56,7 +59,7 @@ class Model:
                     f"model.json does not say how wide the interval of {target.name!r} is. Copy the bundle again, whole.",
                     file="model.json",
                 )
-        return cls(files, inference, result)
+        return cls(files, inference, result, opened(files, inference.description.columns))
 
     @property
     def description(self) -> Description:
@@ -73,12 +76,12 @@ class Model:
 
         A category brings ``NAME_probability`` and a ``NAME=class`` column a class; a number brings ``NAME_low`` and ``NAME_high``, which hold
         the truth on about 90 % of rows like those of training. ``doubt`` adds ``NAME_doubt``: empty where one class alone is likely, ``not sure: A or B`` where
-        several are, ``none fits`` where none is; what is likely holds the true class on about 90 % of the rows of each. ``rows`` is anything that `read` takes. Columns are found by name, in any order.
+        several are, ``none fits`` where none is; what is likely holds the true class on about 90 % of the rows of each. It says ``nothing like this was seen`` where a row is unlike those of training. ``rows`` is anything that `read` takes. Columns are found by name, in any order.
 
         Raises TableError when a column is missing or holds something else than in training.
         """
         table = self.gathered(read(rows))
-        found = predictions(self.description, self.answer(self.checked(table)), doubt)
+        found = self.answered(self.checked(table), doubt)
         named = [column.gathered.id for column in self.columns if column.gathered is not None and column.gathered.id]
         for name in named:  # many rows became one: which one says the id
             if name not in found.names:
@@ -155,6 +158,11 @@ class Model:
         """Answer rows in encoded units, without any check of the table."""
         return self.inference.answer(table)
 
+    def answered(self, inputs: Table, doubt: bool = False) -> Table:
+        """Answer rows that `checked` has passed as a table, as `predict` does."""
+        unlike = self.unlikeness.unlike(inputs) if doubt and self.unlikeness is not None else None
+        return predictions(self.description, self.answer(inputs), doubt, unlike)
+
     def save(self, path: str | Path) -> Path:
         """Write the bundle into a new folder, or, where the path ends in ``.fathom``, as one file; whole or not at all. Raises OutputError when it cannot."""
         return save(self.files, path)
@@ -196,8 +204,13 @@ def load(
     return Model.of(files, modalities=modalities, threads=threads)
 
 
-def predictions(description: Description, answers: Answers, doubt: bool = False) -> Table:
-    """Lay answers out as a table: each target's values and how sure they are, and with ``doubt`` what else a category may be."""
+def predictions(
+    description: Description,
+    answers: Answers,
+    doubt: bool = False,
+    unlike: npt.NDArray[np.bool_] | None = None,
+) -> Table:
+    """Lay answers out as a table: each target's values and how sure they are, and with ``doubt`` what else a category may be and which rows are ``unlike (row,)`` those of training."""
     columns: dict[str, Any] = {}
     for target in description.targets:
         assert target.kind is not None
@@ -209,13 +222,18 @@ def predictions(description: Description, answers: Answers, doubt: bool = False)
             numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
             columns[f"{target.name}_low"] = pa.array(numbers - half_width)
             columns[f"{target.name}_high"] = pa.array(numbers + half_width)
+            if doubt and unlike is not None:
+                columns[f"{target.name}_doubt"] = pa.array(np.where(unlike, WORDS, "").tolist(), pa.string())
         else:
             columns[f"{target.name}_probability"] = pa.array(answer.max(axis=1, initial=0.0))
             for code, label in enumerate(class_labels(target)):
                 columns[f"{target.name}={label}"] = pa.array(answer[:, code])
             if doubt and target.name in description.thresholds:
                 sets = doubting.sets_of(answer, description.thresholds[target.name])
-                columns[f"{target.name}_doubt"] = doubting.in_words(sets, class_labels(target))
+                words = doubting.in_words(sets, class_labels(target))
+                if unlike is not None:
+                    words = pc.if_else(pa.array(unlike), WORDS, words)
+                columns[f"{target.name}_doubt"] = words
     return Table(pa.table(columns), name="predictions")
 
 

@@ -16,6 +16,7 @@ from fathom.networks.encoders import ENCODERS
 from fathom.networks.heads import HEADS
 from fathom.networks.sequences import SEQUENCES
 from fathom.networks.trunks import TRUNKS
+from fathom.reasons import METHODS
 from fathom.training.objectives import OBJECTIVES
 
 PACKAGE = Path(fathom.__file__).parent
@@ -31,6 +32,7 @@ OPEN_SETS = {
     "baselines": BASELINES,
     "evidence": (*MEASURES, *CHECKS),
     "commands": COMMANDS,
+    "reasons": METHODS,
 }
 # What each part may import of the package, from the ground up. A part not named may import anything below the command line.
 ALLOWED = {
@@ -44,7 +46,8 @@ ALLOWED = {
     "resampling": {"errors"},
     "scoring": {"errors", "resampling"},
     "report": {"errors", "report"},
-    "service": {"errors", "shapes", "data", "bundle", "model", "reasons", "resampling", "scoring", "service"},
+    "reasons": {"errors", "shapes", "data", "bundle", "model", "reasons"},
+    "service": {"errors", "shapes", "data", "bundle", "model", "resampling", "scoring", "reasons", "service"},
 }
 
 
@@ -129,6 +132,7 @@ def test_importing_fathom_and_asking_for_help_load_no_heavy_library():
         "fathom.bundle.inference",
         "fathom.model",
         "fathom.scoring",
+        "fathom.reasons.rows",
         ", ".join(f"fathom.service.{path.stem}" for path in sorted((PACKAGE / "service").glob("[a-z]*.py"))),
     ],
 )

@@ -8,7 +8,9 @@ from fathom.evidence import (
     calibration,
     causes,
     cost,
+    dependence,
     fairness,
+    faithfulness,
     importance,
     layers,
     leakage,
@@ -17,18 +19,21 @@ from fathom.evidence import (
     scaling,
     slices,
     suspects,
+    unlike,
     verdict,
     worst_rows,
 )
 from fathom.evidence.contract import Check
 
 # What every fit measures, each by a function of its own, for a place of its own in the report.
-MEASURES: tuple[ModuleType, ...] = (verdict, calibration, importance, layers, worst_rows)
+MEASURES: tuple[ModuleType, ...] = (verdict, calibration, importance, dependence, layers, worst_rows)
 
 # What answers by `run`, in the order in which it is asked.
 CHECKS: tuple[Check, ...] = (
     leakage,
     abstaining,
+    unlike,
+    faithfulness,
     robustness,
     adversarial,
     slices,

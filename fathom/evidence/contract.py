@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.bundle.description import Description
+from fathom.bundle.unlikeness import Unlikeness
 from fathom.data.encoding import Column
 from fathom.data.splitting import row_hashes
 from fathom.data.table import Table
@@ -106,7 +107,7 @@ class Case:
 
     ``chosen`` are rows that choices were made by (the validation rows), ``sealed`` those that none was (the test rows); ``answer`` answers further rows of the
     same columns. ``classes`` are the names of a category's classes, ``None`` for a number. ``train`` and ``chosen`` are ``None`` where a bundle is checked
-    on rows of its user.
+    on rows of its user. ``unlikeness`` tells rows that are unlike those of training, where the bundle has learned to.
 
     ``answers`` are those of every model that was compared, for the sealed rows; ``metric`` is the one that decides, ``""`` the task's own. ``model`` is the shipped one as it can be built
     again, ``refit`` fits again on fewer rows, for ``seconds`` in all at most; ``None`` where there is no such. ``effort`` says how much a check may do.
@@ -133,6 +134,7 @@ class Case:
     effort: Effort = "standard"
     effect: Effect | None = None
     goal: float | None = None
+    unlikeness: Unlikeness | None = None
 
 
 def some(part: Part, most: int) -> Part:

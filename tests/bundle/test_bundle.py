@@ -15,7 +15,16 @@ import fathom
 from fathom.errors import BundleError, OutputError, TableError
 from tests.conftest import ROOT
 
-FILES = {"manifest.json", "model.json", "reference.json", "samples.json", "scores.json", "weights.safetensors"}
+FILES = {
+    "background.json",
+    "manifest.json",
+    "model.json",
+    "reference.json",
+    "samples.json",
+    "scores.json",
+    "unlike.safetensors",
+    "weights.safetensors",
+}
 
 
 @pytest.fixture

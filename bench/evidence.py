@@ -1,0 +1,373 @@
+"""What Fathom says of its own doubt and its own reasons, measured on real tables, texts, pictures and series.
+
+The claims:
+
+* ``coverage``: sets and intervals that promise 90 % hold 88 to 92 % of 200 resamples of rows on six tables, 85 to 95 % of every class; probabilities err by at most 0.03 on five of six;
+* ``unlike``: rows of another data set of the same shape are told from test rows with an area under the curve of at least 0.95; near ones, and what other scores reach, are printed beside;
+* ``faithful``: on eight of eight sets, taking away what a method names moves the answer more than taking away as many pieces at random, beyond the 95 % interval.
+
+::
+
+    python -m bench.evidence                       all three
+    python -m bench.evidence --only faithful --sets bbc,adult
+
+A set is fitted once, with ``--effort quick`` on at most 6,000 rows, and kept in ``bench/cache/evidence``; ``--fresh`` fits again. Exits with 1 when a claim fails.
+"""
+
+import argparse
+import io
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from bench import data, perception_tables
+from bench.packages import CACHE
+
+FOLDER = CACHE / "evidence"
+MOST_ROWS = 6_000
+COVERED = ("adult", "magic", "letter", "credit_cards", "diamonds", "flights")
+CALIBRATED = ("adult", "magic", "letter", "credit_cards", "mnist", "spam")
+FAITHFUL = ("adult", "magic", "letter", "diamonds", "bbc", "spam", "mnist", "fashion")
+UNLIKE = ("mnist", "fashion", "bbc", "spam", "adult", "magic", "letter", "diamonds")
+RESAMPLES = 200
+
+
+def rows_of(name: str) -> tuple[pa.Table, str]:
+    """Return the training rows of a set, at most 6,000 of them drawn by chance, and the name of its target."""
+    known = {table.name: table for table in data.TABLES}
+    if name in known:
+        table, target = pyarrow.csv.read_csv(data.fetch(name).train), known[name].target
+    else:
+        table = pq.read_table(perception_tables.fetch(name)[0])
+        target = next(one.target for one in perception_tables.TABLES if one.name == name)
+    order = np.random.default_rng(0).permutation(table.num_rows)[:MOST_ROWS]
+    return table.take(np.sort(order)), target
+
+
+def run_of(name: str, fresh: bool) -> Path:
+    """Return the run of a set, fitted where it has not been."""
+    import fathom
+
+    folder = FOLDER / name
+    if fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        table, target = rows_of(name)
+        fathom.fit(table, target, out=folder, effort="quick", keep="network")
+    return folder
+
+
+def parts_of(name: str, model: Any) -> tuple[Any, Any]:
+    """Return the rows as they were parted for the fit: training and validation rows together, and test rows."""
+    from fathom.data.modalities import MODALITIES
+    from fathom.preparing import prepare
+    from fathom.progress import Silent
+    from fathom.settings import Settings
+
+    table, target = rows_of(name)
+    prepared = prepare(table, target, None, Settings(effort="quick"), MODALITIES, Silent())
+    return prepared.validation, prepared.sealed
+
+
+# ------------------------------------------------------------------------------------------------------------------ coverage
+
+
+def coverage(name: str, fresh: bool) -> dict[str, Any]:
+    """Part validation and test rows 200 times into those that learn the promise and those that hold it to it."""
+    import fathom
+    from fathom.bundle import doubting
+    from fathom.candidates import in_units, truth_in_units
+
+    model = fathom.load(run_of(name, fresh))
+    target = model.description.targets[0]
+    validation, sealed = parts_of(name, model)
+    truth = np.concatenate([truth_in_units(target, rows) for rows in (validation, sealed)])
+    answer = np.concatenate([in_units(target, model.answer(rows)[target.name]) for rows in (validation, sealed)])
+    random, held, classes = np.random.default_rng(0), [], []
+    for _ in range(RESAMPLES):
+        learned, asked = np.array_split(random.permutation(len(truth)), 2)
+        if answer.ndim == 2:
+            sets = doubting.sets_of(answer[asked], doubting.thresholds(answer[learned], truth[learned].astype(int)))
+            inside = sets[np.arange(len(asked)), truth[asked].astype(int)]
+            classes.append([inside[truth[asked] == code].mean() for code in range(answer.shape[1])])
+        else:
+            widths = np.sort(np.abs(truth - answer)[learned])
+            inside = np.abs(truth - answer)[asked] <= widths[int(np.ceil((len(learned) + 1) * doubting.LEVEL)) - 1]
+        held.append(inside.mean())
+    found = {"rows": len(truth), "held": float(np.mean(held))}
+    if classes:
+        each = np.nanmean(classes, axis=0)
+        found |= {"lowest class": float(each.min()), "highest class": float(each.max())}
+    return found
+
+
+def calibration_error(name: str, fresh: bool) -> dict[str, Any]:
+    """Return how far the probability of the likeliest class is from how often it is right, on test rows, in fifteen bins of as many rows each."""
+    import fathom
+    from fathom.candidates import truth_in_units
+
+    model = fathom.load(run_of(name, fresh))
+    target = model.description.targets[0]
+    _, sealed = parts_of(name, model)
+    truth, answer = truth_in_units(target, sealed), model.answer(sealed)[target.name]
+    sure, right = answer.max(axis=1), answer.argmax(axis=1) == truth
+    bins = np.array_split(np.argsort(sure, kind="stable"), 15)
+    error = sum(len(rows) * abs(sure[rows].mean() - right[rows].mean()) for rows in bins) / len(truth)
+    drawn = np.random.default_rng(0).random((200, len(truth))) < sure  # what probabilities that come true would show
+    chance = np.mean(
+        [sum(len(rows) * abs(sure[rows].mean() - one[rows].mean()) for rows in bins) for one in drawn]
+    ) / len(truth)
+    return {"rows": len(truth), "error": float(error), "by chance alone": float(chance)}
+
+
+# -------------------------------------------------------------------------------------------------------------------- unlike
+
+
+def far_rows(name: str, random: np.random.Generator) -> dict[str, pa.Table]:
+    """Return rows of other data of the same shape, and near ones, by name."""
+    table, target = rows_of(name)
+    inputs = table.drop_columns([target])
+    found = {}
+    if name in ("mnist", "fashion"):
+        other = "fashion" if name == "mnist" else "mnist"
+        found[f"far: {other}"] = rows_of(other)[0].slice(0, 1_000).select(["picture"])
+        noise = [_png(random.integers(1, 256, (28, 28)).astype(np.uint8)) for _ in range(300)]
+        found["far: noise"] = pa.table({"picture": noise})
+    elif name in ("bbc", "spam"):
+        other = "spam" if name == "bbc" else "bbc"
+        texts = rows_of(other)[0]["text"].to_pylist()[:1_000]
+        letters = np.array(list("abcdefghijklmnopqrstuvwxyz     "))
+        sets = {
+            f"far: {other}": texts,
+            "far: letters at random": ["".join(random.choice(letters, random.integers(20, 900))) for _ in range(300)],
+            "far: blank": ["", " ", ".", "the", "?"] * 60,
+        }
+        for label, made in sets.items():
+            found[label] = pa.table({"text": pa.array(made, pa.string())})
+            if name == "spam":  # its subject is one of its own: the text alone has to tell
+                subjects = inputs["subject"].combine_chunks().take(pa.array(np.arange(len(made)) % inputs.num_rows))
+                found[label] = found[label].append_column("subject", subjects)
+    else:
+        rows = inputs.slice(0, 1_000)
+        numbers = [
+            field.name for field in inputs.schema if pa.types.is_floating(field.type) or pa.types.is_integer(field.type)
+        ]
+        others = dict(zip(numbers, numbers[1:] + numbers[:1], strict=True))
+        found["far: numbers of other columns"] = pa.table(
+            {column: rows[others.get(column, column)] for column in inputs.column_names}
+        )
+        found["near: columns shuffled"] = pa.table(
+            {
+                column: rows[column].combine_chunks().take(pa.array(random.permutation(rows.num_rows)))
+                for column in inputs.column_names
+            }
+        )
+    return found
+
+
+def _png(pixels: Any) -> bytes:
+    from PIL import Image
+
+    held = io.BytesIO()
+    Image.fromarray(pixels).save(held, "PNG")
+    return held.getvalue()
+
+
+def near_class(name: str) -> dict[str, Any]:
+    """Fit without the rows of one class, and return how well its rows are told from test rows of the others."""
+    import fathom
+    from fathom.evidence.unlike import area
+
+    table, target = rows_of(name)
+    labels = np.array(table[target].cast(pa.string()).to_pylist())
+    left_out = sorted(set(labels))[-1]
+    folder = FOLDER / f"{name} without {left_out}"
+    kept = table.filter(pa.array(labels != left_out))
+    if not folder.exists():
+        fathom.fit(kept, target, out=folder, effort="quick", keep="baseline", epochs=1)
+    model = fathom.load(folder)
+    assert model.unlikeness is not None
+    from fathom.data.modalities import MODALITIES
+    from fathom.preparing import prepare
+    from fathom.progress import Silent
+    from fathom.settings import Settings
+
+    sealed = prepare(kept, target, None, Settings(effort="quick"), MODALITIES, Silent()).sealed
+    held_out = model.checked(fathom.read(table.filter(pa.array(labels == left_out)).slice(0, 500)))
+    scores = model.unlikeness.scores(held_out)
+    return {f"near: class {left_out}": area(model.unlikeness.scores(sealed), scores)}
+
+
+def other_scores(model: Any, train: Any, truth: Any, sets: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return the area under the curve of scores that Fathom does not use: distances in the last layer, energy, and the highest probability."""
+    from fathom.evidence.unlike import area
+
+    made = {name: last_layer(model, rows) for name, rows in {"train": train, **sets}.items()}
+    vectors, codes = made["train"][0], truth.astype(int)
+    classes = model.description.targets[0].parts[0].codes
+    middles = (
+        np.stack(
+            [vectors[codes == code].mean(0) if (codes == code).any() else vectors.mean(0) for code in range(classes)]
+        )
+        if classes
+        else vectors.mean(0, keepdims=True)
+    )
+    rest = vectors - (middles[codes] if classes else middles)
+    spread, turned = np.linalg.eigh(rest.T @ rest / len(rest))
+    turned = turned / np.sqrt(np.maximum(spread, 1e-3 * spread.max()))
+
+    def mahalanobis(rows: Any) -> Any:
+        return np.square((rows @ turned)[:, None] - (middles @ turned)[None]).sum(2).min(1)
+
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def neighbours(rows: Any) -> Any:
+        near = (rows / np.linalg.norm(rows, axis=1, keepdims=True)) @ unit.T
+        return -np.partition(near, -5, axis=1)[:, -5]
+
+    scores = {
+        "distance in the last layer": {name: mahalanobis(made[name][0]) for name in sets},
+        "neighbours in the last layer": {name: neighbours(made[name][0]) for name in sets},
+    }
+    if classes:
+        scores["energy"] = {name: -np.log(np.exp(made[name][1]).sum(1)) for name in sets}
+        scores["highest probability"] = {
+            name: -model.answer(sets[name])[model.description.targets[0].name].max(1) for name in sets
+        }
+    return {
+        label: {name: area(values["test"], values[name]) for name in sets if name != "test"}
+        for label, values in scores.items()
+    }
+
+
+def last_layer(model: Any, rows: Any) -> tuple[Any, Any]:
+    """Return what the network makes of rows before its head ``(row, width)``, and the head's logits ``(row, class)``, both the mean over members."""
+    import torch
+
+    from fathom.bundle.loading import reload_network
+    from fathom.data.encoding import encode_inputs
+    from fathom.training.batching import as_batch
+
+    network = reload_network(model.description, model.files["weights.safetensors"])
+    network = network.networks[0] if hasattr(network, "networks") else network
+    batch = as_batch(encode_inputs(model.columns, rows), {})
+    vectors, logits = [], []
+    with torch.inference_mode():
+        for start in range(0, rows.rows, 256):
+            summary = network.summary(batch.slice(start, min(256, rows.rows - start)).inputs)
+            vectors.append(summary.vector.mean(1))
+            logits.append(network.heads[0](summary).mean(1))
+    return torch.cat(vectors).double().numpy(), torch.cat(logits).double().numpy()
+
+
+def unlike(name: str, fresh: bool) -> dict[str, Any]:
+    """Return, for each score, how well it tells each set of rows from test rows, and the share of test rows that Fathom calls unlike."""
+    import fathom
+    from fathom.candidates import truth_in_units
+    from fathom.data.modalities import MODALITIES
+    from fathom.evidence.unlike import area
+    from fathom.preparing import prepare
+    from fathom.progress import Silent
+    from fathom.settings import Settings
+
+    model = fathom.load(run_of(name, fresh))
+    assert model.unlikeness is not None
+    table, target = rows_of(name)
+    prepared = prepare(table, target, None, Settings(effort="quick"), MODALITIES, Silent())
+    made = {label: model.checked(fathom.read(rows)) for label, rows in far_rows(name, np.random.default_rng(1)).items()}
+    names = made[next(iter(made))].names
+    usual = prepared.sealed.select(names)
+    scores = model.unlikeness.scores(usual)
+    found: dict[str, Any] = {
+        "test rows called unlike": float((scores > model.unlikeness.limit).mean()),
+        "Fathom": {label: area(scores, model.unlikeness.scores(rows)) for label, rows in made.items()},
+        "called unlike": {label: float(model.unlikeness.unlike(rows).mean()) for label, rows in made.items()},
+    }
+    train = prepared.train.take(np.linspace(0, prepared.train.rows - 1, min(prepared.train.rows, 2_000)).astype(int))
+    truth = truth_in_units(model.description.targets[0], train)
+    found |= other_scores(model, train.select(names), truth, {"test": usual, **made})
+    if name in ("mnist", "letter", "bbc"):
+        found["Fathom"] |= near_class(name)
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------------------ faithful
+
+
+def faithful(name: str, fresh: bool) -> dict[str, Any]:
+    """Return what the check of the reasons finds on test rows."""
+    import fathom
+    from fathom.examining import check
+
+    model = fathom.load(run_of(name, fresh))
+    _, sealed = parts_of(name, model)
+    finding = check(model, sealed.arrow, only=["faithfulness"])[0]
+    return {"rows": [dict(row) for row in finding.rows], "agreement": finding.plot.get("agreement")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="coverage,unlike,faithful", help="which claims, with commas between")
+    parser.add_argument("--sets", help="only these sets, with commas between")
+    parser.add_argument("--fresh", action="store_true", help="fit again")
+    options = parser.parse_args()
+    wanted = options.only.split(",")
+    failed = 0
+
+    def chosen(names: tuple[str, ...]) -> list[str]:
+        return [name for name in names if options.sets is None or name in options.sets.split(",")]
+
+    if "coverage" in wanted:
+        for name in chosen(COVERED):
+            found = coverage(name, options.fresh)
+            good = (
+                0.88 <= found["held"] <= 0.92
+                and found.get("lowest class", 0.9) >= 0.85
+                and found.get("highest class", 0.9) <= 0.95
+            )
+            failed += not good
+            print(f"{'pass' if good else 'FAIL'}  coverage {name}: {found}", flush=True)
+        errors = {name: calibration_error(name, options.fresh) for name in chosen(CALIBRATED)}
+        for name, found in errors.items():
+            print(f"      calibration {name}: {found}", flush=True)
+        many = sum(found["error"] <= 0.03 for found in errors.values())
+        good = many >= len(errors) - 1
+        failed += not good
+        print(f"{'pass' if good else 'FAIL'}  calibration: error at most 0.03 on {many} of {len(errors)}", flush=True)
+    if "unlike" in wanted:
+        for name in chosen(UNLIKE):
+            found = unlike(name, options.fresh)
+            good = all(value >= 0.95 for label, value in found["Fathom"].items() if label.startswith("far"))
+            failed += not good
+            print(
+                f"{'pass' if good else 'FAIL'}  unlike {name}: test rows called unlike {found['test rows called unlike']:.3f}",
+                flush=True,
+            )
+            for label, values in found.items():
+                if isinstance(values, dict):
+                    print(
+                        f"      {label}: {', '.join(f'{one} {value:.3f}' for one, value in values.items())}", flush=True
+                    )
+    if "faithful" in wanted:
+        for name in chosen(FAITHFUL):
+            found = faithful(name, options.fresh)
+            good = all(row["low"] > 0 for row in found["rows"] if row["method"] == "shap")
+            failed += not good
+            print(f"{'pass' if good else 'FAIL'}  faithful {name}: agreement {found['agreement']}", flush=True)
+            for row in found["rows"]:
+                print(
+                    f"      {row['method']}: moves by {row['moves_by']:.4g}, at random {row['at_random']:.4g}, more by {row['more_by']:.4g} ({row['low']:.4g} to {row['high']:.4g})",
+                    flush=True,
+                )
+    print(f"\n{failed} claims failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""How unlike the rows of training a row is: NumPy alone, from the columns' hand-made features, and so the same for every model.
+
+Two views, of which the one that wonders more decides:
+
+* **features**: how improbable a row's features are under a bell curve of few dimensions and noise in all others, learned on training rows: the distance to the mean, in
+  units of what is usual in each direction (Tipping and Bishop, "Probabilistic Principal Component Analysis", JRSS B 61, 1999, section 3; Mahalanobis, 1936).
+* **surprise**, a column of texts or other codes: how rare a text's subwords are on average, and how many there are, which tells another language or no language at all (Shannon, 1948).
+
+Each is measured in how far the rows that were kept aside lie from their own median, and a row is unlike where it lies further than 99 % of these (conformal anomaly
+detection: Laxhammar and Falkman, IEEE TPAMI 36, 2014). A column that deep training rows never lack, such as a text, must not be empty either. The distance in the network's last layer and the energy of its
+answer (Lee et al., NeurIPS 2018; Liu et al., NeurIPS 2020) were tried beside it and tell far rows worse (``make bench-evidence``).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fathom.bundle import arrays as stored
+from fathom.data.encoding import Column, hand_made_features, inputs_of
+from fathom.data.modalities.contract import Features
+from fathom.data.table import Table
+from fathom.errors import BundleError
+from fathom.shapes import DEEP
+
+NAME = "unlike.safetensors"
+WORDS = "nothing like this was seen"
+
+SHARE = 0.01  # of rows like those of training that are called unlike all the same
+DIRECTIONS = 32  # in which rows of training differ most
+MOST_ROWS = 2_000  # to learn from, and as many to measure what is usual
+FEWEST_ROWS = 30  # kept aside, from which "unlike" means something
+LIMIT = 20.0  # of a number, in standard deviations
+FREQUENT = 20  # categories of a column that have a place of their own
+NOVEL = 3.0  # standard deviations that a category counts which training rows lack, or a gap where they have none
+RARELY_EMPTY = 0.002  # of the training rows: a deep column with fewer gaps may not be empty
+LEAST = 1e-3  # of the mean variance: the variance of a direction in which rows do not differ
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Unlikeness:
+    """What was learned. ``arrays`` are those of the file; ``limit`` is the score above which a row is unlike."""
+
+    columns: Sequence[Column]
+    arrays: Mapping[str, npt.NDArray[Any]]
+
+    @property
+    def limit(self) -> float:
+        """The score above which a row is unlike."""
+        return float(self.arrays["limit"][0])
+
+    def scores(self, table: Table) -> Floats:
+        """Return how unlike each row ``(row,)`` is: about 0 for a usual row, 1 for one in twenty of them, infinite where a column is empty that never was."""
+        if not table.rows:
+            return np.zeros(0)
+        return np.asarray(np.max([scores for _, scores in self.views(table)], axis=0))
+
+    def views(self, table: Table) -> list[tuple[str, Floats]]:
+        """Return the score of each row ``(row,)`` by each view, with its name."""
+        raw = _views(self.columns, self.arrays, table)
+        usual = self.arrays["usual"]
+        found = [
+            (name, (values - usual[place, 0]) / usual[place, 1]) for place, (name, values) in enumerate(raw.items())
+        ]
+        return [*found, ("empty", np.where(_empty(self.columns, table), np.inf, -np.inf))]
+
+    def unlike(self, table: Table) -> npt.NDArray[np.bool_]:
+        """Mark the rows ``(row,)`` that are unlike those of training."""
+        return np.asarray(self.scores(table) > self.limit)
+
+    def to_bytes(self) -> bytes:
+        """Return the file of the bundle."""
+        return stored.write(self.arrays)
+
+
+def opened(files: Mapping[str, bytes], columns: Sequence[Column]) -> Unlikeness | None:
+    """Return what a bundle holds, or ``None`` where it holds none. Raises BundleError when the file does not fit the columns."""
+    if NAME not in files:
+        return None
+    arrays = stored.read(files[NAME], NAME)
+    wanted = {"limit", "usual", "middle", "scale", "mean", "directions", "spreads", "rest"}
+    missing = wanted - set(arrays)
+    sound = not missing and len(arrays["mean"]) == len(arrays["directions"]) and len(arrays["limit"]) == 1
+    if not sound:
+        raise BundleError(
+            f"{NAME} is not what this Fathom writes{': it lacks ' + ', '.join(sorted(missing)) if missing else ''}. Copy the bundle again, whole.",
+            file=NAME,
+        )
+    return Unlikeness(columns, arrays)
+
+
+def learn(columns: Sequence[Column], train: Table, aside: Table, seed: int = 0) -> Unlikeness | None:
+    """Learn from training rows what is usual, and from rows kept ``aside`` how far usual rows lie; ``None`` where there are too few of either."""
+    if min(train.rows, aside.rows) < FEWEST_ROWS:
+        return None
+    names = [column.name for column in inputs_of(columns)]
+    train, aside = (_some(table.select(names), MOST_ROWS) for table in (train, aside))
+    features = hand_made_features(columns, train)
+    arrays = _scales(features)
+    for column in _of_codes(columns):
+        codes = _codes(column, train)
+        counts = np.bincount(codes[codes > 0].ravel(), minlength=column.parts[0].codes) + 0.5
+        arrays[f"surprise/{column.name}"] = np.asarray(-np.log(counts / counts.sum()), np.float32)
+        means = _means(column, codes, arrays)
+        middle = np.median(means, axis=0)
+        arrays[f"means/{column.name}"] = np.stack([middle, np.maximum(np.median(np.abs(means - middle), axis=0), 0.05)])
+    arrays |= _directions(_scaled(features, arrays), seed)
+    raw = _views(columns, arrays, aside)
+    usual = [(float(np.median(values)), float(np.quantile(values, 0.95))) for values in raw.values()]
+    arrays["usual"] = np.array([[middle, max(high - middle, 1e-9)] for middle, high in usual])
+    made = Unlikeness(columns, {**arrays, "limit": np.zeros(1)})
+    known = np.sort(made.scores(aside))
+    place = min(len(known), int(np.ceil((len(known) + 1) * (1 - SHARE))))
+    limit = known[place - 1]
+    finite = known[np.isfinite(known)]
+    arrays["limit"] = np.array([limit if np.isfinite(limit) else finite.max(initial=1.0)])
+    return Unlikeness(columns, arrays)
+
+
+def _some(table: Table, most: int) -> Table:
+    return table.take(np.linspace(0, table.rows - 1, min(table.rows, most)).astype(np.int64))
+
+
+def _views(columns: Sequence[Column], arrays: Mapping[str, Any], table: Table) -> dict[str, Floats]:
+    """Return the score of each row ``(row,)`` by each view, each on a scale of its own."""
+    scaled = _scaled(hand_made_features(columns, table), arrays) - arrays["mean"]
+    along = scaled @ arrays["directions"]
+    beside = np.maximum(np.square(scaled).sum(axis=1) - np.square(along).sum(axis=1), 0.0)
+    found = {"features": np.log1p((np.square(along) / arrays["spreads"]).sum(axis=1) + beside / arrays["rest"][0])}
+    for column in _of_codes(columns):
+        middle, spread = arrays[f"means/{column.name}"]
+        away = np.abs(_means(column, _codes(column, table), arrays) - middle) / spread
+        found[f"surprise of {column.name}"] = np.log1p(away[:, 0])
+        found[f"length of {column.name}"] = np.log1p(away[:, 1])
+    return found
+
+
+def _scales(features: Features) -> dict[str, npt.NDArray[Any]]:
+    """Learn, of each feature, its middle and scale, and of a category which codes are frequent."""
+    sizes = np.asarray(features.sizes, np.int64)
+    numbers = features.matrix[:, sizes == 0]
+    known = np.isfinite(numbers)
+    count = np.maximum(known.sum(axis=0), 1)
+    filled = np.where(known, numbers, 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, middle, high = (
+            np.array(
+                [
+                    np.quantile(column[there], share) if there.any() else 0.0
+                    for column, there in zip(numbers.T, known.T, strict=True)
+                ]
+            )
+            for share in (0.05, 0.5, 0.95)
+        )
+        spread = np.sqrt(np.square(np.where(known, np.clip(filled, low, high) - middle, 0.0)).sum(axis=0) / count)
+        rare = np.sqrt(np.square(np.where(known, filled - middle, 0.0)).sum(axis=0) / count)
+    spread = np.where(spread > 0, spread, rare)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "middle": middle,
+        "scale": np.where((spread > 0) & np.isfinite(spread), 1.0 / np.maximum(spread, 1e-300), 0.0),
+    }
+    for place in np.flatnonzero(sizes > 0):
+        codes, counts = np.unique(features.matrix[:, place], return_counts=True)
+        arrays[f"codes/{place}"] = np.sort(codes[np.argsort(-counts, kind="stable")[:FREQUENT]])
+    return arrays
+
+
+def _scaled(features: Features, arrays: Mapping[str, Any]) -> Floats:
+    """Lay features out as numbers of one size: those that are numbers, whether they are gaps, and a place for each frequent category and one for the others."""
+    sizes = np.asarray(features.sizes, np.int64)
+    numbers = features.matrix[:, sizes == 0]
+    gaps = ~np.isfinite(numbers)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = np.clip(np.where(gaps, 0.0, (numbers - arrays["middle"]) * arrays["scale"]), -LIMIT, LIMIT)
+    blocks = [scaled, gaps.astype(np.float64) * NOVEL]
+    for place in np.flatnonzero(sizes > 0):
+        ours = features.matrix[:, place, None] == arrays[f"codes/{place}"][None]
+        blocks += [ours * 1.0, NOVEL * ~ours.any(axis=1, keepdims=True)]
+    return np.concatenate(blocks, axis=1)
+
+
+def _directions(scaled: Floats, seed: int) -> dict[str, npt.NDArray[Any]]:
+    """Return the mean, the directions of the largest variance with these variances, and the mean variance of all others.
+
+    By subspace iteration from a random start (Halko, Martinsson and Tropp, SIAM Review 53, 2011, algorithm 4.4), which costs rows x features x directions.
+    """
+    mean = scaled.mean(axis=0)
+    centred = scaled - mean
+    rows, width = centred.shape
+    count = min(DIRECTIONS, width, rows)
+    basis = centred @ np.random.default_rng(seed).normal(size=(width, min(count + 8, width)))
+    for _ in range(2):
+        basis, _ = np.linalg.qr(centred @ (centred.T @ np.linalg.qr(basis)[0]))
+    _, sizes, turned = np.linalg.svd(basis.T @ centred, full_matrices=False)
+    count = min(count, len(turned))
+    variances = np.square(sizes[:count]) / rows
+    whole = float(np.square(centred).sum() / rows)
+    floor = LEAST * whole / width
+    rest = max((whole - float(variances.sum())) / max(width - count, 1), floor, 1e-9)
+    return {
+        "mean": mean,
+        "directions": np.asarray(turned[:count].T, np.float32),
+        "spreads": np.maximum(variances, min(rest, floor) if width > count else max(floor, 1e-9)),
+        "rest": np.array([rest]),
+    }
+
+
+def _of_codes(columns: Sequence[Column]) -> list[Column]:
+    return [column for column in inputs_of(columns) if column.kind and column.kind.SHAPE == "codes"]
+
+
+def _codes(column: Column, table: Table) -> npt.NDArray[Any]:
+    assert column.kind is not None
+    return column.kind.encode(column.state, table.column(column.name))
+
+
+def _means(column: Column, codes: npt.NDArray[Any], arrays: Mapping[str, Any]) -> Floats:
+    """Return how surprising each row's codes are on average, and the logarithm of their number ``(row, 2)``."""
+    there = codes > 0
+    count = there.sum(axis=1)
+    surprise = np.where(there, arrays[f"surprise/{column.name}"][codes], 0.0).sum(axis=1) / np.maximum(count, 1)
+    return np.stack([surprise, np.log1p(count)], axis=1)
+
+
+def _empty(columns: Sequence[Column], table: Table) -> npt.NDArray[np.bool_]:
+    """Mark the rows ``(row,)`` where a deep column is empty that hardly any training row lacked."""
+    found = np.zeros(table.rows, np.bool_)
+    for column in inputs_of(columns):
+        if column.kind is not None and column.kind.SHAPE in DEEP and column.missing < RARELY_EMPTY:
+            found |= column.kind.missing(table.column(column.name))
+    return found

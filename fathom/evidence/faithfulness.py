@@ -1,0 +1,136 @@
+"""Are the reasons it gives the real ones: whether the answer moves more when the pieces that a method names are taken away than when as many others are, at random.
+
+Of some test rows, each method of `fathom.reasons` names the pieces that matter most; these are taken away, other rows standing in than those it was found with, and the answer moves by so much; and by so much when as many
+pieces drawn at random are. The difference, row by row, is what the method knows. Sources: Samek et al., IEEE TNNLS 28(11), 2017, section III (https://arxiv.org/abs/1509.06321); comprehensiveness: DeYoung et al.,
+ACL 2020, section 4 (https://arxiv.org/abs/1911.03429). A model whose answer hardly hangs on any piece has no reasons to be found.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fathom.data.encoding import inputs_of
+from fathom.data.table import Table
+from fathom.evidence.contract import Case, Finding, not_applicable
+from fathom.reasons import METHODS
+from fathom.reasons.agreeing import rank_correlation
+from fathom.reasons.asking import Subject, question_of
+from fathom.resampling import Resamples
+from fathom.shapes import FLAT
+
+NAME = "faithfulness"
+QUESTION = "Are the reasons it gives the real ones?"
+SOURCE = "Samek et al., IEEE TNNLS 28, 2017; DeYoung et al., ACL 2020"
+
+FLAT_ROWS, DEEP_ROWS = 24, 8  # that are explained; a row with a text or a picture costs more
+ASKED = 1_024  # rows that a method may answer for one row
+SHARE = 0.2  # of the pieces that are taken away
+DRAWS = 8  # of as many pieces at random
+FEWEST_ROWS = 8
+
+Floats = npt.NDArray[np.float64]
+
+
+def run(case: Case) -> Finding:
+    """Explain some test rows by every method and take away what each names."""
+    names = [column.name for column in inputs_of(case.columns)]
+    others = case.train if case.train is not None else case.chosen.table if case.chosen is not None else None
+    if others is None or others.rows < FEWEST_ROWS or case.sealed.table.rows < FEWEST_ROWS:
+        return not_applicable(sys.modules[__name__], "There are too few rows to explain some and let others stand in.")
+    deep = any(column.kind is not None and column.kind.SHAPE not in FLAT for column in inputs_of(case.columns))
+    count = min(case.sealed.table.rows, DEEP_ROWS if deep else FLAT_ROWS)
+    rows = case.sealed.table.select(names).take(np.linspace(0, case.sealed.table.rows - 1, count).astype(np.int64))
+    found, orders = measured(case, rows, others.select(names))
+    if found is None:
+        return not_applicable(
+            sys.modules[__name__], "The model reads one column only, which is the reason for every answer."
+        )
+    told = []
+    for place, method in enumerate(METHODS):
+        gain = found[place, :, 0] - found[place, :, 1]
+        draws = Resamples.draw(len(gain), seed=case.seed)
+        interval = draws.interval(draws.sums(gain[None]).ravel() / len(gain)).as_json()
+        told.append(
+            {
+                "method": method.NAME,
+                "moves_by": float(found[place, :, 0].mean()),
+                "at_random": float(found[place, :, 1].mean()),
+                "more_by": interval["value"],
+                "low": interval["low"],
+                "high": interval["high"],
+            }
+        )
+    first = told[0]
+    agree = [value for one in orders for value in one]
+    faithful = (first["low"] or 0.0) > 0
+    nothing = not found[:, :, 0].max() > 1e-9
+    sentence = (
+        f"Taking away the fifth of a row’s pieces that {METHODS[0].NAME} names moves the answer by {first['moves_by']:.3g} on average, as many at random by {first['at_random']:.3g}; "
+        f"the difference is {first['more_by']:.3g} (95 % interval {first['low']:.3g} to {first['high']:.3g}, {len(found[0])} rows)."
+        + (
+            f" The methods put the pieces into much the same order: their rank correlation is {np.mean(agree):.2f}."
+            if agree
+            else ""
+        )
+    )
+    return Finding(
+        NAME,
+        QUESTION,
+        "there are none" if nothing else "yes" if faithful else "not shown",
+        sentence,
+        first["more_by"],
+        first["low"],
+        first["high"],
+        unit="probability" if case.classes is not None else "in the target's unit",
+        status="neutral" if nothing else "good" if faithful else "warning",
+        remedy=""
+        if faithful or nothing
+        else "Do not act on the reasons of single rows: as many pieces at random move the answer as much.",
+        rows=told,
+        plot={"agreement": float(np.mean(agree)) if agree else None},
+        source=SOURCE,
+    )
+
+
+def measured(case: Case, rows: Table, others: Table) -> tuple[Floats | None, list[list[float]]]:
+    """Return by how much the answer moves ``(method, row, named or at random)``, and each row's rank correlations between methods; ``None`` where rows have one piece."""
+    standing, judging = (others.take(np.arange(start, others.rows, 2)) for start in (0, 1))
+    moved, orders = [], []
+    for row in range(rows.rows):
+        one = rows.take([row])
+        code = int(case.answer(one)[0].argmax()) if case.classes is not None else -1
+
+        def answered(table: Table, code: int = code) -> Floats:
+            answer = case.answer(table)
+            return np.asarray(answer[:, code] if code >= 0 else answer, np.float64)
+
+        asked, checked = (
+            question_of(Subject(case.columns, one, stand_ins, answered), ASKED, seed=case.seed)
+            for stand_ins in (standing, judging)
+        )
+        if len(asked.parts) < 2:
+            return None, []
+        shares = [method.shares(asked).values for method in METHODS]
+        moved.append(_moves(checked, shares, case.seed + row))
+        pairs = [rank_correlation(one, other) for place, one in enumerate(shares) for other in shares[place + 1 :]]
+        orders.append([value for value in pairs if value is not None])
+    return np.stack(moved, axis=1), orders
+
+
+def _moves(question: Any, shares: Sequence[Floats], seed: int) -> Floats:
+    """Return by how much the answer moves without the pieces that each method names, and without as many at random ``(method, 2)``."""
+    count = len(question.parts)
+    gone = max(1, round(SHARE * count))
+    random = np.random.default_rng(seed)
+    kept = np.ones((1 + len(shares) + DRAWS, count), np.bool_)
+    for place, values in enumerate(shares, start=1):
+        kept[place, np.argsort(-np.abs(values), kind="stable")[:gone]] = False
+    for draw in range(DRAWS):
+        kept[1 + len(shares) + draw, random.choice(count, gone, replace=False)] = False
+    values = question.value(kept)
+    away = np.abs(values[1:] - values[0])
+    chance = float(away[len(shares) :].mean())
+    return np.stack([away[: len(shares)], np.full(len(shares), chance)], axis=1)
