@@ -1,6 +1,6 @@
-"""Opens a model: which columns it relies on, and what each layer of each deep column of its network has learned."""
+"""Opens a model: which columns it relies on and how its answer goes with them, why it answers single rows so, and what each layer of its network has learned."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,11 @@ from fathom.data.reading import read
 from fathom.data.table import Table
 from fathom.errors import OptionError
 from fathom.evidence import layers as evidence
+from fathom.evidence.dependence import curves
 from fathom.evidence.importance import by_shuffling as importance_by_shuffling
 from fathom.model import Model, class_labels
+from fathom.reasons import METHODS
+from fathom.reasons.rows import asked, explain_row
 from fathom.scoring import row_losses
 from fathom.shapes import DEEP, arrays_of
 
@@ -26,7 +29,7 @@ Layers = list[dict[str, Any]]
 
 
 def explain(model: Model, source: Any, *, layers: bool = False, seed: int = 0) -> dict[str, Any]:
-    """Return what the model relies on, on rows whose first target is known: ``importance`` and, where they are asked for, ``layers`` (``docs/result.md``).
+    """Return what the model relies on, on rows whose first target is known: ``importance``, ``dependence`` and, where they are asked for, ``layers`` (``docs/result.md``).
 
     ``source`` is anything that `read` takes: rows that the model did not learn from. Raises TableError when a column or the target is missing, and OptionError where there
     is no network with layers to look at.
@@ -60,9 +63,76 @@ def explain(model: Model, source: Any, *, layers: bool = False, seed: int = 0) -
         "table": {"name": table.name, "files": [each.path for each in table.sources]},
         "importance": importance_by_shuffling(losses, seen, seen.names, unit=unit, seed=seed),
     }
+    readers = {column.name: column for column in inputs_of(model.columns)}
+    found["dependence"] = curves(
+        lambda rows: in_units(target, model.answer(rows)[target.name]),
+        seen,
+        [readers[entry["column"]] for entry in found["importance"]],
+        class_labels(target) if target_classes(target) else None,
+    )
     if layers:
         found["layers"] = explain_layers(model.description, model.files["weights.safetensors"], known, seed)
     return found
+
+
+def reasons_of(
+    model: Model, source: Any, *, row: int = 1, methods: Sequence[str] = (), of: str = "", seed: int = 0
+) -> dict[str, Any]:
+    """Return why the model answers one row as it does: ``reasons`` with one entry (``docs/result.md``).
+
+    ``row`` is counted from 1; ``methods`` are names of `fathom.reasons.METHODS` and ``gradients``, which needs a network and torch, by default all that ask the model. Raises TableError where there is no such row, and OptionError for a method
+    or a class that there is not.
+
+    >>> import fathom
+    >>> rows = {"x": [x / 8 for x in range(200)], "y": [3.0 * (x % 7) + 0.25 * x for x in range(200)]}
+    >>> model = fathom.fit(rows, target="y", effort="quick", epochs=2)
+    >>> reasons_of(model, rows, row=7, methods=["shap"])["reasons"][0]["where"]
+    'row 7'
+    """
+    from fathom import gradients
+
+    table = model.gathered(read(source))
+    if not 1 <= row <= table.rows:
+        raise OptionError(
+            f"There is no row {row:,}: {table.name} has {table.rows:,} rows, counted from 1 without the header."
+        )
+    chosen = list(methods) or [method.NAME for method in METHODS]
+    one = table.take([row - 1])
+    asking = [name for name in chosen if name != gradients.NAME]
+    found = explain_row(
+        model, one.select([column.name for column in inputs_of(model.columns)]), of=of, methods=asking, seed=seed
+    )
+    if gradients.NAME in chosen:
+        parts, shares = gradients.integrated(
+            asked(model, one.select([c.name for c in inputs_of(model.columns)]), of=of)
+        )
+        entry = {
+            "name": gradients.NAME,
+            "summary": gradients.SUMMARY,
+            "source": gradients.SOURCE,
+            "parts": [{"column": part.column, "name": part.name, "place": list(part.place)} for part in parts],
+            "values": shares.values.tolist(),
+            "questions": shares.questions,
+        }
+        found["methods"].append(entry)
+        if not asking:
+            found |= {
+                "parts": [
+                    {**part, "place": part["place"] if len(part["place"]) == 4 else []} for part in entry["parts"]
+                ],
+                "base": shares.base,
+            }
+    target = model.description.targets[0]
+    truth = None
+    if target.name in table.names and target.kind is not None:
+        shown = target.kind.show(target.state, table.column(target.name)[row - 1].as_py())
+        truth = shown
+    return {
+        "format": 1,
+        "targets": [{"name": target.name}],
+        "table": {"name": table.name, "files": [each.path for each in table.sources]},
+        "reasons": [{"why": f"Row {row:,}", "where": table.where(row - 1), "truth": truth, **found}],
+    }
 
 
 def has_layers(description: Description) -> bool:

@@ -26,8 +26,8 @@ from fathom.data.modalities.contract import Modality
 from fathom.data.splitting import TEST
 from fathom.data.table import Table
 from fathom.effort import REFITTING_SHARE
-from fathom.errors import OptionError, check_installed
 from fathom.equipping import equipment
+from fathom.errors import OptionError, check_installed
 from fathom.examining import findings_of, look_for_leaks
 from fathom.judging import Judged, check_metric, judge_candidates
 from fathom.learning import export_network, train_network
@@ -37,6 +37,7 @@ from fathom.planning import network_plan
 from fathom.prepared import Prepared, prepared_sizes
 from fathom.preparing import prepare
 from fathom.progress import Progress, Several, Silent
+from fathom.reasoning import reasons_of_fit
 from fathom.refitting import refit_of
 from fathom.results import make_result
 from fathom.rivals import fit_baselines
@@ -150,6 +151,8 @@ def fit(
             result = make_result(
                 prepared, network, rivals, judged, chosen, size, looks, adds, found, clock.seconds, command
             )
+            model = Model.of(files, None, modalities, threads)
+            result |= reasons_of_fit(prepared, model, judged, result["importance"], chosen.seed)
             told.end()
         if run:
             told.begin("Writing")
@@ -161,7 +164,7 @@ def fit(
             run.write({"card.md": _card(result), "findings.json": findings_file(result)})
             run.write({"settings.toml": settings_text(replace(chosen, threads=asked), command).encode()})
             told.end(str(run.path))
-    return Model.of(files, result, modalities, threads)
+    return replace(model, result=result)
 
 
 def refitting_seconds(settings: Settings, trained: float, left: float | None) -> float:

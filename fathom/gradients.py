@@ -54,7 +54,7 @@ def integrated(asked: Asked, steps: int = STEPS) -> tuple[list[Part], Shares]:
     usual = {name: torch.from_numpy(values) for name, values in _usual(model).items()}
     even = (torch.arange(steps) + 0.5) / steps
     along = even**NEAR_NOTHING
-    change: dict[str, Any] = {name: 0.0 for name in arrays}
+    change: dict[str, Any] = dict.fromkeys(arrays, 0.0)
     ends = np.zeros(2)
     for one in networks:
         shares, ends_of = _of_one(one, asked, arrays, usual, along)

@@ -14,6 +14,8 @@ from rich.table import Table as Grid
 from fathom.progress import Progress
 
 PIPED_WIDTH = 120
+MOST_REASONS = 10  # pieces of a row that are named
+MOST_TEXT = 1_500  # characters that are shown with their words marked
 MOST_COLUMNS = 30  # in the terminal; the report shows them all
 
 
@@ -190,6 +192,70 @@ def show_explanation(found: Mapping[str, Any], to: Console) -> None:
         for probe in entry["probes"]:
             grid.add_row(escape(probe["stage"]), f"{probe['units']:,} outputs", f"{probe['metric']} {interval(probe)}")
         to.print(grid)
+
+
+def show_reasons(found: Mapping[str, Any], to: Console) -> None:
+    """Print why one row is answered as it is: the pieces that matter most, a text with its words marked, and the smallest change that flips the answer."""
+    answer, truth = found["answer"], found.get("truth")
+    said = number(answer) if isinstance(answer, float) else str(answer)
+    chance = f" with a probability of {found['value']:.3g}" if found.get("of") == answer else ""
+    to.print(
+        f"{escape(found['where'])}: {escape(found['target'])} is answered [bold]{escape(said)}[/bold]{chance}"
+        + (f", true is [bold]{escape(str(truth))}[/bold]" if truth is not None else "")
+        + "."
+    )
+    if found.get("of") and found["of"] != answer:
+        to.print(f"Explained is the probability of {escape(found['of'])}, {found['value']:.3g}.")
+    for method in found["methods"]:
+        parts, values = method.get("parts", found["parts"]), method["values"]
+        for text in _marked_texts(found, parts, values) if method is found["methods"][0] else ():
+            to.print(text, soft_wrap=True)
+        order = sorted(range(len(parts)), key=lambda place: -abs(values[place]))[:MOST_REASONS]
+        most = max((abs(value) for value in values), default=0.0) or 1.0
+        grid = _grid(f"{method['name']}: {method['summary']}")
+        for place in order:
+            part, value = parts[place], values[place]
+            name = (
+                part["column"]
+                if part["name"] == part["column"]
+                else f"{part['column']}: {' '.join(part['name'].split())}"
+            )
+            shown = found["cells"].get(part["column"], "") if part["name"] == part["column"] else ""
+            bar = "█" * max(1, round(12 * abs(value) / most))
+            grid.add_row(
+                escape(name[:60]),
+                escape(shown[:30]),
+                f"{value:+.3g}",
+                f"[{'blue' if value > 0 else 'dark_orange'}]{bar}",
+            )
+        to.print(grid)
+    for pair in found["agreement"]:
+        if pair["correlation"] is not None:
+            to.print(f"[dim]rank correlation of {' and '.join(pair['methods'])}: {pair['correlation']:.2f}[/dim]")
+    if found.get("counterfactual"):
+        to.print(escape(found["counterfactual"]["sentence"]))
+
+
+def _marked_texts(
+    found: Mapping[str, Any], parts: Sequence[Mapping[str, Any]], values: Sequence[float]
+) -> Iterator[str]:
+    """Yield each text with the words marked that have pushed the answer: up in blue, down in orange."""
+    for column, text in found["texts"].items():
+        own = [
+            (part["place"], value)
+            for part, value in zip(parts, values, strict=True)
+            if part["column"] == column and len(part["place"]) == 2
+        ]
+        most = max((abs(value) for _, value in own), default=0.0)
+        made, done = f"[bold]{escape(column)}[/bold] ", 0
+        for (start, end), value in sorted(own):
+            made += escape(text[done : int(start)])
+            word, done = escape(text[int(start) : int(end)]), int(end)
+            strong = most > 0 and abs(value) > most / 3
+            made += f"[{'bold blue' if value > 0 else 'bold dark_orange'}]{word}[/]" if strong else word
+            if done > MOST_TEXT:
+                break
+        yield made + ("…" if done < len(text) - 1 else "")
 
 
 def show_findings(findings: Sequence[Any], to: Console) -> None:

@@ -1,17 +1,35 @@
-"""fathom explain: what a model relies on and what its layers have learned."""
+"""fathom explain: what a model relies on, why it answers a row so, and what its layers have learned."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fathom import completing
+
 NAME = "explain"
-EXAMPLE = "fathom explain runs/photos-1 more-photos/ --layers"
+EXAMPLE = "fathom explain runs/homes-1 sold-since.csv --row 7"
 
 
 def explain(
     bundle: Annotated[Path, typer.Argument(help="The bundle, or the run folder around it.")],
-    rows: Annotated[list[str], typer.Argument(help="Rows whose target is known, which the model did not learn from.")],
+    rows: Annotated[
+        list[str],
+        typer.Argument(help="Rows that the model did not learn from; without --row, their target must be known."),
+    ],
+    row: Annotated[
+        int | None, typer.Option(help="Say why this row is answered as it is, counted from 1 without the header.")
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            autocompletion=completing.words("shap", "lime", "occlusion", "gradients"),
+            help="How a row is explained, with commas between: shap, lime, occlusion, gradients.  [default: all but gradients]",
+        ),
+    ] = None,
+    of: Annotated[
+        str | None, typer.Option("--of", help="The class whose probability is explained.  [default: the likeliest]")
+    ] = None,
     layers: Annotated[
         bool, typer.Option("--layers", help="Look into every layer that reads text, pictures, sound or series.")
     ] = False,
@@ -19,13 +37,25 @@ def explain(
         "explanation.html"
     ),
 ) -> None:
-    """Show which columns a model relies on and, with --layers, what each layer of its network has learned."""
+    """Show which columns a model relies on, or with --row why it answers a row so; with --layers, what each layer of its network has learned."""
     from fathom import terminal
     from fathom.data.writing import write_text
+    from fathom.errors import OptionError
     from fathom.explaining import explain as explained
+    from fathom.explaining import reasons_of
     from fathom.model import load
     from fathom.report import render
+    from fathom.settings import names_in
 
-    found = explained(load(bundle), rows[0] if len(rows) == 1 else rows, layers=layers)
-    terminal.show_explanation(found, terminal.console())
+    source = rows[0] if len(rows) == 1 else rows
+    if row is None and (method or of):
+        raise OptionError("--method and --of say how one row is explained. Name it, for example --row 7.")
+    if row is not None and layers:
+        raise OptionError("--layers looks at many rows, and --row at one. Ask for one of them.")
+    if row is not None:
+        found = reasons_of(load(bundle), source, row=row, methods=names_in(method), of=of or "")
+        terminal.show_reasons(found["reasons"][0], terminal.console())
+    else:
+        found = explained(load(bundle), source, layers=layers)
+        terminal.show_explanation(found, terminal.console())
     print(write_text(render(found), out))

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from fathom.errors import BundleError, require
-from fathom.report import answers, findings, layers, opening, provenance, scores
+from fathom.report import answers, findings, layers, opening, provenance, reasons, scores
 from fathom.report.wording import clean, fit
 
 FORMAT = 1
@@ -25,6 +25,8 @@ TITLES = {
     "findings": "Findings",
     "adds": "What each column adds",
     "importance": "Columns that matter",
+    "dependence": "How the answer goes with a column",
+    "reasons": "Why single rows were answered so",
     "layers": "What the layers learned",
     "worst": "Worst rows",
     "columns": "Columns",
@@ -73,6 +75,8 @@ def view(result: View) -> View:
         "findings": findings.findings(result, len(targets) > 1),
         "adds": layers.adds(result),
         "importance": answers.importance(result),
+        "dependence": reasons.dependence(result),
+        "reasons": reasons.reasons(result),
         "layers": layers.layers(result),
         "worst": _each(targets, lambda target: answers.worst_rows(result, target, only=len(targets) == 1)),
         "columns": provenance.columns(result),

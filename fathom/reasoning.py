@@ -1,0 +1,88 @@
+"""What a fit shows of its model's reasons: how the answer goes with the columns that matter, and why three rows were answered so."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fathom.candidates import in_units
+from fathom.data.encoding import Column, inputs_of, target_classes
+from fathom.evidence.dependence import curves
+from fathom.judging import Judged
+from fathom.model import Model, class_labels
+from fathom.prepared import Prepared
+from fathom.reasons import METHODS
+from fathom.reasons.rows import explain_row
+from fathom.scoring import row_losses
+from fathom.shapes import FLAT
+
+FLAT_ROWS, DEEP_ROWS = 4_096, 768  # that a method may answer for one row; one with a text or a picture costs more
+
+
+def reasons_of_fit(
+    prepared: Prepared, model: Model, judged: Judged, importance: Sequence[dict[str, Any]], seed: int
+) -> dict[str, Any]:
+    """Return ``dependence``, on validation rows, and ``reasons`` of three test rows of the first target: a sure answer, an unsure one and the most wrong one."""
+    target = prepared.targets[0]
+    names = [column.name for column in inputs_of(prepared.columns)]
+    readers = {column.name: column for column in inputs_of(prepared.columns)}
+    ordered = [readers[entry["column"]] for entry in importance if entry["column"] in readers]
+    classes = class_labels(target) if target_classes(target) else None
+    deep = any(column.kind is not None and column.kind.SHAPE not in FLAT for column in ordered)
+    drawn = curves(
+        lambda rows: in_units(target, model.answer(rows)[target.name]),
+        prepared.validation.select(names),
+        ordered,
+        classes,
+    )
+    truth, answer = judged.truth[target.name], judged.answers[judged.shipped.name][target.name]
+    found = []
+    for why, row in three_rows(target, truth, answer).items():
+        one = prepared.sealed.take([row])
+        assert target.kind is not None
+        found.append(
+            {
+                "why": why,
+                "where": prepared.sealed.where(row),
+                "truth": target.kind.show(target.state, one.column(target.name)[0].as_py()),
+                **explain_row(
+                    model,
+                    one.select(names),
+                    methods=[method.NAME for method in METHODS],
+                    most_rows=DEEP_ROWS if deep else FLAT_ROWS,
+                    seed=seed,
+                ),
+            }
+        )
+    return {"dependence": drawn, "reasons": found}
+
+
+def three_rows(target: Column, truth: npt.NDArray[Any], answer: npt.NDArray[Any]) -> dict[str, int]:
+    """Return a sure and right answer, one that could as well be another, and the most wrong one, each by what is said of it; of a number, the nearest, the usual and the furthest.
+
+    Where they are the same row, it is returned once.
+    """
+    losses = row_losses(truth, answer)
+    losses = np.where(np.isfinite(losses), losses, -np.inf)
+    if target_classes(target):
+        ordered = np.sort(answer, axis=1)
+        margin = ordered[:, -1] - ordered[:, -2] if answer.shape[1] > 1 else ordered[:, -1]
+        right = answer.argmax(axis=1) == truth
+        chosen = {
+            "A sure answer": int(np.argmax(np.where(right, margin, -1.0))),
+            "An unsure answer": int(np.argmin(margin)),
+            "The most wrong answer": int(np.argmax(losses)),
+        }
+    else:
+        usual = int(np.argsort(losses, kind="stable")[len(losses) // 2])
+        chosen = {
+            "An answer that is right": int(np.argmin(np.where(np.isfinite(losses), losses, np.inf))),
+            "An answer as wrong as usual": usual,
+            "The most wrong answer": int(np.argmax(losses)),
+        }
+    found: dict[str, int] = {}
+    for why, row in chosen.items():
+        if row not in found.values():
+            found[why] = row
+    return found
