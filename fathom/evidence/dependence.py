@@ -44,7 +44,7 @@ def curves(
     ([1.0, 2.0, 3.0], [10.0, 20.0, 30.0])
     """
     rows = table.take(np.linspace(0, table.rows - 1, min(table.rows, MOST_ROWS)).astype(np.int64))
-    found = []
+    found: list[dict[str, Any]] = []
     for column in columns:
         if column.kind is None or column.kind.SHAPE not in FLAT or len(found) == most:
             continue
@@ -66,7 +66,7 @@ def _spread(column: Column, cells: pa.Array) -> npt.NDArray[np.int64]:
         chosen = ordered[np.linspace(0, len(ordered) - 1, min(len(ordered), MOST_VALUES)).astype(np.int64)]
         _, first = np.unique(encoded[chosen, -1], return_index=True)
         return np.asarray(chosen[np.sort(first)], np.int64)
-    codes, first, counts = np.unique(encoded[known, 0], return_index=True, return_counts=True)
+    _, first, counts = np.unique(encoded[known, 0], return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:MOST_VALUES]
     return np.asarray(known[first[order]], np.int64)
 
