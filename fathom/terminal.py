@@ -198,7 +198,7 @@ def show_reasons(found: Mapping[str, Any], to: Console) -> None:
     """Print why one row is answered as it is: the pieces that matter most, a text with its words marked, and the smallest change that flips the answer."""
     answer, truth = found["answer"], found.get("truth")
     said = number(answer) if isinstance(answer, float) else str(answer)
-    chance = f" with a probability of {found['value']:.3g}" if found.get("of") == answer else ""
+    chance = f" with a probability of {min(found['value'], 0.999):.3g}" if found.get("of") == answer else ""
     to.print(
         f"{escape(found['where'])}: {escape(found['target'])} is answered [bold]{escape(said)}[/bold]{chance}"
         + (f", true is [bold]{escape(str(truth))}[/bold]" if truth is not None else "")

@@ -59,15 +59,15 @@ def without_words(text: str, pieces: tuple[Piece, ...], gone: Gone) -> list[str 
 
 
 def patches(height: int, width: int, sides: int = PATCHES) -> tuple[Piece, ...]:
-    """Return the patches of a picture of so many pixels, ``sides`` by ``sides``, row by row; fewer where it has fewer pixels.
+    """Return the patches of a picture of so many pixels, ``sides`` by ``sides``, row by row, each with its row and its place in it; fewer where it has fewer pixels.
 
     >>> [piece.name for piece in patches(4, 4, 2)], patches(4, 4, 2)[1].place
-    (['top left', 'top right', 'bottom left', 'bottom right'], (0.0, 0.5, 0.5, 1.0))
+    (['top left (1, 1)', 'top right (1, 2)', 'bottom left (2, 1)', 'bottom right (2, 2)'], (0.0, 0.5, 0.5, 1.0))
     """
     rows, columns = min(sides, height), min(sides, width)
     return tuple(
         Piece(
-            _where((row + 0.5) / rows, (column + 0.5) / columns),
+            f"{_where((row + 0.5) / rows, (column + 0.5) / columns)} ({row + 1}, {column + 1})",
             (row / rows, column / columns, (row + 1) / rows, (column + 1) / columns),
         )
         for row in range(rows)

@@ -195,6 +195,6 @@ def _fewest_pieces(subject: Subject, judge: Judge) -> Found | None:
                 fewer[piece] = False
                 if judge(rows(~fewer[None]))[0][0]:
                     gone = fewer
-        names = tuple(piece.name for piece, out in zip(pieces, gone, strict=True) if out)
+        names = tuple(" ".join(piece.name.split()) for piece, out in zip(pieces, gone, strict=True) if out)
         found.append(Found((Change(column.name, None, None, names),), rows(~gone[None])))
     return min(found, key=lambda one: len(one.changes[0].gone), default=None)

@@ -1,5 +1,6 @@
 """Explains one row of a model: its reasons by several methods, how far these agree, and the smallest change that flips the answer."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,8 @@ from fathom.reasons.counterfactual import Found, smallest_change
 from fathom.reasons.wording import in_a_sentence
 
 QUICK: tuple[str, ...] = ("shap",)  # what a server asks
-MOST_ROWS = 8_192  # that a method answers for one row
+MOST_ROWS = 4_096  # that a method answers for one row
+PROBE = 32  # rows by which the speed of a model is measured
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,12 @@ def explain_row(
     methods: Sequence[str] = QUICK,
     counterfactual: bool = True,
     most_rows: int = MOST_ROWS,
+    seconds: float | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Return why a model answers a row as it does, as JSON-able values (``docs/result.md``, *reasons*).
 
-    ``methods`` are names of `METHODS`; each answers about ``most_rows`` rows at most, which bounds the time. What is explained is the probability of the likeliest class, or of
+    ``methods`` are names of `METHODS`; each answers about ``most_rows`` rows at most, which bounds the time; ``seconds`` bounds it by the clock, too, and gives up that the same row always gets the very same shares. What is explained is the probability of the likeliest class, or of
     the class ``of``, or the number. Needs neither torch nor scikit-learn. Raises what `asked` raises, and OptionError for a method that there is not.
 
     >>> import fathom
@@ -110,17 +113,31 @@ def explain_row(
         if name not in able:
             raise OptionError(f"There is no method {name!r}.{suggestion(name, able)} There are: {', '.join(able)}.")
     question_asked = asked(model, row, target=target, of=of)
+    if seconds is not None:
+        most_rows = min(most_rows, rows_within(question_asked, seconds / max(len(methods) + counterfactual, 1)))
     question = question_of(question_asked.subject, most_rows, seed=seed)
     shares = {name: able[name].shares(question) for name in methods}
     first = next(iter(shares.values()), None)
     return {
         **_answer(question_asked),
         "base": None if first is None else first.base,
-        "parts": [{"column": part.column, "name": part.name, "place": list(part.place)} for part in question.parts],
+        "parts": [
+            {"column": part.column, "name": " ".join(part.name.split()), "place": list(part.place)}
+            for part in question.parts
+        ],
         "methods": [_method(able[name], found) for name, found in shares.items()],
         "agreement": agreement({name: found.values for name, found in shares.items()}),
         "counterfactual": change_in_words(question_asked) if counterfactual else None,
     }
+
+
+def rows_within(one: Asked, seconds: float) -> int:
+    """Return how many rows the model answers in so many seconds, by the clock; 64 at least."""
+    rows = one.subject.row.take(np.zeros(PROBE, np.int64))
+    one.subject.answer(rows)
+    started = time.perf_counter()
+    one.subject.answer(rows)
+    return max(64, int(seconds / max(time.perf_counter() - started, 1e-6) * PROBE))
 
 
 def _answer(one: Asked) -> dict[str, Any]:

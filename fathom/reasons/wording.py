@@ -5,7 +5,7 @@ from typing import Any
 from fathom.reasons.counterfactual import Change, Found
 
 MOST_GONE = 8  # pieces that are named
-NONE_FOUND = "No change of up to three columns, within what training rows hold, was found that flips the answer"
+NONE_FOUND = "No small change within what training rows hold was found that flips the answer"
 
 
 def in_a_sentence(target: str, found: Found | None, before: Any, after: Any) -> str:
@@ -15,7 +15,7 @@ def in_a_sentence(target: str, found: Found | None, before: Any, after: Any) -> 
     >>> in_a_sentence("income", Found((change,), None), "high", "low")
     "With 'age' 28 instead of 41, 'income' would be low instead of high."
     >>> in_a_sentence("price", None, 312.04, None)
-    "No change of up to three columns, within what training rows hold, was found that flips the answer: 'price' stays at about 312."
+    "No small change within what training rows hold was found that flips the answer: 'price' stays at about 312."
     """
     if found is None:
         return f"{NONE_FOUND}: {target!r} stays {'at about ' if isinstance(before, float) else ''}{_shown(before)}."

@@ -5,17 +5,18 @@ from typing import Any
 from fathom.report.picking import NARROW, Figure, items, mapping, records, words
 from fathom.report.plots.intervals import Estimate, rows_of_estimates
 from fathom.report.plots.reasons import Course, course, level_of, marked
-from fathom.report.quantities import finite, number
+from fathom.report.quantities import finite, number, share
 from fathom.report.wording import cell, clip, fit
 
 View = dict[str, Any]
 
-MOST_BARS = 12
+MOST_BARS, MOST_NAMED = 12, 6
 MOST_TEXT = 6_000  # characters that are shown with their words marked
 WIDTH = 640.0
 COURSE = 400.0
 SIDE = 168.0
 PICTURE = "data:image/"
+LINE_END = "↵"  # as a result's texts show it
 
 
 def dependence(result: View) -> list[str]:
@@ -43,7 +44,24 @@ def _course(entry: View) -> Course | None:
     numeric = words(entry, "kind") == "number" and all(finite(value) is not None for value in values)
     named = tuple(float(value) if numeric else cell(value, 60) for value in values)
     mean, low, high = (tuple(value or 0.0 for value in one) for one in lists)
+    if not numeric:  # the first are the most frequent; dates are in their order
+        dates = words(entry, "kind") == "date"
+        step = -(-len(named) // MOST_NAMED) if dates else 1
+        named, mean, low, high = (one[::step][:MOST_NAMED] for one in (named, mean, low, high))
+        if dates:
+            named = _short_dates(tuple(str(name) for name in named))
     return Course(clip(words(entry, "column"), 60), named, mean, low, high)
+
+
+def _short_dates(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out the time of day, and the year where it is the same.
+
+    >>> _short_dates(("2013-01-04 10:45", "2013-02-07 08:00"))
+    ('01-04', '02-07')
+    """
+    days = tuple(name[:10] for name in names)
+    same = len({day[:5] for day in days}) == 1 and all(day[4:5] == "-" for day in days)
+    return tuple(day[5:] for day in days) if same else days
 
 
 def reasons(result: View) -> list[View]:
@@ -68,7 +86,7 @@ def _row(entry: View) -> View | None:
         "title": cell(entry.get("why"), 80) or "The row",
         "where": cell(entry.get("where"), 120),
         "answer": number(answer) if finite(answer) is not None else cell(answer, 80),
-        "chance": f"with a probability of {number(value, 3)}" if chance else "",
+        "chance": f"with a probability of {share(value)}" if chance else "",
         "truth": "" if entry.get("truth") is None else _value(entry.get("truth")),
         "doubt": words(entry, "doubt"),
         "sentence": cell(mapping(entry, "counterfactual").get("sentence"), 900),
@@ -83,8 +101,8 @@ def _row(entry: View) -> View | None:
                 "column": clip(column, 60),
                 "svg": marked(
                     shown,
-                    [parts[place]["place"] for place in _pieces(column, parts)],
-                    [values[place] for place in _pieces(column, parts)],
+                    [parts[place]["place"] for place in _pieces(column, parts, 4)],
+                    [values[place] for place in _pieces(column, parts, 4)],
                     side=SIDE,
                 ),
             }
@@ -134,7 +152,7 @@ def _bars(parts: list[View], values: list[float], of: str, value: float | None, 
     caption = (
         ""
         if value is None or base is None
-        else f"From {number(base, 3)}, the mean over rows that stand in, to {number(value, 3)}, the answer: blue has pushed it up, orange down."
+        else f"From {number(base, 3)}, the answer without the pieces of the row, to {number(value, 3)}, the answer: blue has pushed it up, orange down."
     )
     return Figure(wide, narrow, caption)
 
@@ -163,7 +181,10 @@ def _text(column: str, text: str, parts: list[View], values: list[float]) -> Vie
         runs.append({"text": text[start:end], "kind": f"{side} level-{level}" if level else ""})
         done = end
     tail = text[done:MOST_TEXT]
-    return {"column": clip(column, 60), "runs": [*runs, {"text": tail, "kind": ""}], "cut": len(text) > MOST_TEXT}
+    runs.append({"text": tail, "kind": ""})
+    for run in runs:
+        run["text"] = run["text"].replace(LINE_END, "\n")
+    return {"column": clip(column, 60), "runs": runs, "cut": len(text) > MOST_TEXT}
 
 
 def _table(methods: list[View], parts: list[View]) -> list[View]:
