@@ -3,8 +3,7 @@
 For a target of two classes, with the second one as the favourable answer: *demographic parity difference* is the largest difference between groups in the share that is given
 that answer, *equalised odds difference* the larger one of the largest differences in the true and in the false positive rate (Hardt, Price and Srebro, NeurIPS 2016,
 https://arxiv.org/abs/1610.02413; both as the library fairlearn defines them, against which the tests check). For other targets groups are compared by their error.
-A mitigation is shown with its price: a threshold for each group, chosen on the chosen rows so that every group is given the answer as often as all are
-together, and what that does to parity and accuracy on the test rows. Parity of one kind is bought with another: Kleinberg, Mullainathan and Raghavan, ITCS 2017
+Remedies are shown with their price (`fathom.mitigating`): thresholds for each group, and rows that count otherwise in training. Parity of one kind is bought with another: Kleinberg, Mullainathan and Raghavan, ITCS 2017
 (https://arxiv.org/abs/1609.05807).
 """
 
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from fathom.data.table import Table
 from fathom.data.values import words_of
 from fathom.evidence.contract import Case, Finding, Part, not_applicable
+from fathom.mitigating import answers_by, opportunity_thresholds, parity_thresholds, weights_of
 from fathom.resampling import Resamples
 from fathom.scoring import row_losses
 
@@ -26,6 +26,7 @@ QUESTION = "Does the model treat groups alike?"
 SOURCE = "Hardt, Price and Srebro, NeurIPS 2016, https://arxiv.org/abs/1610.02413"
 
 FEWEST_ROWS = 20  # of a group whose rates are compared; smaller ones are listed
+REFITTING = 0.3  # of the time for fitting again
 UNFAIR = 0.1  # difference that is warned of
 
 Groups = npt.NDArray[np.object_]
@@ -57,11 +58,12 @@ def run(case: Case) -> Finding:
         f"{gap['what'].capitalize()} differs by {gap['value']:.3f} between groups of {' and '.join(columns)} ({gap['low']:.3f} to {gap['high']:.3f}): "
         f"most for {gap['most']!r}, least for {gap['least']!r}. The smallest group, {smallest['group']!r}, has {smallest['rows']} test rows."
     )
-    mitigated = _mitigation(case, columns)
-    if mitigated:
+    remedies = _mitigations(case, columns)
+    if remedies:
+        before, best = remedies[0], min(remedies[1:], key=lambda remedy: remedy["parity_difference"])
         sentence += (
-            f" With a threshold for each group the difference would be {mitigated['after']:.3f}, and accuracy {mitigated['accuracy_after']:.3f} instead of "
-            f"{mitigated['accuracy_before']:.3f}."
+            f" {best['remedy'][0].upper() + best['remedy'][1:]} would bring the difference to {best['parity_difference']:.3f}, and accuracy from {before['accuracy']:.3f} to "
+            f"{best['accuracy']:.3f}."
         )
     unfair = gap["value"] > gap["bound"] and gap["low"] > 0
     return Finding(
@@ -78,7 +80,7 @@ def run(case: Case) -> Finding:
         if unfair
         else "",
         rows=rows,
-        plot={"gaps": [{"columns": list(names), **entry} for names, entry in gaps.items()], "mitigation": mitigated},
+        plot={"gaps": [{"columns": list(names), **entry} for names, entry in gaps.items()], "remedies": remedies},
         source=SOURCE,
     )
 
@@ -199,30 +201,54 @@ def _gap(case: Case, columns: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _mitigation(case: Case, columns: tuple[str, ...]) -> dict[str, Any] | None:
-    """Return what a threshold for each group would do; they are chosen on the chosen rows, and measured on the test rows."""
+def _mitigations(case: Case, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return what each remedy would do, and what it costs: learned on the chosen rows, or on training rows that count otherwise, and measured on the test rows."""
     if case.chosen is None or not _two_classes(case):
-        return None
+        return []
     groups, tested = groups_of(case.chosen.table, columns), groups_of(case.sealed.table, columns)
-    share = float(_said(case.chosen).mean())
-    chances, asked = case.chosen.answer[:, 1], case.sealed.answer[:, 1]
-    said = (asked >= 0.5).astype(np.int64)
     kept = [name for name in np.unique(tested) if min((groups == name).sum(), (tested == name).sum()) >= FEWEST_ROWS]
-    for name in kept:
-        threshold = np.quantile(chances[groups == name], 1.0 - share)
-        said[tested == name] = asked[tested == name] >= threshold
-    rows = np.isin(tested, kept)
     if len(kept) < 2:
-        return None
-    truth, before = case.sealed.truth[rows], _said(case.sealed)[rows]
-    return {
-        "before": parity_difference(before, tested[rows]),
-        "after": parity_difference(said[rows], tested[rows]),
-        "accuracy_before": float((before == truth).mean()),
-        "accuracy_after": float((said[rows] == truth).mean()),
-        "odds_before": odds_difference(truth, before, tested[rows]),
-        "odds_after": odds_difference(truth, said[rows], tested[rows]),
+        return []
+    truth, asked = case.sealed.truth, case.sealed.answer[:, 1]
+    chances, known = case.chosen.answer[:, 1], case.chosen.truth
+    said = _said(case.chosen)
+    rate = float(said[known == 1].mean()) if (known == 1).any() else 0.5
+    every = {
+        "as it is": _said(case.sealed),
+        "a threshold for each group, equal shares": answers_by(
+            parity_thresholds(chances, groups, float(said.mean())), asked, tested
+        ),
+        "a threshold for each group, equal true positive rates": answers_by(
+            opportunity_thresholds(chances, known, groups, rate), asked, tested
+        ),
     }
+    if (again := _reweighted(case, columns)) is not None:
+        every["rows that count otherwise in training"] = again
+    rows = np.isin(tested, kept)
+    return [
+        {
+            "remedy": name,
+            "parity_difference": parity_difference(answer[rows], tested[rows]),
+            "odds_difference": odds_difference(truth[rows], answer[rows], tested[rows]),
+            "accuracy": float((answer[rows] == truth[rows]).mean()),
+            "selected": float(answer[rows].mean()),
+        }
+        for name, answer in every.items()
+    ]
+
+
+def _reweighted(case: Case, columns: tuple[str, ...]) -> npt.NDArray[np.int64] | None:
+    """Return the answers to the test rows of the shipped model fitted again on rows that count so that group and class are independent."""
+    refit = case.refit
+    cost = next((one.fit_seconds for one in case.costs if one.name == case.shipped), 0.0)
+    if refit is None or case.shipped not in refit.names:
+        return None
+    if case.seconds is not None and cost > REFITTING * case.seconds:
+        return None
+    weights = weights_of(groups_of(refit.train, columns), refit.truth)
+    seconds = None if case.seconds is None else REFITTING * case.seconds
+    answer = refit.fit(case.shipped, np.arange(refit.train.rows), weights, seconds)(case.sealed.table)
+    return np.asarray(answer.argmax(axis=1), np.int64)
 
 
 __all__ = ["NAME", "QUESTION", "SOURCE", "groups_of", "odds_difference", "parity_difference", "rates", "run"]

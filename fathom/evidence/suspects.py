@@ -2,8 +2,11 @@
 
 A row is suspect when the model, which did not learn from it, gives another class at least the probability that it gives on average to the rows that bear that class: confident
 learning, Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", Journal of Artificial Intelligence Research 70, 2021, section 3
-(https://arxiv.org/abs/1911.00068). A number is suspect when its residual lies further from the median of all than ten times their median distance: a slip of the decimal
+(https://arxiv.org/abs/1911.00068). That alone would name every row of a question that is hard by nature; so the model must also be as sure as on those rows on which it is hardly ever contradicted. A number is suspect when its residual lies further from the median of all than ten times their median distance: a slip of the decimal
 point, not a hard row.
+
+What dropping suspects would do is tried where models can be fitted again: either half of the training rows is looked through by a model of the other half, and a model of the rows that are left stands
+against one of all.
 """
 
 import sys
@@ -12,16 +15,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fathom.data.splitting import row_hashes
 from fathom.evidence.contract import Case, Finding, Part, not_applicable, plain
+from fathom.resampling import Resamples
+from fathom.scoring import row_losses
 
 NAME = "suspects"
 QUESTION = "Which labels are probably wrong?"
 SOURCE = "Northcutt, Jiang and Chuang, JAIR 70, 2021, https://arxiv.org/abs/1911.00068"
 
 LISTED = 20
+FEWEST_LISTED, MOST_LISTED = 3, 0.05  # rows, and share of the rows, that are shown
+BINS, FEWEST_IN_BIN = 10, 25  # of rows by how sure the model is
+HARDLY_EVER = 0.05  # contradicted, or
+AS_RARELY = 1.25  # times as often as the surest fifth of the rows
+REFITTING = 0.3  # of the time for fitting again
 MANY = 0.05  # of the rows
 DISTANCES = 10.0  # median distances from the median residual
 FEWEST_ROWS = 10
+FEWEST_TO_DROP = 200
 
 
 def run(case: Case) -> Finding:
@@ -35,7 +47,7 @@ def run(case: Case) -> Finding:
     for part, doubt in zip(parts, doubts, strict=True):
         found += [(float(doubt[row]), _shown(case, part, int(row))) for row in np.flatnonzero(doubt > 0)]
     found.sort(key=lambda entry: -entry[0])
-    listed = [row for _, row in found[:LISTED]]
+    listed = [row for _, row in found[: min(LISTED, max(FEWEST_LISTED, round(MOST_LISTED * rows)))]]
     share = len(found) / rows
     if not found:
         return Finding(
@@ -53,6 +65,12 @@ def run(case: Case) -> Finding:
         f"{len(found):,} of {rows:,} rows ({100 * share:.1f} %) are probably labelled wrongly: the most contradicted is {first['where']}, where {case.target.name} is "
         f"{first['stated']!r} and the model is sure of {first['likely']!r}."
     )
+    dropped = _dropping(case)
+    if dropped is not None:
+        sentence += (
+            f" Without the {dropped['rows']:,} suspects among {dropped['of']:,} training rows the loss on the test rows would change by {dropped['value']:+.3g} "
+            f"({dropped['low']:+.3g} to {dropped['high']:+.3g})."
+        )
     return Finding(
         NAME,
         QUESTION,
@@ -63,6 +81,7 @@ def run(case: Case) -> Finding:
         status="warning" if share > MANY else "neutral",
         remedy="Look at the listed rows, and correct or remove those that are wrong. Some will be right and merely unusual.",
         rows=listed,
+        plot={"dropping": dropped},
         source=SOURCE,
     )
 
@@ -83,7 +102,49 @@ def _doubts(case: Case, parts: list[Part], part: Part) -> npt.NDArray[np.float64
     likely = sure.argmax(axis=1)
     own = part.answer[np.arange(len(part.truth)), np.maximum(part.truth, 0)]
     contradicted = (sure.max(axis=1) > 0) & (likely != part.truth) & (part.truth >= 0)
+    contradicted &= sure.max(axis=1) >= _surest(truth, answer)
     return np.where(contradicted, sure.max(axis=1) - own, 0.0)
+
+
+def _surest(truth: npt.NDArray[Any], answer: npt.NDArray[Any]) -> float:
+    """Return how sure the model must be for a label that says otherwise to be suspect: as on rows where labels hardly ever do, or as rarely as on the surest."""
+    stated, wrong = answer.max(axis=1), answer.argmax(axis=1) != truth
+    order = np.argsort(-stated, kind="stable")
+    bins = np.array_split(order, max(1, min(BINS, len(order) // FEWEST_IN_BIN)))
+    surest = wrong[order[: max(1, len(order) // 5)]].mean()
+    bound = max(HARDLY_EVER, AS_RARELY * float(surest))
+    least = np.inf
+    for rows in bins:  # from the surest on
+        if wrong[rows].mean() > bound:
+            break
+        least = float(stated[rows].min())
+    return least
+
+
+def _dropping(case: Case) -> dict[str, Any] | None:
+    """Return what a model of the training rows without suspects is worth beside one of all, on the test rows; ``None`` where none can be fitted or none is suspect."""
+    refit = case.refit
+    cost = next((one.fit_seconds for one in case.costs if one.name == case.shipped), 0.0)
+    if refit is None or case.shipped not in refit.names or refit.train.rows < FEWEST_TO_DROP:
+        return None
+    if case.seconds is not None and 3 * cost > REFITTING * case.seconds:
+        return None
+    order = np.argsort(row_hashes(refit.train), kind="stable")
+    doubts = np.zeros(len(order))
+    for own, others in ((order[::2], order[1::2]), (order[1::2], order[::2])):
+        table = refit.train.take(own)
+        part = Part(table, refit.truth[own], refit.fit(case.shipped, np.sort(others), None, None)(table))
+        doubts[own] = _doubts(case, [part], part)
+    kept = np.flatnonzero(doubts == 0)
+    if not 0 < len(kept) < len(order):
+        return None
+    losses = [
+        row_losses(case.sealed.truth, refit.fit(case.shipped, rows, None, None)(case.sealed.table))
+        for rows in (np.arange(len(order)), kept)
+    ]
+    draws = Resamples.draw(case.sealed.table.rows, seed=case.seed)
+    interval = draws.interval(draws.means(losses[1] - losses[0]))
+    return {"rows": len(order) - len(kept), "of": len(order), **interval.as_json()}
 
 
 def _shown(case: Case, part: Part, row: int) -> dict[str, Any]:

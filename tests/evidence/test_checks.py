@@ -95,7 +95,9 @@ def test_groups_that_are_treated_unlike_are_found(seed):
     found = fairness.run(replace(unlike, protect=("sex", "town")))
     assert found.status == "warning"
     assert "most for 'm" in found.sentence
-    assert found.plot["mitigation"]["after"] < found.plot["mitigation"]["before"]
+    before, *remedies = found.plot["remedies"]
+    assert before["remedy"] == "as it is" and len(remedies) == 2
+    assert remedies[0]["parity_difference"] < before["parity_difference"]
     assert {row["columns"] for row in found.rows} == {"sex", "town", "sex and town"}
     assert fairness.run(case_of(seed)).answer == "not applicable"
 
