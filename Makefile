@@ -7,7 +7,7 @@ PEERS := .venv-peers/.ready
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 RUNS := runs
 
-.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes bench-perception bench-small bench-poisoned bench-labelling bench-serve screenshots clean
+.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes bench-perception bench-small bench-poisoned bench-labelling bench-serve screenshots clean bench-evidence
 
 $(READY): pyproject.toml constraints.txt dev/setup.sh
 	PYTHON=$(PYTHON) sh dev/setup.sh
@@ -65,6 +65,9 @@ bench-minutes: $(READY)  ## is --minutes kept?
 
 bench-perception: $(READY)  ## pictures, texts, molecules and series, beside a hand-written loop; two hours
 	$(BIN)/python -m bench.perception
+
+bench-evidence: $(READY)  ## doubt and reasons: coverage, unlike rows, faithfulness; half an hour
+	$(BIN)/python -m bench.evidence
 
 bench-small: $(READY)  ## small tables against a linear model
 	$(BIN)/python -m bench.small

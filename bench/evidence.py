@@ -63,16 +63,14 @@ def run_of(name: str, fresh: bool) -> Path:
     return folder
 
 
-def parts_of(name: str, model: Any) -> tuple[Any, Any]:
-    """Return the rows as they were parted for the fit: training and validation rows together, and test rows."""
+def prepared_of(table: pa.Table, target: str) -> Any:
+    """Return rows parted and columns understood as for a fit."""
     from fathom.data.modalities import MODALITIES
     from fathom.preparing import prepare
     from fathom.progress import Silent
     from fathom.settings import Settings
 
-    table, target = rows_of(name)
-    prepared = prepare(table, target, None, Settings(effort="quick"), MODALITIES, Silent())
-    return prepared.validation, prepared.sealed
+    return prepare(table, target, None, Settings(effort="quick"), MODALITIES, Silent())
 
 
 # ------------------------------------------------------------------------------------------------------------------ coverage
@@ -86,7 +84,8 @@ def coverage(name: str, fresh: bool) -> dict[str, Any]:
 
     model = fathom.load(run_of(name, fresh))
     target = model.description.targets[0]
-    validation, sealed = parts_of(name, model)
+    prepared = prepared_of(*rows_of(name))
+    validation, sealed = prepared.validation, prepared.sealed
     truth = np.concatenate([truth_in_units(target, rows) for rows in (validation, sealed)])
     answer = np.concatenate([in_units(target, model.answer(rows)[target.name]) for rows in (validation, sealed)])
     random, held, classes = np.random.default_rng(0), [], []
@@ -114,7 +113,7 @@ def calibration_error(name: str, fresh: bool) -> dict[str, Any]:
 
     model = fathom.load(run_of(name, fresh))
     target = model.description.targets[0]
-    _, sealed = parts_of(name, model)
+    sealed = prepared_of(*rows_of(name)).sealed
     truth, answer = truth_in_units(target, sealed), model.answer(sealed)[target.name]
     sure, right = answer.max(axis=1), answer.argmax(axis=1) == truth
     bins = np.array_split(np.argsort(sure, kind="stable"), 15)
@@ -179,29 +178,23 @@ def _png(pixels: Any) -> bytes:
     return held.getvalue()
 
 
-def near_class(name: str) -> dict[str, Any]:
-    """Fit without the rows of one class, and return how well its rows are told from test rows of the others."""
+def near_class(name: str) -> dict[str, float]:
+    """Learn what is usual without the rows of one class, and return how well its rows are told from test rows of the others."""
     import fathom
+    from fathom.bundle import unlikeness
+    from fathom.data.encoding import inputs_of
     from fathom.evidence.unlike import area
 
     table, target = rows_of(name)
     labels = np.array(table[target].cast(pa.string()).to_pylist())
     left_out = sorted(set(labels))[-1]
-    folder = FOLDER / f"{name} without {left_out}"
-    kept = table.filter(pa.array(labels != left_out))
-    if not folder.exists():
-        fathom.fit(kept, target, out=folder, effort="quick", keep="baseline", epochs=1)
-    model = fathom.load(folder)
-    assert model.unlikeness is not None
-    from fathom.data.modalities import MODALITIES
-    from fathom.preparing import prepare
-    from fathom.progress import Silent
-    from fathom.settings import Settings
-
-    sealed = prepare(kept, target, None, Settings(effort="quick"), MODALITIES, Silent()).sealed
-    held_out = model.checked(fathom.read(table.filter(pa.array(labels == left_out)).slice(0, 500)))
-    scores = model.unlikeness.scores(held_out)
-    return {f"near: class {left_out}": area(model.unlikeness.scores(sealed), scores)}
+    prepared = prepared_of(table.filter(pa.array(labels != left_out)), target)
+    learned = unlikeness.learn(prepared.columns, prepared.train, prepared.validation)
+    assert learned is not None
+    names = [column.name for column in inputs_of(prepared.columns)]
+    rows = fathom.read(table.filter(pa.array(labels == left_out)).slice(0, 500)).select(names)
+    usual = learned.scores(prepared.sealed.select(names))
+    return {f"near: class {left_out}": area(usual, learned.scores(rows))}
 
 
 def other_scores(model: Any, train: Any, truth: Any, sets: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -270,16 +263,11 @@ def unlike(name: str, fresh: bool) -> dict[str, Any]:
     """Return, for each score, how well it tells each set of rows from test rows, and the share of test rows that Fathom calls unlike."""
     import fathom
     from fathom.candidates import truth_in_units
-    from fathom.data.modalities import MODALITIES
     from fathom.evidence.unlike import area
-    from fathom.preparing import prepare
-    from fathom.progress import Silent
-    from fathom.settings import Settings
 
     model = fathom.load(run_of(name, fresh))
     assert model.unlikeness is not None
-    table, target = rows_of(name)
-    prepared = prepare(table, target, None, Settings(effort="quick"), MODALITIES, Silent())
+    prepared = prepared_of(*rows_of(name))
     made = {label: model.checked(fathom.read(rows)) for label, rows in far_rows(name, np.random.default_rng(1)).items()}
     names = made[next(iter(made))].names
     usual = prepared.sealed.select(names)
@@ -306,7 +294,7 @@ def faithful(name: str, fresh: bool) -> dict[str, Any]:
     from fathom.examining import check
 
     model = fathom.load(run_of(name, fresh))
-    _, sealed = parts_of(name, model)
+    sealed = prepared_of(*rows_of(name)).sealed
     finding = check(model, sealed.arrow, only=["faithfulness"])[0]
     return {"rows": [dict(row) for row in finding.rows], "agreement": finding.plot.get("agreement")}
 

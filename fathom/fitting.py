@@ -141,7 +141,9 @@ def fit(
             told.end(f"{sum(one['answer'] != 'not applicable' for one in found)} questions answered")
             clock.mark("checks")
             files = with_reference(
-                bundle_files(prepared, judged.shipped, modalities, {**besides, "scores.json": dump(scores_of(prepared, judged))}),
+                bundle_files(
+                    prepared, judged.shipped, modalities, {**besides, "scores.json": dump(scores_of(prepared, judged))}
+                ),
                 reference_of(prepared, judged),
             )
             clock.mark("saving")

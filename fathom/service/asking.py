@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from fathom.bundle.inference import Answers
@@ -157,11 +158,24 @@ class Form:
                 return self.quick.encode(rows), len(rows), None
             except TableError as error:
                 raise Refused(422, f"{error}.", at(error.line or 0, error.column or "")) from None
+        return self.encode_table(self._table(rows))
+
+    def _table(self, rows: Sequence[dict[str, Any]]) -> Table:
         columns = {field.name: [row[field.name] for row in rows] for field in self.fields}
         for name, cells in columns.items():
             if any(cell.__class__ is str for cell in cells):
                 columns[name] = [None if cell is None else str(cell) for cell in cells]
-        return self.encode_table(Table.of(columns, name="the request"))
+        return Table.of(columns, name="the request")
+
+    def unlike(self, rows: Sequence[dict[str, Any]] | Table) -> npt.NDArray[np.bool_] | None:
+        """Mark the rows ``(row,)`` that are unlike those of training; ``None`` where the bundle cannot tell."""
+        learned = self.model.unlikeness
+        if learned is None:
+            return None
+        table = self.model.gathered(rows if isinstance(rows, Table) else self._table(rows))
+        for column in inputs_of(self.model.columns):
+            table = table.with_column(column.name, _readable(column, table))
+        return learned.unlike(table)
 
     def encode_table(self, table: Table) -> tuple[Arrays, int, pa.Array | None]:
         """Return the same for rows that came as a table (CSV, Arrow)."""
@@ -192,10 +206,16 @@ class Form:
     def _listed(self) -> tuple[Listed, ...]:
         return listed(self.model.description)
 
-    def rows_of(self, answers: Answers, doubt: bool = False, ids: pa.Array | None = None) -> list[dict[str, Any]]:
+    def rows_of(
+        self,
+        answers: Answers,
+        doubt: bool = False,
+        ids: pa.Array | None = None,
+        unlike: npt.NDArray[np.bool_] | None = None,
+    ) -> list[dict[str, Any]]:
         """Return answers as objects with the columns that `Model.predict` writes, in JSON's own types."""
         if doubt or ids is not None:
-            made: list[dict[str, Any]] = self.table_of(answers, doubt, ids).to_pylist()
+            made: list[dict[str, Any]] = self.table_of(answers, doubt, ids, unlike).to_pylist()
         else:
             made = [{} for _ in next(iter(answers.values()))]
             for target in self._listed:
@@ -207,9 +227,15 @@ class Form:
         """Whether every class is a value that JSON has."""
         return all(isinstance(value, str | bool | int | float) for target in self._listed for value in target.classes)
 
-    def table_of(self, answers: Answers, doubt: bool = False, ids: pa.Array | None = None) -> Table:
+    def table_of(
+        self,
+        answers: Answers,
+        doubt: bool = False,
+        ids: pa.Array | None = None,
+        unlike: npt.NDArray[np.bool_] | None = None,
+    ) -> Table:
         """Return answers as the table that `Model.predict` returns."""
-        found = predictions(self.model.description, answers, doubt)
+        found = predictions(self.model.description, answers, doubt, unlike)
         if ids is None:
             return found
         name = next(c.gathered.id for c in self.model.columns if c.gathered is not None and c.gathered.id)

@@ -168,7 +168,10 @@ def _predict(hosted: Hosted, address: str, row: str, answer: str, most_rows: int
                 "minItems": 1,
                 "maxItems": most_rows,
             },
-            "doubt": {"type": "boolean", "description": "Also say between which classes the model is not sure."},
+            "doubt": {
+                "type": "boolean",
+                "description": "Also say between which classes the model is not sure, and where nothing like a row was seen.",
+            },
         },
         "required": ["rows"],
         "additionalProperties": False,

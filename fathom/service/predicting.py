@@ -65,17 +65,18 @@ async def predict(host: Host, hosted: Hosted, visit: Visit) -> Reply:
 async def _reply(
     host: Host, hosted: Hosted, opened: Opened, visit: Visit, question: Asked, answers: Answers, ids: Any
 ) -> Reply:
+    unlike = await visit.aside(host.executor, opened.form.unlike, question.rows) if question.doubt else None
     said = (("fathom-model", hosted.name), ("fathom-version", opened.version))
     accepted = visit.headers.get(b"accept", b"").decode("latin-1").lower()
     wanted = next((kind for kind in ("text/csv", *ARROW[:1]) if kind in accepted), None)
     if wanted is not None and "application/json" not in accepted:
-        table = opened.form.table_of(answers, question.doubt, ids)
+        table = opened.form.table_of(answers, question.doubt, ids, unlike)
         return Reply(200, _written(table, wanted), wanted, said)
     content: dict[str, Any] = {"model": hosted.name, "version": opened.version, "request": visit.request}
     if question.count <= INLINE:
-        content["answers"] = opened.form.rows_of(answers, question.doubt, ids)
+        content["answers"] = opened.form.rows_of(answers, question.doubt, ids, unlike)
     else:
-        content["answers"] = await visit.aside(host.executor, opened.form.rows_of, answers, question.doubt, ids)
+        content["answers"] = await visit.aside(host.executor, opened.form.rows_of, answers, question.doubt, ids, unlike)
     if question.explain:
         if question.count > MOST_EXPLAINED:
             raise Refused(413, f"at most {MOST_EXPLAINED} rows are explained at a time.", "explain")

@@ -14,7 +14,31 @@ from fathom.errors import BundleError
 from fathom.evidence import faithfulness, unlike
 from fathom.evidence.contract import Case, Part
 
-WORDS = ["the", "team", "played", "well", "and", "won", "a", "late", "match", "after", "the", "referee", "gave", "a", "goal", "to", "home", "side", "who", "had", "led", "since", "noon"]
+WORDS = [
+    "the",
+    "team",
+    "played",
+    "well",
+    "and",
+    "won",
+    "a",
+    "late",
+    "match",
+    "after",
+    "the",
+    "referee",
+    "gave",
+    "a",
+    "goal",
+    "to",
+    "home",
+    "side",
+    "who",
+    "had",
+    "led",
+    "since",
+    "noon",
+]
 
 
 def numbers(seed, rows=600, moved=0.0):
