@@ -32,21 +32,23 @@ from bench.packages import CACHE
 FOLDER = CACHE / "evidence"
 MOST_ROWS = 6_000
 COVERED = ("adult", "magic", "letter", "credit_cards", "diamonds", "flights")
-CALIBRATED = ("adult", "magic", "letter", "credit_cards", "mnist", "spam")
+CALIBRATED = ("adult", "magic", "letter", "credit_cards", "mnist", "fashion")
+MOST_UNSEEN = 6_000
 FAITHFUL = ("adult", "magic", "letter", "diamonds", "bbc", "spam", "mnist", "fashion")
 UNLIKE = ("mnist", "fashion", "bbc", "spam", "adult", "magic", "letter", "diamonds")
 RESAMPLES = 200
 
 
-def rows_of(name: str) -> tuple[pa.Table, str]:
-    """Return the training rows of a set, at most 6,000 of them drawn by chance, and the name of its target."""
+def rows_of(name: str, further: bool = False) -> tuple[pa.Table, str]:
+    """Return the rows of a set that a fit is given, at most 6,000 of them drawn by chance, and the name of its target; ``further`` returns as many others."""
     known = {table.name: table for table in data.TABLES}
     if name in known:
         table, target = pyarrow.csv.read_csv(data.fetch(name).train), known[name].target
     else:
         table = pq.read_table(perception_tables.fetch(name)[0])
         target = next(one.target for one in perception_tables.TABLES if one.name == name)
-    order = np.random.default_rng(0).permutation(table.num_rows)[:MOST_ROWS]
+    order = np.random.default_rng(0).permutation(table.num_rows)
+    order = order[MOST_ROWS : MOST_ROWS + MOST_UNSEEN] if further else order[:MOST_ROWS]
     return table.take(np.sort(order)), target
 
 
@@ -107,14 +109,17 @@ def coverage(name: str, fresh: bool) -> dict[str, Any]:
 
 
 def calibration_error(name: str, fresh: bool) -> dict[str, Any]:
-    """Return how far the probability of the likeliest class is from how often it is right, on test rows, in fifteen bins of as many rows each."""
+    """Return how far the probability of the likeliest class is from how often it is right, on test rows and rows that the fit was not given, in fifteen bins of as many rows each."""
     import fathom
     from fathom.candidates import truth_in_units
 
     model = fathom.load(run_of(name, fresh))
     target = model.description.targets[0]
-    sealed = prepared_of(*rows_of(name)).sealed
-    truth, answer = truth_in_units(target, sealed), model.answer(sealed)[target.name]
+    rows = [prepared_of(*rows_of(name)).sealed]
+    if (further := rows_of(name, further=True)[0]).num_rows:
+        rows.append(fathom.read(further))
+    truth = np.concatenate([truth_in_units(target, part) for part in rows])
+    answer = np.concatenate([model.answer(part)[target.name] for part in rows])
     sure, right = answer.max(axis=1), answer.argmax(axis=1) == truth
     bins = np.array_split(np.argsort(sure, kind="stable"), 15)
     error = sum(len(rows) * abs(sure[rows].mean() - right[rows].mean()) for rows in bins) / len(truth)
