@@ -155,6 +155,7 @@ def fit(
             )
             model = Model.of(files, None, modalities, threads)
             result |= reasons_of_fit(prepared, model, judged, result["importance"], chosen.seed)
+            files = with_card(files, result)
             told.end()
         if run:
             told.begin("Writing")
@@ -166,7 +167,7 @@ def fit(
             run.write({"card.md": _card(result), "findings.json": findings_file(result)})
             run.write({"settings.toml": settings_text(replace(chosen, threads=asked), command).encode()})
             told.end(str(run.path))
-    return replace(model, result=result)
+    return replace(model, files=files, result=result)
 
 
 def refitting_seconds(settings: Settings, trained: float, left: float | None) -> float:
@@ -271,6 +272,16 @@ def findings_file(result: Mapping[str, Any]) -> bytes:
     """Return the findings of a result as a JSON file of their own, for other tools."""
     told = {name: result[name] for name in ("format", "fathom", "created", "shipped")}
     return dump({**told, "findings": result["findings"]})
+
+
+def with_card(files: Mapping[str, bytes], result: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return a bundle with its model card, in which nothing hangs on a clock: equal fits have equal bundles."""
+    from fathom.bundle import manifest
+    from fathom.report.card import NAME, card
+
+    others = {name: content for name, content in files.items() if name not in (manifest.NAME, manifest.SIGNATURE)}
+    others[NAME] = card(dict(result), lasting=True).encode()
+    return {**others, manifest.NAME: manifest.make(others)}
 
 
 def _card(result: Mapping[str, Any]) -> bytes:

@@ -20,7 +20,15 @@ SIGNATURE = "signature.json"  # signs the manifest, so it does not stand in it
 REQUIRED = ("model.json", "samples.json")
 WEIGHTS = "weights.safetensors"
 NETWORKS = ("network.onnx", "baseline.onnx")
-OPTIONAL = (WEIGHTS, "scores.json", "compression.json", "reference.json", "background.json", "unlike.safetensors")
+OPTIONAL = (
+    WEIGHTS,
+    "scores.json",
+    "compression.json",
+    "reference.json",
+    "background.json",
+    "unlike.safetensors",
+    "card.md",
+)
 # Bytes of a file at most; one that claims more is refused unread.
 LARGEST = {
     NAME: 1 << 16,
@@ -32,6 +40,7 @@ LARGEST = {
     "reference.json": 1 << 26,
     "background.json": 1 << 24,
     "unlike.safetensors": 1 << 26,
+    "card.md": 1 << 20,
     WEIGHTS: 1 << 32,
     "network.onnx": 2**31 - 1,  # protobuf's own limit
     "baseline.onnx": 2**31 - 1,

@@ -43,13 +43,14 @@ def _course(entry: View) -> Course | None:
         return None
     numeric = words(entry, "kind") == "number" and all(finite(value) is not None for value in values)
     named = tuple(float(value) if numeric else cell(value, 60) for value in values)
-    mean, low, high = (tuple(value or 0.0 for value in one) for one in lists)
+    curves = [tuple(value or 0.0 for value in one) for one in lists]
     if not numeric:  # the first are the most frequent; dates are in their order
         dates = words(entry, "kind") == "date"
         step = -(-len(named) // MOST_NAMED) if dates else 1
-        named, mean, low, high = (one[::step][:MOST_NAMED] for one in (named, mean, low, high))
+        named, curves = named[::step][:MOST_NAMED], [one[::step][:MOST_NAMED] for one in curves]
         if dates:
             named = _short_dates(tuple(str(name) for name in named))
+    mean, low, high = curves
     return Course(clip(words(entry, "column"), 60), named, mean, low, high)
 
 

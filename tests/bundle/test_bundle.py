@@ -17,6 +17,7 @@ from tests.conftest import ROOT
 
 FILES = {
     "background.json",
+    "card.md",
     "manifest.json",
     "model.json",
     "reference.json",

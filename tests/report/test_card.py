@@ -29,6 +29,8 @@ def test_a_card_of_a_fit_says_what_was_found(late_run):
         "log loss",
     ):
         assert wanted in text
+    assert lacks((late_run / "bundle" / "card.md").read_text()) == []
+    assert "to train" not in (late_run / "bundle" / "card.md").read_text()
     found = json.loads((late_run / "findings.json").read_bytes())["findings"]
     assert [one["name"] for one in found] == [one["name"] for one in result["findings"]]
 
