@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fathom.report import evidence
 from fathom.report.picking import mapping, records, words
 from fathom.report.quantities import finite, number
 from fathom.report.wording import cell, clip
@@ -22,7 +23,7 @@ def findings(result: View, several: bool) -> list[View]:
 
 def _finding(item: View, several: bool) -> View:
     rows = records(item, "rows")[:MOST_ROWS]
-    names = [*dict.fromkeys(name for row in rows for name in row)][:MOST_COLUMNS]
+    table = _table(rows)
     return {
         "question": words(item, "question"),
         "target": clip(words(item, "target"), 40) if several else "",
@@ -31,11 +32,22 @@ def _finding(item: View, several: bool) -> View:
         "sentence": words(item, "sentence"),
         "remedy": words(item, "remedy"),
         "source": words(item, "source"),
-        "names": [name.replace("_", " ") for name in names],
-        "rows": [[_cell(row.get(name)) for name in names] for row in rows],
+        "figures": evidence.figures(item),
+        "remedies": _table(evidence.remedies(item)),
+        "names": table["names"],
+        "rows": table["rows"],
         "assumptions": [
             (name.replace("_", " "), number(value)) for name, value in mapping(item, "plot", "assumptions").items()
         ],
+    }
+
+
+def _table(rows: list[View]) -> View:
+    """Return a table of rows: its names, and a cell for each."""
+    names = [*dict.fromkeys(name for row in rows for name in row)][:MOST_COLUMNS]
+    return {
+        "names": [name.replace("_", " ") for name in names],
+        "rows": [[_cell(row.get(name)) for name in names] for row in rows],
     }
 
 

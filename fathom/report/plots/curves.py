@@ -33,7 +33,7 @@ def losses(curves: Sequence[Curve], *, best_epoch: float | None, label: str, wid
         for curve in curves
         if best_epoch is not None and best_epoch in curve.xs
     ]
-    body.append(_names(frame, curves))
+    body.append(names_at_ends(frame, curves))
     said = ", ".join(f"{curve.name} from {number(curve.values[0])} to {number(curve.values[-1])}" for curve in curves)
     epochs = plural(len(curves[0].xs), "epoch")
     return picture(width, height, f"{label} over {epochs}: {said}.", body)
@@ -71,7 +71,7 @@ def gradients(curves: Sequence[Curve], *, width: float) -> str:
         body.append(line(frame.points(curve.xs, curve.values), curve.kind))
         if len(curve.xs) <= 40:
             body.append(dots(frame.points(curve.xs, curve.values), curve.kind, radius=3))
-    body.append(_names(frame, drawn))
+    body.append(names_at_ends(frame, drawn))
     said = ", ".join(f"{curve.name} from {number(curve.values[0])} to {number(curve.values[-1])}" for curve in curves)
     return picture(width, height, f"Gradient norm of {plural(last, 'layer')}, first to last: {said}.", body)
 
@@ -99,7 +99,7 @@ def _best(frame: Frame, best_epoch: float) -> str:
     )
 
 
-def _names(frame: Frame, curves: Sequence[Curve]) -> str:
+def names_at_ends(frame: Frame, curves: Sequence[Curve]) -> str:
     """Write each curve's name at its end, at least a line of text apart."""
     placed = [(frame.y.place(curve.values[-1]), curve) for curve in curves]
     ends = sorted(placed, key=lambda end: end[0])
