@@ -7,7 +7,7 @@ PEERS := .venv-peers/.ready
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 RUNS := runs
 
-.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes bench-perception bench-small bench-poisoned bench-labelling bench-serve screenshots clean bench-evidence
+.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes bench-perception bench-small bench-poisoned bench-labelling bench-serve screenshots clean bench-evidence bench-compress
 
 $(READY): pyproject.toml constraints.txt dev/setup.sh
 	PYTHON=$(PYTHON) sh dev/setup.sh
@@ -80,6 +80,8 @@ bench-labelling: $(READY)  ## labels that are needed, the most informative rows 
 
 bench-serve: $(READY)  ## raw ONNX Runtime, Fathom in process and over HTTP, a service by hand; PEER=python names an environment with fastapi and torch
 	$(BIN)/python -m bench.serve --install $(if $(PEER),--peer $(PEER)) --json bench/results/serve.json
+bench-compress: $(READY)  ## smaller bundles: what they cost and what they lose
+	$(BIN)/python -m bench.compress
 
 screenshots: $(READY)
 	$(BIN)/python docs/screenshots.py

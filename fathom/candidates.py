@@ -28,7 +28,7 @@ Unseen = Callable[[Table, Folds], Answers]
 class Candidate:
     """A fitted model as it would be shipped: the files of a bundle, and what answers from them.
 
-    ``trainers`` are the other ways in which the same model answers, by name: as it was trained, and reloaded from its weights; ``answers`` are those
+    ``weights`` are empty where there are none to go on from; ``trainers`` are the other ways in which the same model answers, by name: as it was trained, and reloaded from its weights; ``answers`` are those
     for the validation rows. ``unseen`` answers a table that stands in the place of validation rows, each row, with the fold it is in, by the fit that
     has not learned from it; ``None`` where the model is one fit.
     """
@@ -64,7 +64,7 @@ class Candidate:
         self, samples: Sequence[Mapping[str, Any]] = (), more: Mapping[str, bytes] | None = None
     ) -> dict[str, bytes]:
         """Return the candidate as the files of a bundle, with ``more`` that it may hold."""
-        return assemble(self.description, self.weights, self.graph, samples, more)
+        return assemble(self.description, self.weights or None, self.graph, samples, more)
 
 
 def truth_in_units(column: Column, table: Table) -> Any:
@@ -172,7 +172,7 @@ def as_candidate(
     """
     from fathom.calibrating import temperatures
 
-    files = assemble(description, weights, graph, [])
+    files = assemble(description, weights or None, graph, [])
     inference = Inference.open(files, modalities, threads or 0)
     candidate = Candidate(
         description.name,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fathom.bundle import unlikeness
+from fathom.bundle.manifest import WEIGHTS
 from fathom.candidates import Candidate, in_units, truth_in_units
 from fathom.data.encoding import Column, target_classes
 from fathom.data.reading import read
@@ -160,7 +161,7 @@ def check(
         requests_per_day=requests_per_day,
         seed=seed,
         shipped=model.description.name,
-        model=Weights(model.description, model.files["weights.safetensors"]),
+        model=Weights(model.description, model.files[WEIGHTS]) if WEIGHTS in model.files else None,
         effort="thorough",
         effect=_effect(effect, confounders),
         unlikeness=model.unlikeness,

@@ -220,15 +220,19 @@ def bundle_files(
     """
     rows = _parity_rows(prepared)
     prove_parity(shipped.files(), rows, shipped.trainers, modalities)
+    files = shipped.files(samples_of(shipped, rows), more)
+    check_contents(files)
+    return files
+
+
+def samples_of(shipped: Candidate, rows: Table) -> list[dict[str, Any]]:
+    """Return the first of some rows with what a model answers to them."""
     examples = rows.take(np.arange(min(rows.rows, SAMPLES)))
     answers = predictions(shipped.description, shipped.inference.answer(examples)).to_pylist()
-    samples = [
+    return [
         {"row": _plain_row(row), "answer": _plain_row(answer)}
         for row, answer in zip(examples.to_pylist(), answers, strict=True)
     ]
-    files = shipped.files(samples, more)
-    check_contents(files)
-    return files
 
 
 def scores_of(prepared: Prepared, judged: Judged) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def fit_baselines(
         started = time.perf_counter()
         fits = [_fit(baseline, lesson, settings.seed, share) for lesson in lessons]
         took = time.perf_counter() - started
-        candidates.append(_candidate(prepared, baseline, fits, took, settings, modalities))
+        candidates.append(candidate_of(prepared, baseline, fits, took, settings, modalities))
         progress.advance(done + 1, baseline.NAME)
     progress.end(f"{len(candidates)} models")
     return candidates
@@ -83,7 +83,7 @@ def _fit(baseline: Baseline, lesson: Lesson, seed: int, seconds: float | None) -
     }
 
 
-def _candidate(
+def candidate_of(
     prepared: Prepared,
     baseline: Baseline,
     fits: Sequence[Fit],

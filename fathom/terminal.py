@@ -294,6 +294,50 @@ def show_look(look: Any, to: Console, every: bool = False) -> None:
             to.print(f"  {escape(target)}, {name.replace('_', ' ')}: {interval(entry)} on {entry['rows']:,} rows{was}.")
 
 
+def show_prices(found: Any, to: Console) -> None:
+    """Print a price list (`fathom.compressing.Compressed`), what was kept, and what the test rows say of it."""
+    grid = Grid(title="Price list", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for name in (
+        "",
+        "bundle",
+        "graph",
+        "one row",
+        "its graph",
+        "rows a second",
+        "score",
+        "worse by",
+        "calibration",
+        "worst slice",
+    ):
+        grid.add_column(name, justify="left" if name in ("", "worst slice") else "right")
+    for price in found.prices:
+        grid.add_row(
+            f"{'* ' if price is found.kept else '  '}{price.name}",
+            size(price.bytes),
+            size(price.graph_bytes),
+            duration(price.row_ms / 1e3),
+            duration(price.graph_ms / 1e3),
+            f"{price.bulk_rows:,.0f}",
+            interval({"value": price.score, "low": price.low, "high": price.high}),
+            f"{price.loss:+.4f}",
+            number(price.calibration),
+            escape(f"{price.worst_slice}: {number(price.worst_loss)}"),
+        )
+    to.print(grid)
+    if found.kept is None:
+        return
+    before, after = found.judged["before"], found.judged["after"]
+    to.print(
+        f"Kept: {found.kept.name}, {found.kept.how}. On {found.judged['rows']:,} test rows it scores {interval(_scored(after))}, the original {interval(_scored(before))}; the look is counted.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _scored(price: Mapping[str, Any]) -> dict[str, Any]:
+    return {"value": price["score"], "low": price["low"], "high": price["high"]}
+
+
 def show_bundle(found: Mapping[str, Any], to: Console) -> None:
     """Print what `fathom.bundle.inspecting.inspect` found."""
     answers = found["answers"]

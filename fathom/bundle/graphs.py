@@ -358,12 +358,12 @@ def _check_growth(graph: Graph) -> None:
             if read[0] in dims:
                 dims.update(dict.fromkeys(node.outputs, dims[read[0]]))
         elif node.operator in operators.NO_LARGER:
-            size = sizes[read[0]] * grows
+            size = int(sizes[read[0]] * grows)
         elif node.operator in operators.BROADCAST and alike is not None:
             size = prod(alike)
             dims.update(dict.fromkeys(node.outputs, tuple(alike)))
         else:
-            size = prod(max(sizes[name], 1) for name in read) * grows
+            size = int(prod(max(sizes[name], 1) for name in read) * grows)
         if size > MOST_NUMBERS:
             _refuse(f"the operator {node.operator!r} makes {size:,} numbers of constants")
         sizes.update(dict.fromkeys(node.outputs, size))

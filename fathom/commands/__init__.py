@@ -2,6 +2,7 @@
 
 from fathom.commands import (
     checking,
+    compressing,
     explaining,
     fitting,
     inspecting,
@@ -25,6 +26,7 @@ COMMANDS: tuple[Command, ...] = (
     explaining,
     tracing,
     inspecting,
+    compressing,
     packing,
     serving,
     watching,

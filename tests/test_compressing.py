@@ -1,0 +1,202 @@
+"""A bundle is made smaller and quicker by a budget, and the price list says what each way costs."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import fathom
+from fathom.bundle import graphs, manifest
+from fathom.bundle.loading import reload_network
+from fathom.bundle.quantising import quantised
+from fathom.compressing import price_list
+from fathom.data.encoding import encode_inputs
+from fathom.distilling import narrower
+from fathom.errors import OptionError
+from fathom.networks.network import Network, NetworkPlan
+from fathom.networks.pruning import can_prune, pruned
+from fathom.pricing import Budget, Price, calibration_error, check_budget, chosen, nearest
+from fathom.scoring import METRICS
+from fathom.shapes import Part
+from fathom.training.batching import Batch
+from fathom.training.objectives import distil, predict
+from tests.conftest import QUICK
+
+
+@pytest.fixture(scope="module")
+def run(flights, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "late"
+    file = folder.parent / "flights.csv"
+    from fathom.data.writing import write
+
+    write(flights, file)
+    fathom.fit(str(file), target="late", keep="network", out=folder, trunk="mlp", **QUICK)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(run):
+    return compressed(run)
+
+
+def compressed(run, **options):
+    from fathom.compressing import compress
+
+    return compress(run, **{"epochs": 1, **options})
+
+
+def test_the_price_list_has_every_way_and_the_bundle_is_an_ordinary_one(found, run, tmp_path, flights, command):
+    names = [price.name for price in found.prices]
+    assert names == [
+        "as it is", "int8, dynamic", "int8, static", "pruned", "pruned, int8", "distilled, half", "distilled, half, int8", "distilled, quarter", "distilled, quarter, int8",
+        "distilled, boosted trees", "distilled, linear",
+    ]  # fmt: skip
+    first, eight = found.prices[0], found.prices[1]
+    assert eight.bytes < 0.35 * first.bytes and eight.graph_bytes < 0.5 * first.graph_bytes
+    assert abs(eight.loss) < 0.01 and eight.loss_low <= eight.loss <= eight.loss_high
+    assert all(
+        price.row_ms > price.graph_ms > 0 and price.bulk_rows > 0 and price.worst_slice for price in found.prices
+    )
+    file = found.save(tmp_path / "small.fathom")
+    assert fathom.load(file).predict(flights.take(range(5))).rows == 5
+    told = price_list(manifest.read(file))
+    assert told["from"] == manifest.version(manifest.read(run)) and told["kept"] == found.kept.name
+    assert told["judged"]["before"]["score"] > 0 and {one["name"] for one in told["judged"]["findings"]} == {
+        "slices",
+        "abstaining",
+    }
+    assert "compressed" in json.loads((run / "looks.json").read_text())["own"][-1]["what"]
+    shown = command("inspect", file)
+    assert shown.code == 0 and "compression.json" in shown.out
+
+
+def test_the_command_keeps_what_the_budget_asks_for_or_says_what_is_nearest(run, command, tmp_path):
+    done = command(
+        "compress",
+        run,
+        "--ways",
+        "int8",
+        "--max-loss",
+        0.5,
+        "-o",
+        tmp_path / "small",
+        "--json",
+        tmp_path / "prices.json",
+        "-q",
+    )
+    assert done.code == 0, done.err
+    assert "Price list" in done.out and "Kept: " in done.out
+    assert len(json.loads((tmp_path / "prices.json").read_text())) == 3
+    assert fathom.load(tmp_path / "small").description.kind == "network"
+    none = command("compress", run, "--ways", "int8", "--max-mb", 0.001, "-o", tmp_path / "none", "-q")
+    assert none.code == 2 and "Nothing meets max_mb 0.001: the quickest is" in none.err
+    assert not (tmp_path / "none").exists()
+    assert command("compress", run, "--ways", "magic").code == 2
+
+
+def test_eight_bits_answer_nearly_alike_and_keep_the_rules(late_network, flights):
+    import onnxruntime
+
+    columns, graph = late_network.columns, late_network.files["network.onnx"]
+    arrays = encode_inputs(columns, flights)
+    for how in ("dynamic", "static"):
+        small = quantised(graph, how, [{name: values[:32] for name, values in arrays.items()}])
+        assert len(small) < 0.5 * len(graph)
+        assert (
+            "MatMulInteger" in graphs.check(small, how).operators
+            or "QuantizeLinear" in graphs.check(small, how).operators
+        )
+        answers = [onnxruntime.InferenceSession(each).run(None, arrays)[0] for each in (graph, small)]
+        assert np.abs(answers[0] - answers[1]).max() < 0.05
+        assert quantised(graph, how, [{name: values[:32] for name, values in arrays.items()}]) == small
+
+
+PARTS = tuple(Part(f"x{i}", "value", "scalar", knots=(-1.0, 0.0, 1.0)) for i in range(3))
+TARGET = Part("y", "value", "code", codes=3)
+
+
+@pytest.mark.parametrize("trunk", ["mlp", "tabm"])
+def test_pruning_takes_out_the_units_that_do_nothing_and_no_other(trunk):
+    torch.manual_seed(0)
+    members = {"members": 3} if trunk == "tabm" else {}
+    network = Network(NetworkPlan(PARTS, (TARGET,), trunk, 8, {"layers": 2, "width": 32, **members})).eval()
+    idle = torch.arange(0, 32, 2)
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            if name.startswith("heads.") and name.endswith("weight"):
+                weight[:, idle] = 0
+            if name.startswith("trunk.layers.") and not name.endswith("scale_in"):
+                axis = 0 if trunk == "mlp" and name.endswith("weight") else weight.ndim - 1
+                weight.index_fill_(axis, idle, 0.0)
+    rows = {"scalar": torch.randn(20, 3)}
+    small = pruned(network, 0.5).eval()
+    assert small.parameter_count < network.parameter_count and can_prune(network.plan)
+    torch.testing.assert_close(small.answer(rows)["y"], network.answer(rows)["y"], rtol=0, atol=1e-5)
+
+
+def test_a_chain_that_adds_is_not_pruned():
+    assert not can_prune(NetworkPlan(PARTS, (TARGET,), "mlp", 8, {"layers": 2, "width": 32, "skip": True}))
+    assert not can_prune(NetworkPlan(PARTS, (TARGET,), "transformer", 8, {"layers": 2, "width": 32}))
+
+
+def test_a_student_learns_what_its_teacher_says_and_not_the_truth_alone():
+    torch.manual_seed(0)
+    network = Network(NetworkPlan(PARTS, (TARGET,), "mlp", 8, {"layers": 1, "width": 16, "dropout": 0.0}))
+    rows = Batch({"scalar": torch.randn(64, 3)}, {"y": torch.zeros(64, dtype=torch.long)})
+    soft = torch.tensor([0.2, 0.5, 0.3]).expand(64, 3)
+    taught = Batch(rows.inputs, {**rows.truth, distil.taught("y"): soft})
+    assert distil.loss(network, rows, torch.Generator())[0] == predict.loss(network, rows, torch.Generator())[0]
+    optimizer = torch.optim.Adam(network.parameters(), 0.05)
+    for _ in range(200):
+        optimizer.zero_grad()
+        distil.loss(network, taught, torch.Generator())[0].backward()
+        optimizer.step()
+    expected = distil.SHARE * soft[0] + (1 - distil.SHARE) * torch.tensor([1.0, 0.0, 0.0])
+    torch.testing.assert_close(network.eval().answer(rows.inputs)["y"].mean(0), expected, rtol=0, atol=0.02)
+
+
+def test_a_narrower_plan_is_narrower_and_can_be_built(late_network):
+    plan = NetworkPlan.from_json(late_network.description.plan)
+    sizes = [Network(narrower(plan, name)).parameter_count for name in ("half", "quarter")]
+    whole = reload_network(late_network.description, late_network.files[manifest.WEIGHTS]).parameter_count
+    assert whole > sizes[0] > sizes[1]
+
+
+def price(name, *, ms=1.0, size=1e6, loss=0.0, low=-1.0):
+    return Price(int(size), 1, 0.5, 0.4, 0.6, 0.0, "all rows", 0.5, 0.9, loss, low, 1.0, name, "", ms, ms, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"),
+    [
+        (Budget(), "quick"),  # not proven worse
+        (Budget(max_loss=0.5), "tiny"),
+        (Budget(max_loss=0.05), "quick"),
+        (Budget(max_mb=0.5), "small"),  # the best score within it
+        (Budget(max_ms=0.3), "tiny"),
+        (Budget(max_mb=0.5, max_loss=0.02), "small"),
+        (Budget(max_mb=0.01), None),
+    ],
+)
+def test_a_budget_chooses(budget, expected):
+    prices = [
+        price("as it is"),
+        price("small", ms=0.8, size=4e5, loss=0.01),
+        price("quick", ms=0.4, size=8e5, loss=0.04),
+        price("tiny", ms=0.1, size=1e5, loss=0.3, low=0.2),
+    ]
+    kept = chosen(prices, budget, METRICS["log_loss"])
+    assert (kept.name if kept else None) == expected
+    assert "the quickest is 'tiny'" in nearest(prices, budget)
+
+
+def test_limits_that_nothing_can_meet_are_errors():
+    with pytest.raises(OptionError, match=r"^--max-mb is 0, and must be more than 0\.$"):
+        check_budget(Budget(max_mb=0))
+
+
+def test_a_calibration_error_is_zero_where_it_should_be_and_not_where_it_should_not():
+    truth = np.tile([0, 0, 0, 1], 100)
+    assert calibration_error(truth, np.tile([[0.75, 0.25]], (400, 1))) < 0.1
+    assert calibration_error(truth, np.tile([[0.99, 0.01]], (400, 1))) > 0.2
