@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from fathom.bundle.description import Description
+from fathom.bundle.manifest import WEIGHTS
 from fathom.candidates import in_units, truth_in_units
 from fathom.data.encoding import Column, encode_inputs, inputs_of, target_classes
 from fathom.data.reading import read
 from fathom.data.table import Table
-from fathom.errors import OptionError
+from fathom.errors import BundleError, OptionError
 from fathom.evidence import layers as evidence
 from fathom.evidence.dependence import curves
 from fathom.evidence.importance import by_shuffling as importance_by_shuffling
@@ -71,7 +72,11 @@ def explain(model: Model, source: Any, *, layers: bool = False, seed: int = 0) -
         class_labels(target) if target_classes(target) else None,
     )
     if layers:
-        found["layers"] = explain_layers(model.description, model.files["weights.safetensors"], known, seed)
+        if WEIGHTS not in model.files:
+            raise BundleError(
+                "A compressed bundle has no weights to look into. Explain the bundle that it was made from."
+            )
+        found["layers"] = explain_layers(model.description, model.files[WEIGHTS], known, seed)
     return found
 
 

@@ -109,8 +109,8 @@ class RunFolder:
         try:
             for name, content in files.items():
                 target = self.staging / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with target.open("wb") as file:
+                target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+                with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), "wb") as file:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
@@ -131,7 +131,7 @@ def _take(path: Path, staging: Path) -> Any:
     filelock = require("filelock", "train")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        staging.mkdir(exist_ok=True)
+        staging.mkdir(mode=0o755, exist_ok=True)
         lock = filelock.FileLock(staging / LOCK)
         lock.acquire(timeout=0)
     except filelock.Timeout:

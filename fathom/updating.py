@@ -126,6 +126,8 @@ def update(
     renewal = join_rows(origin, base, [*earlier.values(), fresh], old.columns, modalities, networks)
     notes += renewal.notes
     why_anew = changed or why_not_warm(old.description, renewal)
+    if manifest.WEIGHTS not in old.files:
+        why_anew = why_anew or "a compressed bundle has no weights to go on from"
     warm = not anew and not why_anew
     told.end(f"{renewal.table.rows:,} rows, {renewal.newest.sum():,} of them new")
     prepared = prepared_of(renewal, origin, old.columns, warm, modalities, told)
