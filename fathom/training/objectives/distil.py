@@ -4,13 +4,14 @@ The loss is that of the truth and, by ``SHARE``, the cross-entropy with the teac
 Knowledge in a Neural Network", 2015, section 2 (https://arxiv.org/abs/1503.02531), at temperature 1, since the teacher's answers are those of a bundle.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
 from fathom.networks.heads import head_for
 from fathom.networks.network import Network
 from fathom.training.batching import Batch
-from fathom.training.objectives import predict
 
 NAME = "distil"
 SUMMARY = "answer as a teacher does"
@@ -31,15 +32,24 @@ def taught(column: str) -> str:
 
 def loss(network: Network, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the summed loss of all targets, and each target's; rows without a teacher's answers count by the truth alone."""
-    if not all(taught(part.column) in batch.truth for part in network.plan.targets):
-        return predict.loss(network, batch, generator)
     outputs = network(batch.inputs)
+    parts = _losses(network, outputs, batch)
+    if batch.mixed is not None:  # of two rows at once, the loss is that of both, by their shares
+        other = _losses(network, outputs, batch.take(batch.mixed.rows))
+        share = batch.mixed.share
+        parts = {name: share * own + (1 - share) * other[name] for name, own in parts.items()}
+    return torch.stack(list(parts.values())).sum(), parts
+
+
+def _losses(network: Network, outputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+    """Return each target's loss."""
     parts = {}
     for part in network.plan.targets:
         output, weights = outputs[part.column], batch.weights.get(part.column)
         own = head_for(part.shape).loss(output, batch.truth[part.column], weights)
-        parts[part.column] = (1 - SHARE) * own + SHARE * _as_taught(output, batch.truth[taught(part.column)])
-    return torch.stack(list(parts.values())).sum(), parts
+        answers = batch.truth.get(taught(part.column))
+        parts[part.column] = own if answers is None else (1 - SHARE) * own + SHARE * _as_taught(output, answers)
+    return parts
 
 
 def _as_taught(output: Tensor, answers: Tensor) -> Tensor:
