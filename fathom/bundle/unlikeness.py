@@ -83,8 +83,9 @@ def opened(files: Mapping[str, bytes], columns: Sequence[Column]) -> Unlikeness 
         return None
     arrays = stored.read(files[NAME], NAME)
     wanted = {"limit", "usual", "middle", "scale", "mean", "directions", "spreads", "rest"}
+    wanted |= {f"{kind}/{place}" for place in range(len(_of_codes(columns))) for kind in ("surprise", "means")}
     missing = wanted - set(arrays)
-    sound = not missing and len(arrays["mean"]) == len(arrays["directions"]) and len(arrays["limit"]) == 1
+    sound = not missing and len(arrays["mean"]) == len(arrays["directions"]) and arrays["limit"].shape == (1,)
     if not sound:
         raise BundleError(
             f"{NAME} is not what this Fathom writes{': it lacks ' + ', '.join(sorted(missing)) if missing else ''}. Copy the bundle again, whole.",
@@ -101,13 +102,13 @@ def learn(columns: Sequence[Column], train: Table, aside: Table, seed: int = 0) 
     train, aside = (_some(table.select(names), MOST_ROWS) for table in (train, aside))
     features = hand_made_features(columns, train)
     arrays = _scales(features)
-    for column in _of_codes(columns):
+    for place, column in enumerate(_of_codes(columns)):
         codes = _codes(column, train)
         counts = np.bincount(codes[codes > 0].ravel(), minlength=column.parts[0].codes) + 0.5
-        arrays[f"surprise/{column.name}"] = np.asarray(-np.log(counts / counts.sum()), np.float32)
-        means = _means(column, codes, arrays)
+        arrays[f"surprise/{place}"] = np.asarray(-np.log(counts / counts.sum()), np.float32)
+        means = _means(codes, arrays[f"surprise/{place}"])
         middle = np.median(means, axis=0)
-        arrays[f"means/{column.name}"] = np.stack([middle, np.maximum(np.median(np.abs(means - middle), axis=0), 0.05)])
+        arrays[f"means/{place}"] = np.stack([middle, np.maximum(np.median(np.abs(means - middle), axis=0), 0.05)])
     arrays |= _directions(_scaled(features, arrays), seed)
     raw = _views(columns, arrays, aside)
     usual = [(float(np.median(values)), float(np.quantile(values, 0.95))) for values in raw.values()]
@@ -131,9 +132,9 @@ def _views(columns: Sequence[Column], arrays: Mapping[str, Any], table: Table) -
     along = scaled @ arrays["directions"]
     beside = np.maximum(np.square(scaled).sum(axis=1) - np.square(along).sum(axis=1), 0.0)
     found = {"features": np.log1p((np.square(along) / arrays["spreads"]).sum(axis=1) + beside / arrays["rest"][0])}
-    for column in _of_codes(columns):
-        middle, spread = arrays[f"means/{column.name}"]
-        away = np.abs(_means(column, _codes(column, table), arrays) - middle) / spread
+    for place, column in enumerate(_of_codes(columns)):
+        middle, spread = arrays[f"means/{place}"]
+        away = np.abs(_means(_codes(column, table), arrays[f"surprise/{place}"]) - middle) / spread
         found[f"surprise of {column.name}"] = np.log1p(away[:, 0])
         found[f"length of {column.name}"] = np.log1p(away[:, 1])
     return found
@@ -218,11 +219,11 @@ def _codes(column: Column, table: Table) -> npt.NDArray[Any]:
     return column.kind.encode(column.state, table.column(column.name))
 
 
-def _means(column: Column, codes: npt.NDArray[Any], arrays: Mapping[str, Any]) -> Floats:
+def _means(codes: npt.NDArray[Any], surprises: npt.NDArray[Any]) -> Floats:
     """Return how surprising each row's codes are on average, and the logarithm of their number ``(row, 2)``."""
     there = codes > 0
     count = there.sum(axis=1)
-    surprise = np.where(there, arrays[f"surprise/{column.name}"][codes], 0.0).sum(axis=1) / np.maximum(count, 1)
+    surprise = np.where(there, surprises[codes], 0.0).sum(axis=1) / np.maximum(count, 1)
     return np.stack([surprise, np.log1p(count)], axis=1)
 
 

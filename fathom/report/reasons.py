@@ -42,15 +42,15 @@ def _course(entry: View) -> Course | None:
     if len(values) < 2 or any(len(one) != len(values) or None in one for one in lists):
         return None
     numeric = words(entry, "kind") == "number" and all(finite(value) is not None for value in values)
-    named = tuple(float(value) if numeric else cell(value, 60) for value in values)
-    curves = [tuple(value or 0.0 for value in one) for one in lists]
+    named: tuple[float | str, ...] = tuple(float(value) if numeric else cell(value, 60) for value in values)
+    mean, low, high = (tuple(value or 0.0 for value in one) for one in lists)
     if not numeric:  # the first are the most frequent; dates are in their order
         dates = words(entry, "kind") == "date"
         step = -(-len(named) // MOST_NAMED) if dates else 1
-        named, curves = named[::step][:MOST_NAMED], [one[::step][:MOST_NAMED] for one in curves]
+        named = named[::step][:MOST_NAMED]
+        mean, low, high = (one[::step][:MOST_NAMED] for one in (mean, low, high))
         if dates:
             named = _short_dates(tuple(str(name) for name in named))
-    mean, low, high = curves
     return Course(clip(words(entry, "column"), 60), named, mean, low, high)
 
 

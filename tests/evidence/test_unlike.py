@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fathom.bundle import tensors, unlikeness
+from fathom.bundle import arrays as stored
+from fathom.bundle import unlikeness
 from fathom.data.encoding import Column
 from fathom.data.modalities import audio, category, image, number, series, text
 from fathom.data.table import Table
@@ -179,21 +180,21 @@ def test_too_few_rows_learn_nothing_and_a_file_that_is_none_is_refused():
     for content in (
         b"",
         b"\xff" * 40,
-        tensors.write({"limit": np.zeros(1)}),
-        tensors.write({"limit": np.zeros(1)})[:-3],
+        stored.write({"limit": np.zeros(1)}),
+        stored.write({"limit": np.zeros(1)})[:-3],
     ):
         with pytest.raises(BundleError, match=r"unlike\.safetensors"):
             unlikeness.opened({unlikeness.NAME: content}, columns)
 
 
 def test_arrays_are_written_as_the_library_of_the_format_writes_them():
-    from safetensors.numpy import load, save
+    from safestored.numpy import load, save
 
     arrays = {"b": np.arange(6.0).reshape(2, 3), "a": np.array([1, 2], np.int32)}
-    assert {name: array.tolist() for name, array in load(tensors.write(arrays)).items()} == {
+    assert {name: array.tolist() for name, array in load(stored.write(arrays)).items()} == {
         name: array.tolist() for name, array in arrays.items()
     }
-    assert tensors.read(save(arrays), "x")["b"].tolist() == arrays["b"].tolist()
+    assert stored.read(save(arrays), "x")["b"].tolist() == arrays["b"].tolist()
 
 
 def test_predictions_say_that_nothing_like_a_row_was_seen(two_targets, flights):
