@@ -58,6 +58,8 @@ def check(content: bytes, file: str) -> None:
     for (start, stop), name in ranges:
         if start != end:
             _refuse(file, f"leaves a hole or an overlap before the tensor {name!r}")
+        if stop > len(data):
+            _refuse(file, f"ends before the tensor {name!r} does")
         end = stop
         _check_finite(name, np.frombuffer(data[start:stop], KINDS[tensors[name]["dtype"]]), file)
     if end != len(data):
