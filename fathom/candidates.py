@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.baselines.contract import Matrix
-from fathom.bundle import doubting
+from fathom.bundle import banding, doubting
 from fathom.bundle.description import INTERVAL_LEVEL, Description
 from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.saving import assemble
@@ -98,6 +98,18 @@ def half_widths(prepared: Prepared, answers: Answers, level: float = INTERVAL_LE
             place = min(len(residuals), int(np.ceil((len(residuals) + 1) * level)))
             widths[column.name] = float(residuals[place - 1])
     return widths
+
+
+def bands_of(prepared: Prepared, answers: Answers, level: float = INTERVAL_LEVEL) -> dict[str, dict[str, list[float]]]:
+    """Return how far an interval must reach by how large the answer is, a target that is a number and for which there are validation rows enough."""
+    found = {}
+    for column in prepared.targets:
+        if answers[column.name].ndim == 1:
+            said = in_units(column, answers[column.name])
+            bands = banding.learn(said, np.abs(said - truth_in_units(column, prepared.validation)), level)
+            if bands is not None:
+                found[column.name] = bands
+    return found
 
 
 def set_thresholds(prepared: Prepared, answers: Answers) -> dict[str, list[float]]:
@@ -193,6 +205,7 @@ def as_candidate(
     description = replace(
         description,
         half_widths=half_widths(prepared, answers),
+        bands=bands_of(prepared, answers),
         temperatures=tempers,
         thresholds=set_thresholds(prepared, answers),
     )

@@ -281,7 +281,7 @@ class _Asked:
     def _covered(self, duel: Duel) -> Finding:
         shares = []
         for model, (truth, answer) in ((self.old, duel.old), (self.new, duel.new)):
-            width = model.description.half_widths[self.column.name]
+            width = model.description.reach(self.column.name, answer)
             shares.append(int((np.abs(truth - answer) <= width).sum()))
         rows = len(duel.old[0])
         high = float(wilson(np.array([shares[1]]), np.array([rows]))[1][0])

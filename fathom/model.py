@@ -218,10 +218,10 @@ def predictions(
         values = target.kind.decode(target.state, answer)
         columns[target.name] = values
         if answer.ndim == 1:
-            half_width = description.half_widths[target.name]
             numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
-            columns[f"{target.name}_low"] = pa.array(numbers - half_width)
-            columns[f"{target.name}_high"] = pa.array(numbers + half_width)
+            reach = description.reach(target.name, numbers)
+            columns[f"{target.name}_low"] = pa.array(numbers - reach)
+            columns[f"{target.name}_high"] = pa.array(numbers + reach)
             if doubt and unlike is not None:
                 columns[f"{target.name}_doubt"] = pa.array(np.where(unlike, WORDS, "").tolist(), pa.string())
         else:

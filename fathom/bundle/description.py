@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 import fathom
-from fathom.bundle import model_schema
+from fathom.bundle import banding, model_schema
 from fathom.bundle.strict_json import dump, parse
 from fathom.data.encoding import Column, of_role
 from fathom.data.gathering import Gathered
@@ -22,6 +25,7 @@ class Description:
 
     ``kind`` says whether a network or baselines answer, ``name`` what the user calls it; ``plan`` rebuilds the network; ``baselines`` holds each target's
     baseline with the settings of each of its fits; ``half_widths`` is, for a target that is a number, how far its interval reaches to either side, in its own units;
+    on average; ``bands`` is how far it reaches by how large the answer is (`fathom.bundle.banding`), where there were rows enough;
     ``temperatures`` is, for a category whose probabilities are tempered, by how much (`fathom.bundle.tempering`); ``thresholds`` hold,
     for a category, the least probability with which each class may be the true one (`fathom.bundle.doubting`).
     """
@@ -34,6 +38,11 @@ class Description:
     half_widths: Mapping[str, float] = field(default_factory=dict)
     temperatures: Mapping[str, float] = field(default_factory=dict)
     thresholds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    bands: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+
+    def reach(self, target: str, answers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return how far the interval of each answer ``(row,)`` of a number reaches to either side, in its own unit."""
+        return banding.reach(self.bands.get(target), self.half_widths[target], answers)
 
     @property
     def targets(self) -> tuple[Column, ...]:
@@ -68,6 +77,7 @@ class Description:
                 "half_widths": self.half_widths,
                 "temperatures": self.temperatures,
                 "thresholds": self.thresholds,
+                "bands": self.bands,
             }
         )
 
@@ -94,6 +104,7 @@ class Description:
             values["half_widths"],
             values.get("temperatures", {}),
             values.get("thresholds", {}),
+            values.get("bands", {}),
         )
 
 

@@ -150,7 +150,7 @@ def measured_truth(description: Description, target: Column, answer: Answer, tru
     """Measure answers whose truth is known: the loss of each, and whether its set or interval holds the truth."""
     found: Measures = {"loss": row_losses(truth, answer)}
     if answer.ndim == 1:
-        found["held"] = np.abs(np.asarray(truth) - answer) <= description.half_widths[target.name]
+        found["held"] = np.abs(np.asarray(truth) - answer) <= description.reach(target.name, answer)
     elif target.name in description.thresholds:
         codes = np.asarray(truth, np.int64)
         sets = doubting.sets_of(answer, description.thresholds[target.name])

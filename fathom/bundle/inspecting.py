@@ -41,6 +41,7 @@ def inspect(files: Mapping[str, bytes], modalities: Sequence[Modality] = MODALIT
             "weights": sum(_count(tensor.dims) for tensor in graph.constants.values()),
         },
         "half widths": dict(description.half_widths),
+        "bands": {name: dict(bands) for name, bands in description.bands.items()},
         "temperatures": dict(description.temperatures),
         "thresholds": {name: list(values) for name, values in description.thresholds.items()},
         "samples": len(parse(files["samples.json"], "samples.json")),

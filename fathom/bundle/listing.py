@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fathom.bundle import banding
 from fathom.bundle.description import Description
 from fathom.data.encoding import Column
 
 
 @dataclass(frozen=True)
 class Listed:
-    """One target: the names of what stands beside its value, and the values of its classes; a number has none, and half the width of its interval."""
+    """One target: the names of what stands beside its value, and the values of its classes; a number has none, and half the width of its interval, on average and by band of answers."""
 
     target: Column
     names: tuple[str, ...]
     classes: tuple[Any, ...]
     half_width: float
+    bands: banding.Bands | None = None
 
     def into(self, rows: Sequence[dict[str, Any]], answer: npt.NDArray[np.float64]) -> None:
         """Write the answers ``(row,)`` or ``(row, class)`` of this target into the rows."""
@@ -27,8 +29,9 @@ class Listed:
             low, high = self.names
             assert self.target.kind is not None
             values = self.target.kind.decode(self.target.state, answer).to_pylist()
-            for row, value in zip(rows, values, strict=True):
-                row[name], row[low], row[high] = value, value - self.half_width, value + self.half_width
+            reach = banding.reach(self.bands, self.half_width, np.asarray(values, np.float64)).tolist()
+            for row, value, width in zip(rows, values, reach, strict=True):
+                row[name], row[low], row[high] = value, value - width, value + width
             return
         for row, chances in zip(rows, answer.tolist(), strict=True):
             largest = max(chances)
@@ -43,7 +46,15 @@ def listed(description: Description) -> tuple[Listed, ...]:
         assert target.kind is not None
         half_width = description.half_widths.get(target.name)
         if half_width is not None:
-            found.append(Listed(target, (f"{target.name}_low", f"{target.name}_high"), (), half_width))
+            found.append(
+                Listed(
+                    target,
+                    (f"{target.name}_low", f"{target.name}_high"),
+                    (),
+                    half_width,
+                    description.bands.get(target.name),
+                )
+            )
             continue
         classes = target.kind.decode(target.state, np.eye(target.parts[0].codes)).to_pylist()
         labels = [target.kind.show(target.state, value) for value in classes]

@@ -19,6 +19,9 @@ MOST_NUMBERS = 1 << 26  # of a row of one column
 _NAME = schema.text(1 << 16)  # of a column: whatever the user's table says, never looked up anywhere but in tables
 _WORDS = schema.text(1 << 16)
 _CHANCE = schema.number(0.0, 1.0)
+_BANDS = schema.record(
+    {"edges": schema.items(schema.number(), 64, 1), "half_widths": schema.items(schema.number(0.0), 65, 2)}
+)
 
 _PART = schema.record(
     {
@@ -74,6 +77,7 @@ def check(values: Any, modalities: Sequence[Modality]) -> None:
         {
             "temperatures": schema.mapping(schema.number(1e-6, 1e6)),
             "thresholds": schema.mapping(schema.items(_CHANCE, 1 << 20)),
+            "bands": schema.mapping(_BANDS),
         },
     )(values, FILE)
     names = [column["name"] for column in values["columns"]]
@@ -175,6 +179,10 @@ def check_answers(columns: Sequence[Column], values: Any) -> None:
     numbers = {name for name, classes in targets.items() if not classes}
     if not set(values["half_widths"]) <= numbers:
         refuse(f"{FILE}: half_widths", "is there for a column that is not a number to predict")
+    for name, bands in values.get("bands", {}).items():
+        edges, widths = bands["edges"], bands["half_widths"]
+        if name not in values["half_widths"] or len(widths) != len(edges) + 1 or edges != sorted(set(edges)):
+            refuse(f"{FILE}: bands.{name}", "does not say how far each band of answers reaches")
     for name in ("temperatures", "thresholds"):
         if not set(values.get(name, {})) <= set(targets) - numbers:
             refuse(f"{FILE}: {name}", "is there for a column that is not a category to predict")

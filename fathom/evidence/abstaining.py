@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from fathom.bundle import doubting
+from fathom.bundle import banding, doubting
 from fathom.evidence.contract import Case, Finding, not_applicable
 from fathom.resampling import wilson
 from fathom.scoring import row_losses
 
 NAME = "abstaining"
 QUESTION = "When does it rather say that it is not sure?"
-SOURCE = "Vovk, Machine Learning 92, 2013; Sadinle, Lei and Wasserman, JASA 114, 2019; Lei et al., JASA 113, 2018"
+SOURCE = "Boström and Johansson, COPA 2020; Vovk, Machine Learning 92, 2013; Sadinle, Lei and Wasserman, JASA 114, 2019; Lei et al., JASA 113, 2018"
 
 PROMISE = doubting.LEVEL
 FEWEST_ROWS = 50
+PARTS = 5  # of the answers, by size, in each of which the promise is measured
 SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)  # of rows that are answered, the surest first
 
 
@@ -55,12 +56,24 @@ def run(case: Case) -> Finding:
 
 def _intervals(case: Case) -> Finding:
     assert case.chosen is not None
-    residuals = np.sort(np.abs(case.chosen.truth - case.chosen.answer))
-    place = min(len(residuals), int(np.ceil((len(residuals) + 1) * PROMISE)))
-    width = float(residuals[place - 1])
+    residuals = np.abs(case.chosen.truth - case.chosen.answer)
+    usual, bands = banding.half_width(residuals, PROMISE), banding.learn(case.chosen.answer, residuals, PROMISE)
+    width = banding.reach(bands, usual, case.sealed.answer)
     held = np.abs(case.sealed.truth - case.sealed.answer) <= width
-    sentence = f"Asked for an interval that holds the truth on {100 * PROMISE:.0f} % of rows, it held it on {100 * held.mean():.1f} %: each answer is given plus and minus {width:.4g}."
-    return _finding(sentence, held, [], case)
+    fifth = np.argsort(np.argsort(case.sealed.answer, kind="stable"), kind="stable") * PARTS // len(held)
+    rows: list[dict[str, Any]] = [
+        {
+            "answers_from": float(case.sealed.answer[fifth == part].min()),
+            "to": float(case.sealed.answer[fifth == part].max()),
+            "rows": int((fifth == part).sum()),
+            "plus_and_minus": float(width[fifth == part].mean()),
+            "held": float(held[fifth == part].mean()),
+        }
+        for part in range(PARTS)
+    ]
+    reach = f"{width.min():.4g}" if bands is None else f"{width.min():.4g} to {width.max():.4g}, by how large it is"
+    sentence = f"Asked for an interval that holds the truth on {100 * PROMISE:.0f} % of rows, it held it on {100 * held.mean():.1f} %: each answer is given plus and minus {reach}."
+    return _finding(sentence, held, rows, case)
 
 
 def _finding(sentence: str, held: Any, rows: list[dict[str, Any]], case: Case) -> Finding:

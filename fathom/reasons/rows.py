@@ -174,8 +174,9 @@ def _method(method: Method, found: Shares) -> dict[str, Any]:
 
 def change_in_words(one: Asked) -> dict[str, Any]:
     """Return the smallest change that flips the answer, in a sentence and as figures; of a number, one that moves it further than its interval reaches."""
-    width = one.model.description.half_widths.get(one.target.name, 0.0)
     before = float(one_number(one.target, one.answer[None], one.code)[0])
+    described = one.model.description
+    width = 0.0 if one.code >= 0 else float(described.reach(one.target.name, np.array([before]))[0])
     likeliest = int(one.answer.argmax()) if one.code >= 0 else -1
 
     def judge(rows: Table) -> tuple[npt.NDArray[np.bool_], Floats]:
