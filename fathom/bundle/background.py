@@ -1,6 +1,6 @@
 """A few training rows that stand in for a column that is taken away when an answer is explained; without them a server could not explain.
 
-They are 64 at most, spread over the training rows, with the flat columns alone: no text, no picture, no recording. Who must not hand on any training row leaves the file
+They are 64 at most, drawn by a hash of what they hold, with the flat columns alone: no text, no picture, no recording. Who must not hand on any training row leaves the file
 `background.json` out of the bundle (and the eight rows of `samples.json`, which prove parity).
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 from fathom.bundle import manifest
 from fathom.data.encoding import Column, inputs_of
 from fathom.data.reading import read
+from fathom.data.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.errors import BundleError
 from fathom.shapes import FLAT
@@ -22,10 +23,11 @@ MOST_ROWS = 64
 
 
 def make(columns: Sequence[Column], train: Table) -> bytes:
-    """Return the file: rows of training, spread evenly over them."""
+    """Return the file: rows of training, drawn by what they hold, so that no order of them matters."""
     names = flat_names(columns)
-    rows = train.select(names).take(np.linspace(0, train.rows - 1, min(train.rows, MOST_ROWS)).astype(np.int64))
-    return manifest.dump({"rows": [_plain(row) for row in rows.to_pylist()]})
+    flat = train.select(names)
+    chosen = np.argsort(row_hashes(flat), kind="stable")[:MOST_ROWS] if names else np.zeros(0, np.int64)
+    return manifest.dump({"rows": [_plain(row) for row in flat.take(chosen).to_pylist()]})
 
 
 def flat_names(columns: Sequence[Column]) -> list[str]:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from fathom.bundle import arrays as stored
 from fathom.data.encoding import Column, hand_made_features, inputs_of
 from fathom.data.modalities.contract import Features
+from fathom.data.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.errors import BundleError
 from fathom.shapes import DEEP
@@ -123,7 +124,8 @@ def learn(columns: Sequence[Column], train: Table, aside: Table, seed: int = 0) 
 
 
 def _some(table: Table, most: int) -> Table:
-    return table.take(np.linspace(0, table.rows - 1, min(table.rows, most)).astype(np.int64))
+    """Return at most so many rows, drawn and ordered by what they hold, so that no order of a table's rows moves a figure."""
+    return table.take(np.argsort(row_hashes(table), kind="stable")[:most])
 
 
 def _views(columns: Sequence[Column], arrays: Mapping[str, Any], table: Table) -> dict[str, Floats]:

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.data.encoding import inputs_of
+from fathom.data.splitting import row_hashes
 from fathom.data.table import Table
-from fathom.evidence.contract import Case, Finding, not_applicable
+from fathom.evidence.contract import Case, Finding, not_applicable, some
 from fathom.reasons import METHODS
 from fathom.reasons.agreeing import rank_correlation
 from fathom.reasons.asking import Subject, question_of
@@ -30,6 +31,7 @@ ASKED = 1_024  # rows that a method may answer for one row
 SHARE = 0.2  # of the pieces that are taken away
 DRAWS = 8  # of as many pieces at random
 FEWEST_ROWS = 8
+MOST_OTHERS = 64  # rows that stand in, half to explain and half to judge the reasons
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,9 +43,9 @@ def run(case: Case) -> Finding:
     if others is None or others.rows < FEWEST_ROWS or case.sealed.table.rows < FEWEST_ROWS:
         return not_applicable(sys.modules[__name__], "There are too few rows to explain some and let others stand in.")
     deep = any(column.kind is not None and column.kind.SHAPE not in FLAT for column in inputs_of(case.columns))
-    count = min(case.sealed.table.rows, DEEP_ROWS if deep else FLAT_ROWS)
-    rows = case.sealed.table.select(names).take(np.linspace(0, case.sealed.table.rows - 1, count).astype(np.int64))
-    found, orders = measured(case, rows, others.select(names))
+    rows = some(case.sealed, DEEP_ROWS if deep else FLAT_ROWS).table.select(names)
+    others = others.select(names)
+    found, orders = measured(case, rows, others.take(np.argsort(row_hashes(others), kind="stable")[:MOST_OTHERS]))
     if found is None:
         return not_applicable(
             sys.modules[__name__], "The model reads one column only, which is the reason for every answer."

@@ -15,7 +15,7 @@ import pyarrow as pa
 from fathom.bundle.unlikeness import SHARE, Floats, Unlikeness
 from fathom.data.encoding import inputs_of
 from fathom.data.table import Table
-from fathom.evidence.contract import Case, Finding, not_applicable, plain
+from fathom.evidence.contract import Case, Finding, not_applicable, plain, some
 from fathom.resampling import wilson
 
 NAME = "unlike"
@@ -35,8 +35,7 @@ def run(case: Case) -> Finding:
     if learned is None or case.sealed.table.rows < FEWEST_ROWS:
         return not_applicable(sys.modules[__name__], "There are too few rows to say which are usual.")
     names = [column.name for column in inputs_of(case.columns)]
-    places = np.linspace(0, case.sealed.table.rows - 1, min(case.sealed.table.rows, MOST_ROWS)).astype(np.int64)
-    rows = case.sealed.table.select(names).take(places)
+    rows = some(case.sealed, MOST_ROWS).table.select(names)
     scores = learned.scores(rows)
     sets = {"near": shuffled(rows, case.seed), "far": elsewhere(case, rows.rows)}
     asked: list[dict[str, Any]] = [_told("test rows", scores, scores, learned)]

@@ -242,3 +242,18 @@ def test_a_model_that_answers_by_chance_has_no_reasons_to_be_found():
 
     assert faithfulness.run(reasoned(answer)).status == "warning"
     assert faithfulness.run(reasoned(lambda rows: np.zeros(rows.rows))).answer == "there are none"
+
+
+def test_no_order_of_the_rows_changes_what_the_checks_find():
+    def answer(rows):
+        return 3 * np.array(rows.column("n2"), float) + np.array(rows.column("n4"), float)
+
+    case = reasoned(answer)
+    back = np.arange(case.sealed.table.rows)[::-1]
+    turned = Part(case.sealed.table.take(back), case.sealed.truth[back], case.sealed.answer[back])
+    learned, again = (unlikeness.learn(case.columns, table, table) for table in (case.train, case.train.take(back)))
+    first = replace(case, unlikeness=learned)
+    other = replace(case, unlikeness=again, sealed=turned, train=case.train.take(back), chosen=turned)
+    for check in (unlike, faithfulness):
+        one, two = check.run(first), check.run(other)
+        assert (one.value, one.low, one.sentence) == (two.value, two.low, two.sentence)
