@@ -271,8 +271,8 @@ def last_layer(model: Any, rows: Any) -> tuple[Any, Any]:
 def unlike(name: str, fresh: bool) -> dict[str, Any]:
     """Return, for each score, how well it tells each set of rows from test rows, and the share of test rows that Fathom calls unlike."""
     import fathom
-    from fathom.candidates import truth_in_units
     from fathom.bundle import unlikeness
+    from fathom.candidates import truth_in_units
     from fathom.evidence.unlike import area
 
     model = fathom.load(run_of(name, fresh))
