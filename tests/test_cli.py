@@ -25,6 +25,8 @@ def test_a_fit_prints_what_it_found_and_leaves_a_run(flights, command, tmp_path)
     assert {path.name for path in run.iterdir()} == {
         "result.json",
         "report.html",
+        "card.md",
+        "findings.json",
         "bundle",
         "looks.json",
         "settings.toml",

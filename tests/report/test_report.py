@@ -132,9 +132,9 @@ def test_the_page_is_small_and_reads_without_a_script(pages):
 def test_only_our_own_style_script_and_plots_go_unescaped_into_the_template():
     template = (Path(sys.modules["fathom.report"].__file__).parent / "page.html").read_text(encoding="utf-8")
     assert re.findall(r"\{\{ ([\w.]+) \| safe \}\}", template) == [
-        "drawn.wide", "drawn.narrow", "drawn.wide", "style", "script",
+        "drawn.wide", "drawn.narrow", "drawn.wide", "style", "drawn", "seen.svg", "row.drawn", "script",
     ]  # fmt: skip
-    assert template.count("| safe") == 5
+    assert template.count("| safe") == 8
 
 
 # ---- what it shows
