@@ -22,6 +22,7 @@ from fathom.model import Model
 from fathom.service.asking import Form
 from fathom.service.batching import Batcher, Job
 from fathom.service.contract import Answered, Observer
+from fathom.service.gate import Gate
 from fathom.service.logs import Log
 from fathom.service.metrics import Metrics
 from fathom.service.refusing import Limits
@@ -101,6 +102,7 @@ class Host:
     models: dict[str, Hosted] = field(default_factory=dict)
     more_metrics: list[Callable[[], Iterable[str]]] = field(default_factory=list)  # lines of others for /metrics
     draining: bool = False
+    gate: Gate = field(default_factory=Gate)
     active: int = 0  # requests that are being answered
     notes: deque[Note] = field(default_factory=deque)
 

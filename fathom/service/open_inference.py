@@ -115,8 +115,16 @@ def datatype(field: Field) -> str:
 
 
 async def infer(host: Host, hosted: Hosted, opened: Opened, visit: Visit) -> Reply:
-    """Answer one request of the protocol."""
+    """Answer one request of the protocol, unless it could not be answered in time."""
     visit.model, visit.version = hosted.name, opened.version
+    host.gate.enter(visit.deadline(host.limits))
+    try:
+        return await _infer(host, hosted, opened, visit)
+    finally:
+        host.gate.leave()
+
+
+async def _infer(host: Host, hosted: Hosted, opened: Opened, visit: Visit) -> Reply:
     deadline = visit.deadline(host.limits)
     opened.batcher.check(1, deadline)
     body = await read_body(visit.headers, visit.receive, host.limits)

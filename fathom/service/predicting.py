@@ -38,7 +38,16 @@ def _endpoint(host: Host, name: str | None) -> Endpoint:
 
 
 async def predict(host: Host, hosted: Hosted, visit: Visit) -> Reply:
-    """Answer one request for a model."""
+    """Answer one request for a model, unless it could not be answered in time."""
+    visit.model = hosted.name
+    host.gate.enter(visit.deadline(host.limits))
+    try:
+        return await _predict(host, hosted, visit)
+    finally:
+        host.gate.leave()
+
+
+async def _predict(host: Host, hosted: Hosted, visit: Visit) -> Reply:
     opened = hosted.choose(visit.request)
     visit.model, visit.version = hosted.name, opened.version
     deadline = visit.deadline(host.limits)
