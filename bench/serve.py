@@ -222,10 +222,8 @@ def installed(folder: Path) -> dict[str, Any]:
     """Install the extra ``serve`` into an empty environment; packages beside NumPy and ONNX Runtime, and their megabytes."""
     place = folder / "install"
     subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(place)], check=True)
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--python", str(place / "bin" / "python"), "-c", str(ROOT / "constraints.txt"), f"{ROOT}[serve]"],
-        check=True,
-    )  # fmt: skip
+    pip = [sys.executable, "-m", "pip", "--python", str(place / "bin" / "python"), "install", "-q", "--no-compile"]
+    subprocess.run([*pip, "-c", str(ROOT / "constraints.txt"), f"{ROOT}[serve]"], check=True)
     site = next(place.glob("lib/python*/site-packages"))
     sizes = {
         path.name: sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 2**20

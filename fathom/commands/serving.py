@@ -66,30 +66,30 @@ def serve(
     tokens = _tokens(token_file, "FATHOM_TOKEN"), _tokens(admin_token_file, "FATHOM_ADMIN_TOKEN")
     sources = named(models)
     recording = Recording(record, record_share, names_in(leave_out), record_rows, record_days)
-    listening = listen(address, port)
-    place = listening.getsockname()
-    access = Access.of(*tokens, loopback=place[0].startswith("127.") or place[0] == "::1")
-    shown = f"[{place[0]}]" if ":" in place[0] else place[0]
-    said = f"Serving {', '.join(sources)} at http://{shown}:{place[1]}   (Ctrl-C stops)"
-    if workers == 1:
-        host = Host(sources, limits, threads=threads, log=Log(_which(log)))
-        monitor = None if record == OFF else attach(host, recording)
-        print(said, flush=True)
-        try:
-            server(host, access).run([listening])
-        finally:
-            if monitor is not None:
-                monitor.close()
-        return
-    if os.name != "posix":
+    which = _which(log)
+    if workers > 1 and os.name != "posix":
         raise OptionError("Several workers need a POSIX system. Leave --workers out.")
-    listening.set_inheritable(True)
-    told = "" if record == OFF else recording.to_json()
-    task = Task({name: str(path) for name, path in sources.items()}, limits, threads, _which(log), access, told)
-    team = Team(task, listening, workers, log=Log(_which(log)))
-    print(said, flush=True)
-    if team.run():
-        raise OptionError("A process that answers did not stop in time, or failed; the log says which.")
+    access = Access.of(*tokens, loopback=address.startswith("127.") or address in ("::1", "localhost"))
+    with listen(address, port) as listening:
+        place = listening.getsockname()
+        shown = f"[{place[0]}]" if ":" in place[0] else place[0]
+        said = f"Serving {', '.join(sources)} at http://{shown}:{place[1]}   (Ctrl-C stops)"
+        if workers == 1:
+            host = Host(sources, limits, threads=threads, log=Log(which))
+            monitor = None if record == OFF else attach(host, recording)
+            print(said, flush=True)
+            try:
+                server(host, access).run([listening])
+            finally:
+                if monitor is not None:
+                    monitor.close()
+            return
+        listening.set_inheritable(True)
+        told = "" if record == OFF else recording.to_json()
+        task = Task({name: str(path) for name, path in sources.items()}, limits, threads, which, access, told)
+        print(said, flush=True)
+        if Team(task, listening, workers, log=Log(which)).run():
+            raise OptionError("A process that answers did not stop in time, or failed; the log says which.")
 
 
 def _which(log: str) -> Literal["all", "events", "off"]:
