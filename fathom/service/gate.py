@@ -9,14 +9,16 @@ from dataclasses import dataclass
 
 from fathom.service.refusing import Refused
 
-WINDOW = 0.05  # seconds of uninterrupted work from which the pace is told
+WINDOW = 0.05  # seconds of uninterrupted work from which the pace is told,
+LEAST = 8  # and answers
+NEWS = 0.2  # weight of the latest window
 SHARE = 0.5  # of the time that is left which the requests inside may take; the rest is for what lies in the network and the machine
-FEW = 4  # requests that are always let in
+FEW = 4  # requests that are always let in; only while there are as many does their pace say what the server can do
 
 
 @dataclass
 class Gate:
-    """Counts the requests inside. ``pace`` is the seconds between two answers while there is always one inside."""
+    """Counts the requests inside. ``pace`` is the seconds between two answers while there are always several inside."""
 
     inside: int = 0
     pace: float = 0.0
@@ -26,8 +28,6 @@ class Gate:
     def enter(self, deadline: float) -> None:
         """Let a request in that must be answered by ``deadline`` on the clock of `time.monotonic`. Raises Refused with 429 when it would be too late."""
         now = time.monotonic()
-        if not self.inside:
-            self._begun, self._answered = now, 0
         expected = self.inside * self.pace
         if self.inside >= FEW and expected > SHARE * (deadline - now):
             raise Refused(
@@ -37,10 +37,12 @@ class Gate:
 
     def leave(self) -> None:
         """Let a request out that was answered, or refused after it was let in."""
+        now = time.monotonic()
+        if self.inside < FEW:
+            self._begun, self._answered = now, 0
         self.inside -= 1
         self._answered += 1
-        now = time.monotonic()
-        if now - self._begun >= WINDOW:
+        if self._answered >= LEAST and now - self._begun >= WINDOW:
             pace = (now - self._begun) / self._answered
-            self.pace = pace if not self.pace else 0.5 * (self.pace + pace)
+            self.pace = pace if not self.pace else (1 - NEWS) * self.pace + NEWS * pace
             self._begun, self._answered = now, 0

@@ -42,14 +42,18 @@ async def predict(host: Host, hosted: Hosted, visit: Visit) -> Reply:
     visit.model = hosted.name
     host.gate.enter(visit.deadline(host.limits))
     try:
-        return await _predict(host, hosted, visit)
+        opened, question, answers, ids = await _answers(host, hosted, visit)
     finally:
         host.gate.leave()
+    reply = await _reply(host, hosted, opened, visit, question, answers, ids)
+    host.note(hosted, opened, visit.request, question.rows, answers, ids, visit.started)
+    return reply
 
 
-async def _predict(host: Host, hosted: Hosted, visit: Visit) -> Reply:
+async def _answers(host: Host, hosted: Hosted, visit: Visit) -> tuple[Opened, Asked, Answers, Any]:
+    """Return the version that answers, what it is asked, its answers, and the ids of rows that were gathered."""
     opened = hosted.choose(visit.request)
-    visit.model, visit.version = hosted.name, opened.version
+    visit.version = opened.version
     deadline = visit.deadline(host.limits)
     opened.batcher.check(1, deadline)  # before the body is read: refusing must cost little
     body = await read_body(visit.headers, visit.receive, host.limits)
@@ -65,10 +69,7 @@ async def _predict(host: Host, hosted: Hosted, visit: Visit) -> Reply:
         arrays, rows, ids = form.encode(question.rows)
     else:
         arrays, rows, ids = await visit.aside(host.executor, form.encode, question.rows)
-    answers = await host.answer(hosted, opened, arrays, rows, deadline, visit.gone)
-    reply = await _reply(host, hosted, opened, visit, question, answers, ids)
-    host.note(hosted, opened, visit.request, question.rows, answers, ids, visit.started)
-    return reply
+    return opened, question, await host.answer(hosted, opened, arrays, rows, deadline, visit.gone), ids
 
 
 async def _reply(

@@ -61,7 +61,8 @@ def test_many_clients_each_hear_their_own_answer_once(late, rows, late_network, 
     before = late.host.models["late"].live.batcher.counts.batches
     run(every())
     assert not wrong
-    assert set(counts) == {200}
+    assert set(counts) <= {200, 429}  # refused is not lost
+    assert counts[200] > 0.9 * counts.total()
     assert late.host.models["late"].live.batcher.counts.batches - before < counts[200] or before
 
 
@@ -138,20 +139,20 @@ BROKEN = {
 
 def test_slow_clients_are_let_go_and_others_do_not_feel_them(late_bundle, rows, times):  # noqa: F811
     """D3: slow heads, slow bodies, idle connections, reading too slowly."""
-    patience = 1.0
+    patience = times(1.0, 5.0)
     with running({"late": late_bundle}, Limits(patience=patience, linger=0.05)) as served:
 
         async def slow(pieces):
             one = await Client.open(served.port)
             for piece in pieces:
                 one.writer.write(piece)
-            return await seconds_until_closed(one.reader, 10)
+            return await seconds_until_closed(one.reader, 4 * patience + 6)
 
         async def trickle():
             one = await Client.open(served.port)
             start = time.monotonic()
             try:
-                for letter in b"POST /predict HTTP/1.1\r\nhost: localhost\r\nx: " + b"y" * 2_000:
+                for letter in b"POST /predict HTTP/1.1\r\nhost: localhost\r\nx: " + b"y" * 20_000:
                     one.writer.write(bytes([letter]))
                     await one.writer.drain()
                     await asyncio.sleep(0.05)
@@ -184,9 +185,9 @@ def test_slow_clients_are_let_go_and_others_do_not_feel_them(late_bundle, rows, 
             return await asyncio.gather(usual(), trickle(), unread(), *idle, *map(slow, SLOW.values()))
 
         took, trickled, _, *closed = run(every())
-        assert max(closed) < patience + 3
-        assert trickled < patience + 3
-        assert np.median(took) < 1.0
+        assert max(closed) < 2 * patience + 3
+        assert trickled < 2 * patience + 3
+        assert np.median(took) < 2.0
         assert len(served.server.server_state.connections) <= 2
 
 
@@ -420,7 +421,7 @@ def test_one_poisoned_row_changes_no_other_answer(late, rows, late_network, flig
     expected = [late.predict(row).json()["answers"][0] for row in rows[:64]]
 
     async def every():
-        clients = [await Client.open(late.port) for _ in range(64)]
+        clients, answered = [await Client.open(late.port) for _ in range(64)], 0
         for _ in range(times(25, 1_000)):
             bad = chance.randrange(64)
             asked = [{**row, **(chance.choice(poisons) if place == bad else {})} for place, row in enumerate(rows[:64])]
@@ -428,15 +429,17 @@ def test_one_poisoned_row_changes_no_other_answer(late, rows, late_network, flig
                 *(one.ask(request({"rows": [row]})) for one, row in zip(clients, asked, strict=True))
             )
             for place, (status, _, body) in enumerate(found):
-                if place != bad:
+                if place != bad and status != 429:
                     assert status == 200
+                    answered += 1
                     assert alike(json.loads(body)["answers"][0], expected[place])
                 else:
-                    assert status in (200, 422)
+                    assert status in (200, 422, 429)
         for one in clients:
             one.close()
+        return answered
 
-    run(every())
+    assert run(every()) > 0.9 * 63 * times(25, 1_000)
 
 
 WATCHED: list[tuple[str, str]] = []
@@ -504,7 +507,7 @@ def test_who_leaves_before_the_answer_is_not_worked_for_and_nothing_is_left_behi
             free.wait(10)
             return quick(arrays)
 
-        batcher.run = held
+        batcher.run, batcher.most_rows = held, 1  # what runs already is not broken off
         batcher.seconds_a_row = 0.003  # on a thread, so that the loop goes on
 
         async def every():
