@@ -1,9 +1,23 @@
 """Rows I1, I2 and I4 of the goals: no alarm without drift, an alarm with it, and a monitor that fails alone."""
 
+import json
+import os
+import resource
+import signal
+import sqlite3
+import time
+import urllib.request
+
 import numpy as np
 import pytest
 
+import fathom
+from fathom.service.contract import Answered
+from fathom.service.recording import Recorder, Recording
+from fathom.service.store import open_store
+from tests.reliability.children import end_of, start, wait_for
 from tests.service.planted import CHANGES, ROWS, TRAIN, USUAL_TEXT, World, table, texts
+from tests.service.recorded import serving
 
 EACH = 20  # windows for each set of training rows
 
@@ -45,3 +59,105 @@ def test_a_change_of_the_documented_size_is_found(kind, times):
     print(f"{kind}: {found} of {count}")
     assert found >= 0.9 * count - (count < 50)
     assert blamed == 0
+
+
+def ask(address, rows):
+    request = urllib.request.Request(
+        f"{address}/predict/late", json.dumps({"rows": rows}).encode(), {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as reply:
+        return json.load(reply)
+
+
+def until(true, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not in {seconds} s"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def flight(flights):
+    numbers = {"distance_miles", "aircraft_built", "aircraft_seats"}
+    names = [name for name in flights.names if name != "late"]
+    row = flights.take([0]).to_pylist()[0]
+    measured = [
+        name for name in names if name.endswith(("_f", "_percent", "_degrees", "_mph", "_inches", "_mbar", "_miles"))
+    ]
+    return {
+        name: (float(row[name]) if row[name] else None) if name in {*numbers, *measured} else row[name]
+        for name in names
+    }
+
+
+def state(address):
+    with urllib.request.urlopen(f"{address}/watch/late", timeout=20) as reply:
+        return json.load(reply)
+
+
+@pytest.mark.parametrize("fault", ["full disk", "damaged store", "folder gone", "store locked"])
+def test_a_monitor_that_fails_fails_alone(fault, late_run, tmp_path, flight, times, monkeypatch):
+    """I4. Not one request fails, the monitor says that it is broken, and it goes on by itself when the fault is gone."""
+    monkeypatch.setattr("fathom.service.recording.LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr("fathom.service.store.WAIT", 0.2)
+    folder = tmp_path / "stores"
+    folder.mkdir()
+    store = folder / "requests.sqlite"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if fault == "damaged store":
+        store.write_bytes(os.urandom(50_000))
+    with serving({"late": late_run}, Recording(store=str(store))) as (address, host):
+        monitor = host.observers[0]
+        monitor.stale = 0.0
+        ask(address, [flight])
+        recorder = monitor.recorders["late"]
+        until(lambda: recorder.health.written or recorder.health.broken)
+        locker = sqlite3.connect(store)
+        try:
+            if fault == "full disk":
+                resource.setrlimit(resource.RLIMIT_FSIZE, (store.stat().st_size, hard))
+            elif fault == "folder gone":
+                folder.rename(tmp_path / "elsewhere")
+            elif fault == "store locked":
+                locker.execute("BEGIN IMMEDIATE")
+            answers = [ask(address, [flight] * 50)["answers"] for _ in range(times(20, 400))]
+            assert all(len(one) == 50 for one in answers)
+            until(lambda: recorder.health.broken)
+            seen = state(address)
+            assert seen["state"] == "broken", seen["headline"]
+            until(lambda: recorder.health.dropped)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            locker.rollback()
+            locker.close()
+        if fault == "damaged store":
+            for file in folder.iterdir():
+                file.rename(tmp_path / f"damaged-{file.name}")
+        elif fault == "folder gone":
+            (tmp_path / "elsewhere").rename(folder)
+        until(lambda: ask(address, [flight]) and state(address)["state"] != "broken")
+        assert state(address)["rows"] > 0
+
+
+def test_a_store_survives_the_death_of_its_writer(tmp_path, flights, times):
+    """A process that is killed while it records leaves a store that opens, whole up to the last batch."""
+    for number in range(times(3, 30)):
+        store = tmp_path / f"requests-{number}.sqlite"
+
+        def record(store=store):
+            recorder = Recorder(store, Recording())
+            answers = fathom.read({"late": ["no"] * 100})
+            for request in range(100_000):
+                recorder.seen(Answered(f"r{request}", "late", "v", flights.take(range(100)), answers, time.time(), 0.0))
+                time.sleep(0.001)
+
+        child = start(record, tmp_path / "output")
+        wait_for(store)
+        time.sleep(0.05 + 0.05 * number)
+        os.kill(child, signal.SIGKILL)
+        end_of(child)
+        opened = open_store(store, write=True)
+        window = opened.window(last=100_000)
+        assert window.count % 100 == 0
+        assert opened.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        opened.close()
