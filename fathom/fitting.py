@@ -13,6 +13,7 @@ import numpy as np
 from fathom import sealing
 from fathom.baselines import BASELINES
 from fathom.baselines.contract import Baseline
+from fathom.bundle import unlikeness
 from fathom.bundle.checking import check_contents
 from fathom.bundle.gauging import make_reference
 from fathom.bundle.reference import Reference, with_reference
@@ -144,7 +145,7 @@ def fit(
                 bundle_files(
                     prepared, judged.shipped, modalities, {**besides, "scores.json": dump(scores_of(prepared, judged))}
                 ),
-                reference_of(prepared, judged),
+                reference_of(prepared, judged, besides),
             )
             clock.mark("saving")
             own_look = sealing.look("opened once, to judge the models of this fit")
@@ -248,10 +249,12 @@ def scores_of(prepared: Prepared, judged: Judged) -> dict[str, Any]:
     }
 
 
-def reference_of(prepared: Prepared, judged: Judged) -> Reference:
+def reference_of(prepared: Prepared, judged: Judged, besides: Mapping[str, bytes]) -> Reference:
     """Sketch the training rows, and the shipped model's answers to the rows that judged it, against which drift is measured in service."""
     shipped = judged.shipped
-    return make_reference(shipped.description, prepared.train, judged.answers[shipped.name], judged.truth)
+    learned = unlikeness.opened(besides, prepared.columns)
+    unlike = learned.unlike(prepared.sealed) if learned is not None else None
+    return make_reference(shipped.description, prepared.train, judged.answers[shipped.name], judged.truth, unlike)
 
 
 def _parity_rows(prepared: Prepared) -> Table:

@@ -4,7 +4,7 @@ What is measured hangs on the shape that a column writes: of a ``scalar`` its va
 spread and roughness, of a ``grid`` its brightness, contrast, sharpness and colour; of every column which cells hold nothing or cannot be read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ AT_ONCE = 256  # rows of a deep column that are measured together
 USUAL_CODES = 1_000  # whose frequency is kept; the others share theirs
 UNNAMED = "id"  # the modality whose words do not come again
 
+Marks = npt.NDArray[np.bool_]
 Measures = dict[
     str, npt.NDArray[Any]
 ]  # question -> (row,): bool for marks, int for words (-1: no cell), float for numbers (NaN: no cell)
@@ -68,12 +69,26 @@ class Usual:
         return np.where(steps > 0, table[block].sum(axis=1) / np.maximum(steps, 1), np.nan)
 
 
-def measured_cells(column: Column, values: pa.Array, usual: Usual | None = None) -> Measures:
-    """Measure the cells of a column; those that are missing or cannot be read are marked, and count in no other measure."""
+def settled(columns: Sequence[Column], rows: Table) -> tuple[Table, dict[str, Marks]]:
+    """Return rows in the input columns, decoded once where that takes long, a column that is not there as missing; and mark the cells ``(row,)`` that could not be decoded."""
+    found, broken = {}, {}
+    for column in inputs_of(columns):
+        values = rows.column(column.name) if column.name in rows.names else pa.nulls(rows.rows)
+        if column.kind is not None and hasattr(column.kind, "settle"):
+            values, broken[column.name] = column.kind.settle(column.state, values, lambda done: None)
+        found[column.name] = values
+    return Table.of(found, name=rows.name), broken
+
+
+def measured_cells(
+    column: Column, values: pa.Array, usual: Usual | None = None, broken: Marks | None = None
+) -> Measures:
+    """Measure the cells of a column; those that are missing or cannot be read are marked, and count in no other measure. ``broken`` marks cells of values that are `settled`."""
     kind = column.kind
     assert kind is not None
-    if hasattr(kind, "settle"):
+    if broken is None and hasattr(kind, "settle"):
         values, broken = kind.settle(column.state, values, lambda done: None)
+    if broken is not None:
         missing = np.asarray(kind.missing(values)) & ~broken
     else:
         missing, broken = np.asarray(kind.missing(values)), np.asarray(kind.unreadable(column.state, values))
@@ -159,9 +174,13 @@ def measured_truth(description: Description, target: Column, answer: Answer, tru
 
 
 def make_reference(
-    description: Description, train: Table, answers: Mapping[str, Answer], truth: Mapping[str, Truth]
+    description: Description,
+    train: Table,
+    answers: Mapping[str, Answer],
+    truth: Mapping[str, Truth],
+    unlike: Marks | None = None,
 ) -> Reference:
-    """Sketch the training rows, and the answers to rows that the model has not learned from with their truth, both in the targets' units."""
+    """Sketch the training rows, and the answers to rows that the model has not learned from with their truth, both in the targets' units; ``unlike (row,)`` marks those of them that are unlike the training rows."""
     from fathom.model import class_labels
 
     columns: dict[str, dict[str, Sketch]] = {}
@@ -181,6 +200,8 @@ def make_reference(
         answer = answers[target.name]
         found = measured_answers(description, target, answer)
         found |= measured_truth(description, target, answer, truth[target.name])
+        if unlike is not None and target is description.targets[0]:
+            found["unlike"] = unlike
         labels = dict(enumerate(class_labels(target))) if answer.ndim == 2 else {}
         judged[target.name] = sketched(found, labels)
     stored = {name: {"codes": list(u.codes), "nats": list(u.nats), "rest": u.rest} for name, u in usual.items()}
@@ -207,4 +228,13 @@ def usual_of(reference: Reference, column: str) -> Usual | None:
     return Usual(tuple(stored["codes"]), tuple(stored["nats"]), float(stored["rest"])) if stored else None
 
 
-__all__ = ["Measures", "Usual", "make_reference", "measured_answers", "measured_cells", "measured_truth", "usual_of"]
+__all__ = [
+    "Measures",
+    "Usual",
+    "make_reference",
+    "measured_answers",
+    "measured_cells",
+    "measured_truth",
+    "settled",
+    "usual_of",
+]

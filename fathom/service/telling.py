@@ -8,7 +8,8 @@ _MARKS = {
     "missing": "missing",
     "unreadable": "unreadable",
     "not sure": "not sure",
-    "none fits": "unlike every class",
+    "none fits": "of no class",
+    "unlike": "given to a row unlike those of training",
     "held": "held by its set or interval",
 }
 

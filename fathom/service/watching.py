@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from fathom.bundle import reference as sketches
-from fathom.bundle.gauging import measured_answers, measured_cells, measured_truth, usual_of
+from fathom.bundle.gauging import measured_answers, measured_cells, measured_truth, settled, usual_of
 from fathom.bundle.manifest import version as version_of
 from fathom.bundle.reference import Losses, Ordered, Reference, Share
 from fathom.data.encoding import Column, inputs_of
@@ -155,7 +155,11 @@ def _look(
     if model.joins_rows:
         notes.append("Rows are gathered into series; a window would cut them, so that only answers are watched.")
     elif window.rows is not None:
-        found += _columns(model, reference, model.gathered(window.rows), left_out, draws, broken)
+        rows, decoded = settled(model.columns, model.gathered(window.rows))
+        found += _columns(model, reference, rows, decoded, left_out, draws, broken)
+        if model.unlikeness is not None and not left_out and reference.answers:
+            first = model.description.targets[0].name
+            found += compare(first, "answer", reference.answers[first], {"unlike": model.unlikeness.unlike(rows)})
     scores: dict[str, Any] = {}
     for target in model.description.targets:
         known = reference.answers.get(target.name, {})
@@ -196,16 +200,16 @@ def _stretch(at: Any, now: float) -> tuple[float, int, float]:
 
 
 def _columns(
-    model: Model, reference: Reference, rows: Table, left_out: Collection[str], draws: int, broken: list[str]
-) -> list[Drift]:
+    model: Model, reference: Reference, rows: Table, decoded: Mapping[str, Any], left_out: Collection[str], draws: int, broken: list[str]
+) -> list[Drift]:  # fmt: skip
     found: list[Drift] = []
     for column in inputs_of(model.columns):
         known = reference.columns.get(column.name)
         if known is None or column.name in left_out:
             continue
-        values = rows.column(column.name) if column.name in rows.names else pa.nulls(rows.rows)
         try:
-            measured = measured_cells(column, values, usual_of(reference, column.name))
+            values, usual = rows.column(column.name), usual_of(reference, column.name)
+            measured = measured_cells(column, values, usual, decoded.get(column.name))
             own = compare(column.name, "column", known, measured, show=_shown(column), draws=draws)
         except Exception as error:  # one column that cannot be measured hides no other
             broken.append(f"Column {column.name!r} could not be measured ({type(error).__name__}: {error}).")

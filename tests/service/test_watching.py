@@ -1,6 +1,7 @@
 """A look at what a service has answered: the same state and the same numbers in Python, on the command line, over HTTP and in the metrics."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 
@@ -72,6 +73,41 @@ def test_rows_like_those_of_training_are_steady_and_hot_days_are_not(store, late
     assert seen(store, late, last=800, expected=["temperature_f"]).state != "alarm" or all(
         one.column != "temperature_f" for one in seen(store, late, last=800, expected=["temperature_f"]).alarms
     )
+
+
+def test_numbers_and_classes_that_are_answered_together_are_watched_together(store, two_targets, flights):
+    rows = flights.take(range(0, 1_500, 3))
+    inputs = rows.select([name for name in rows.names if name not in ("temperature_f", "origin")])
+    recorder = Recorder(store)
+    recorder.seen(
+        Answered("r", "both", reference_version(two_targets), inputs, two_targets.predict(inputs), time.time(), 0.1)
+    )
+    recorder.close()
+    opened = open_store(store, write=True)
+    told = {
+        "request": ["r"] * rows.rows,
+        "row": list(range(rows.rows)),
+        "temperature_f": rows.column("temperature_f"),
+        "origin": rows.column("origin"),
+    }
+    matched, missed = truths.learn(opened, two_targets, fathom.read(told))
+    found = look(opened, two_targets)
+    opened.close()
+    assert missed == 0 and matched > 990 and found.labelled == 500
+    asked = {(one.column, one.about, one.question) for one in found.drifts}
+    assert {
+        ("temperature_f", "answer", "values"),
+        ("origin", "answer", "words"),
+        ("temperature_f", "answer", "unlike"),
+    } <= asked
+    assert {
+        ("temperature_f", "truth", "loss"),
+        ("temperature_f", "truth", "held"),
+        ("origin", "truth", "loss"),
+    } <= asked
+    error = found.scores["temperature_f"]["mae"]
+    assert error["low"] < error["value"] < error["high"] and "judged" in error
+    assert found.state in ("steady", "alarm")  # these are rows that it has learned from
 
 
 def test_what_the_shadow_and_other_versions_answered_is_not_looked_at(store, late, unseen):
