@@ -21,6 +21,7 @@ EDGES = (
     128  # places at most at which a distribution function is known: between two lies less than a hundredth of the rows
 )
 WORDS = 100  # kept by name; all others are one
+OFTEN = 10  # rows that a word must have to be kept: how often rarer ones come in training says little of how often they come later, and new ones come in their place
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -188,14 +189,14 @@ def _cells(below: Codes, at: Codes, rows: int) -> Codes:
 
 
 def sketch_words(codes: Codes, names: Mapping[int, str]) -> Words:
-    """Sketch codes ``(row,)``: the most frequent of those that have a name, at most 100; a code below 0 is no cell.
+    """Sketch codes ``(row,)``: the most frequent of those that have a name, at most 100, each of ten rows or more; a code below 0 is no cell.
 
-    >>> sketch_words(np.array([2, 3, 3, 1, -1]), {2: "cook", 3: "nurse"})
-    Words(rows=4, codes=(3, 2), names=('nurse', 'cook'), counts=(2, 1), rest=1)
+    >>> sketch_words(np.repeat([2, 3, 4, 1, -1], [10, 20, 3, 1, 5]), {2: "cook", 3: "nurse", 4: "smith"})
+    Words(rows=34, codes=(3, 2), names=('nurse', 'cook'), counts=(20, 10), rest=4)
     """
     there = codes[codes >= 0]
     counts = np.bincount(there, minlength=1)
-    known = np.array([code for code in names if code < len(counts)], np.int64)
+    known = np.array([code for code in names if code < len(counts) and counts[code] >= OFTEN], np.int64)
     kept = known[np.lexsort((known, -counts[known]))][:WORDS] if len(known) else known
     return Words(
         len(there),

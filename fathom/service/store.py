@@ -161,6 +161,21 @@ class Store:
             truths,
         )
 
+    def trials(self, version: str, last: int) -> dict[str, tuple[Table | None, Table | None]]:
+        """Return by version on trial what the live ``version`` answered, and what that one answered in its shadow, to the latest rows that both did. Raises StoreError."""
+        with _told(self.path):
+            found = self.connection.execute(
+                "SELECT s.version, l.answer, s.answer FROM requests s JOIN requests l ON l.request = s.request AND l.place = s.place "
+                "WHERE s.shadow = 1 AND l.shadow = 0 AND l.version = ? ORDER BY s.number DESC LIMIT ?",
+                (version, last),
+            ).fetchall()
+        kept: dict[str, tuple[list[str], list[str]]] = {}
+        for other, live, shadow in found:
+            pair = kept.setdefault(other, ([], []))
+            pair[0].append(live)
+            pair[1].append(shadow)
+        return {other: (_table(pair[0], self.path), _table(pair[1], self.path)) for other, pair in kept.items()}
+
     def _truths(self, found: Sequence[Any]) -> dict[str, list[Any]]:
         known: dict[str, list[Any]] = {}
         for number, one in enumerate(found):

@@ -86,20 +86,21 @@ def window_of(model: Model, rows: Table) -> Window:
 
 def answers_in(target: Column, window: Window) -> Answer | None:
     """Return the recorded answers ``(row, class)`` or ``(row,)`` to a target, ``None`` where they were not recorded."""
-    if window.answers is None:
-        return None
+    return None if window.answers is None else answers_of(target, window.answers)
+
+
+def answers_of(target: Column, told: Table) -> Answer | None:
+    """Return the answers ``(row, class)`` or ``(row,)`` in a table of them, ``None`` where they are not there."""
     if not target_classes(target):
-        if target.name not in window.answers.names:
+        if target.name not in told.names:
             return None
         return np.asarray(
-            window.answers.column(target.name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64
+            told.column(target.name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64
         )
     names = [f"{target.name}={label}" for label in class_labels(target)]
-    if not set(names) <= set(window.answers.names):
+    if not set(names) <= set(told.names):
         return None
-    columns = [
-        window.answers.column(name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) for name in names
-    ]
+    columns = [told.column(name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) for name in names]
     return np.asarray(np.nan_to_num(np.stack(columns, axis=1)))
 
 

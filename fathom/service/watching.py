@@ -24,7 +24,7 @@ from fathom.scoring import Answer, Resamples, score
 from fathom.service.drifting import DRAWS, FEWEST_ROWS, Drift, compare, decide
 from fathom.service.store import Store, Window
 from fathom.service.telling import brief, sentence
-from fathom.service.truths import answers_in, learn, truth_in, window_of
+from fathom.service.truths import answers_in, answers_of, learn, truth_in, window_of
 
 LAST = 1_000  # rows of a window where nothing is said
 RESAMPLES = 200
@@ -170,6 +170,7 @@ def _look(
         if (answer := answers_in(target, labelled)) is not None and target.name in labelled.truths:
             drifts, scores[target.name] = _truths(model, reference, target, answer, labelled, draws)
             found += drifts
+    notes += _trials(store, model, version, last)
     decided = tuple(decide(found, expected))
     at = window.at
     state, headline = _verdict(decided, window.count, broken)
@@ -190,6 +191,29 @@ def _look(
         tuple(broken),
         tuple(notes),
     )
+
+
+def _trials(store: Store, model: Model, version: str, last: int) -> list[str]:
+    """Say of each version that answers in the shadow how far its answers lie from those that were given."""
+    said = []
+    for other, (live, shadow) in store.trials(version, last).items():
+        if live is None or shadow is None:
+            continue
+        for target in model.description.targets:
+            ours, theirs = answers_of(target, live), answers_of(target, shadow)
+            if ours is None or theirs is None or ours.shape != theirs.shape:
+                said.append(f"{other} answers {target.name!r} in the shadow, with other classes.")
+            elif ours.ndim == 2:
+                same = float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean())
+                said.append(
+                    f"{other}, in the shadow, gives {100 * same:.1f} % of {len(ours):,} rows the same {target.name!r}."
+                )
+            else:
+                apart = float(np.abs(ours - theirs).mean())
+                said.append(
+                    f"{other}, in the shadow, answers {target.name!r} {apart:.4g} higher or lower on average, on {len(ours):,} rows."
+                )
+    return said
 
 
 def _stretch(at: Any, now: float) -> tuple[float, int, float]:

@@ -112,8 +112,11 @@ def test_numbers_and_classes_that_are_answered_together_are_watched_together(sto
 
 def test_what_the_shadow_and_other_versions_answered_is_not_looked_at(store, late, unseen):
     record(store, late, unseen[0].take(range(100)))
-    record(store, late, unseen[1], first=10_000, shadow=True)
-    assert seen(store, late).rows == 100
+    record(store, late, unseen[1].take(range(100)), first=10_000, shadow=True)
+    found = seen(store, late)
+    assert found.rows == 100 and not found.notes
+    record(store, late, unseen[0].take(range(60)), shadow=True)
+    assert "100.0 % of 60 rows the same 'late'" in seen(store, late).notes[0]
 
 
 def test_a_few_rows_are_too_few(store, late, unseen):
