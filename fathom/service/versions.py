@@ -273,9 +273,14 @@ def make_shelf(
     version = manifest.version(content)
     if is_shelf(path):
         raise OptionError(f"{path} is a shelf already. Leave the bundle out: fathom update {path} …")
-    if path.exists() and (
-        not path.is_dir() or {entry.name for entry in path.iterdir()} - {VERSIONS, LOG, LOCK, *beside}
-    ):
+    own = {
+        VERSIONS,
+        LOG,
+        LOCK,
+        *beside,
+        *(f".{name}.part" for name in (states.NAME, *beside)),
+    }  # an attempt that was cut off
+    if path.exists() and (not path.is_dir() or {entry.name for entry in path.iterdir()} - own):
         raise OptionError(f"{path} holds something else already. Name a new folder for the shelf.")
     try:
         (path / VERSIONS).mkdir(parents=True, exist_ok=True)

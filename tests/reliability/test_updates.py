@@ -21,7 +21,7 @@ from tests.conftest import FLIGHTS
 from tests.reliability.children import end_of, start
 from tests.service.test_versions import WHO, bundle_of
 
-WATCHED = {"versions.py", "states.py", "journal.py", "saving.py", "manifest.py", "writing.py"}
+WATCHED = {"versions.py", "states.py", "journal.py", "saving.py", "manifest.py", "opening.py", "writing.py"}
 
 
 def killed_at(step: int, work):

@@ -9,13 +9,18 @@ import pytest
 from fathom.bundle import manifest
 from fathom.errors import BundleError, OptionError
 from fathom.service.versions import is_shelf, make_shelf, open_shelf
+from tests.conftest import ROOT
 
 WHO = {"who": "ada", "why": "a test"}
+TEMPLATE = ROOT / "tests" / "bundles" / "format-2" / "table-trees"
 
 
 def bundle_of(folder, text):
-    """Write a bundle whose files say ``text``: a shelf never opens what it keeps."""
-    files = {name: f"{name} {text}".encode() for name in (*manifest.REQUIRED, "baseline.onnx")}
+    """Write a bundle that another text tells from others: one that is kept, with a sample more."""
+    files = manifest.read(TEMPLATE)
+    del files[manifest.NAME]
+    samples = json.loads(files["samples.json"])
+    files["samples.json"] = manifest.dump([*samples, {"row": {"text": text}, "answer": {}}])
     folder.mkdir()
     for name, content in {**files, manifest.NAME: manifest.make(files)}.items():
         (folder / name).write_bytes(content)
