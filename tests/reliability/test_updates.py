@@ -145,6 +145,9 @@ def test_poisoned_feedback_never_passes_where_it_makes_the_model_worse(
     late_run, flights, tmp_path, times, chance, share
 ):
     """I3: a share of the labels that are sent to the update is flipped; the last share is a plant that must be refused."""
+    count = times(1 if share >= 0.1 else 0, 20)
+    if not count:
+        pytest.skip("only with --full")
     write(flights, tmp_path / "old.parquet")
     shelf, _ = shelf_of(shutil.copytree(late_run, tmp_path / "late"), table=tmp_path / "old.parquet")
     live, frozen = shelf.state().live, origin_on(shelf.path).frozen
@@ -158,7 +161,7 @@ def test_poisoned_feedback_never_passes_where_it_makes_the_model_worse(
         )
         return -np.log(np.clip(chances, 1e-7, 1)).mean()
 
-    for _ in range(times(1, 20)):
+    for _ in range(count):
         seed = chance.randrange(2**31)
         rows = everything.take(np.random.default_rng(seed).permutation(everything.rows)[:1_500])
         late = np.asarray(rows.column("late").to_pylist())
