@@ -13,31 +13,29 @@ Both models answer the same rows, and what is judged is their *paired* differenc
 """
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from fathom.bundle.description import INTERVAL_LEVEL
 from fathom.bundle.inference import Answers
 from fathom.bundle.saving import TOLERANCE, ParityError, prove_parity
 from fathom.candidates import in_units, truth_in_units
-from fathom.data.encoding import Column, inputs_of, target_classes
+from fathom.data.encoding import Column, target_classes
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
+from fathom.duelling import Duel, answers_of, checked, emptied, spiegelhalter, worn
 from fathom.evidence.contract import Finding
 from fathom.evidence.fairness import groups_of
 from fathom.evidence.slices import beyond, holm
 from fathom.judging import metric_of
 from fathom.model import Model
-from fathom.resampling import Floats, Interval, Resamples, wilson
-from fathom.scoring import Metric, row_losses, score
+from fathom.resampling import Interval, Resamples, wilson
+from fathom.scoring import Metric, row_losses
 from fathom.settings import Settings, names_in
 from fathom.slicing import conditions
 
@@ -46,8 +44,6 @@ FEWEST_LATEST = 20  # rows; fewer say nothing of a score
 FEWEST_SLICE = 30  # rows
 CHANCE = 0.05
 BADLY = 0.01  # chance below which stated probabilities do not come true
-LOST = 0.1  # of the cells that are emptied
-SEVERITY = 3  # of 5 (fathom.data.modalities.contract)
 ALONE = 16  # rows that are answered one by one
 
 Trainers = Mapping[str, Callable[[Table], Answers]]
@@ -76,30 +72,6 @@ class Gate:
         """Return everything as JSON-able values."""
         findings = [{"target": target, **finding.as_json()} for target, finding in self.findings]
         return {"old": self.old, "new": self.new, "margin": self.margin, "passed": self.passed, "findings": findings}
-
-
-@dataclass(frozen=True)
-class Duel:
-    """What two models say of one target of the same rows: each with the truth ``(row,)`` in its own codes, and its answers."""
-
-    metric: Metric
-    old: tuple[Any, Any]
-    new: tuple[Any, Any]
-
-    def growth(self, draws: Resamples) -> tuple[Interval, float]:
-        """Return by how much the error has grown, with its interval, above 0 where the new model is worse; and the old error."""
-        before, after = (
-            score(truth, answer, names=[self.metric.name], resamples=draws)[self.metric.name]
-            for truth, answer in (self.old, self.new)
-        )
-        error = float(self.metric.error(np.array(before.value)))
-        if not math.isfinite(before.value) or not math.isfinite(after.value):
-            return Interval(math.nan, reason=before.reason or after.reason), error
-        return draws.interval(self.metric.error(after.draws) - self.metric.error(before.draws)), error
-
-    def losses(self) -> Floats:
-        """Return by how much each row's loss has grown ``(row,)``."""
-        return np.asarray(row_losses(*self.new) - row_losses(*self.old), np.float64)
 
 
 def judge_update(
@@ -155,7 +127,7 @@ class _Asked:
         sides = []
         for model in (self.old, self.new):
             target = next(column for column in model.description.targets if column.name == self.column.name)
-            answer = in_units(target, _answers(model, rows)[target.name])
+            answer = in_units(target, answers_of(model, rows)[target.name])
             sides.append((truth_in_units(target, rows), answer))
         return Duel(self.metric, sides[0], sides[1])
 
@@ -324,28 +296,11 @@ class _Asked:
         return found
 
 
-def spiegelhalter(truth: npt.NDArray[Any], answer: npt.NDArray[Any]) -> float:
-    """Return Spiegelhalter's z of probabilities ``(row, class)``: far from 0 where they do not come true; for more than two classes, of the likeliest one's.
-
-    >>> truth = np.array([0, 1] * 500)
-    >>> bool(abs(spiegelhalter(truth, np.full((1000, 2), 0.5))) < 2), bool(spiegelhalter(truth, np.array([[0.1, 0.9]] * 1000)) > 3)
-    (True, True)
-    """
-    if answer.shape[1] == 2:
-        stated, hit = answer[:, 1], truth == 1
-    else:
-        stated, hit = answer.max(axis=1), truth == answer.argmax(axis=1)
-    stated = np.clip(np.asarray(stated, np.float64), 1e-6, 1 - 1e-6)
-    weight = 1 - 2 * stated
-    spread = float(np.sqrt((weight**2 * stated * (1 - stated)).sum()))
-    return float(((hit - stated) * weight).sum()) / spread if spread > 0 else 0.0
-
-
 def parity(new: Model, rows: Table | None, trainers: Trainers, modalities: Sequence[Modality]) -> Finding:
     """Ask whether the bundle answers as the trained model did, and a row alone as among others."""
     if rows is None or not rows.rows:
         return _finding("parity", "not judged", "There are no rows to answer.")
-    inputs = _checked(new, rows.take(np.arange(min(rows.rows, 512))))
+    inputs = checked(new, rows.take(np.arange(min(rows.rows, 512))))
     some = inputs.take(np.arange(min(rows.rows, ALONE)))
     together = new.answer(some)
     alone = [new.answer(some.take([row])) for row in range(some.rows)]
@@ -367,35 +322,6 @@ def parity(new: Model, rows: Table | None, trainers: Trainers, modalities: Seque
         "passed",
         f"The bundle answers as it should: {ways} by at most {largest:.1g}, where {TOLERANCE:g} is allowed.",
     )
-
-
-def emptied(model: Model, rows: Table, seed: int) -> Table:
-    """Return rows with a tenth of the cells of every input emptied."""
-    generator = np.random.default_rng(seed)
-    for column in inputs_of(model.columns):
-        if column.name in rows.names:
-            values = rows.column(column.name)
-            lost = pa.array(generator.random(rows.rows) < LOST)
-            rows = rows.with_column(column.name, pc.if_else(lost, pa.scalar(None, values.type), values))
-    return rows
-
-
-def worn(model: Model, rows: Table, seed: int) -> Table:
-    """Return rows damaged as the world damages every kind of cell, halfway."""
-    for place, column in enumerate(inputs_of(model.columns)):
-        if column.name in rows.names and column.kind is not None:
-            rows = rows.with_column(column.name, column.kind.corrupt(rows.column(column.name), SEVERITY, seed + place))
-    return rows
-
-
-def _checked(model: Model, rows: Table) -> Table:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # damaged cells and further columns are meant here
-        return model.checked(rows)
-
-
-def _answers(model: Model, rows: Table) -> Answers:
-    return model.answer(_checked(model, rows))
 
 
 QUESTIONS = {

@@ -38,7 +38,8 @@ def label(
 ) -> None:
     """Open a page on this machine where people label rows, with the keys 1 to 9, space to skip and u to undo. Ctrl-C ends; nothing is lost."""
     from fathom.service.journal import who_is_here
-    from fathom.service.labelling import open_session, server_of
+    from fathom.service.label_page import server_of
+    from fathom.service.labelling import open_session
 
     session = open_session(
         file[0] if len(file) == 1 else file,

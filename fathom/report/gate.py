@@ -13,7 +13,7 @@ def render_gate(said: dict[str, Any]) -> str:
 
     >>> said = {"old": "a", "new": "b", "passed": False, "margin": 0.05, "findings": [], "reasons": ["<b>worse</b>"]}
     >>> page = render_gate(said)
-    >>> "refused" in page, "&lt;b&gt;worse" in page
+    >>> "Refused" in page, "&lt;b&gt;worse" in page
     (True, True)
     """
     shown = clean(said)

@@ -15,7 +15,8 @@ from fathom.data.table import Table
 from fathom.data.writing import write
 from fathom.errors import OptionError, OutputError, TableError
 from fathom.service.choosing import informative_order, random_order
-from fathom.service.labelling import open_session, server_of
+from fathom.service.label_page import server_of
+from fathom.service.labelling import open_session
 from fathom.service.labels import LabelBook, agreement
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202egnp.exe"
