@@ -17,7 +17,7 @@ from fathom.reasons.rows import explain_row
 from fathom.scoring import row_losses
 from fathom.shapes import FLAT
 
-FLAT_ROWS, DEEP_ROWS = 4_096, 768  # that a method may answer for one row; one with a text or a picture costs more
+FLAT_ROWS, DEEP_ROWS = 2_048, 384  # that a method may answer for one row; one with a text or a picture costs more
 
 
 def reasons_of_fit(

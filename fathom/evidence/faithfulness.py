@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fathom import shapes
 from fathom.data.encoding import inputs_of
 from fathom.data.splitting import row_hashes
 from fathom.data.table import Table
@@ -20,14 +21,14 @@ from fathom.reasons import METHODS
 from fathom.reasons.agreeing import rank_correlation
 from fathom.reasons.asking import Subject, question_of
 from fathom.resampling import Resamples
-from fathom.shapes import FLAT
 
 NAME = "faithfulness"
 QUESTION = "Are the reasons it gives the real ones?"
 SOURCE = "Samek et al., IEEE TNNLS 28, 2017; DeYoung et al., ACL 2020"
 
-FLAT_ROWS, DEEP_ROWS = 24, 8  # that are explained; a row with a text or a picture costs more
-ASKED = 1_024  # rows that a method may answer for one row
+# Rows that are explained, and rows that a method may answer for each; a row with a text or a picture costs more.
+FLAT, DEEP = (16, 512), (8, 192)
+FLAT_THOROUGH, DEEP_THOROUGH = (24, 1_024), (12, 1_024)
 SHARE = 0.2  # of the pieces that are taken away
 DRAWS = 8  # of as many pieces at random
 FEWEST_ROWS = 8
@@ -42,10 +43,14 @@ def run(case: Case) -> Finding:
     others = case.train if case.train is not None else case.chosen.table if case.chosen is not None else None
     if others is None or others.rows < FEWEST_ROWS or case.sealed.table.rows < FEWEST_ROWS:
         return not_applicable(sys.modules[__name__], "There are too few rows to explain some and let others stand in.")
-    deep = any(column.kind is not None and column.kind.SHAPE not in FLAT for column in inputs_of(case.columns))
-    rows = some(case.sealed, DEEP_ROWS if deep else FLAT_ROWS).table.select(names)
+    deep = any(column.kind is not None and column.kind.SHAPE not in shapes.FLAT for column in inputs_of(case.columns))
+    if case.effort == "thorough":
+        count, most = DEEP_THOROUGH if deep else FLAT_THOROUGH
+    else:
+        count, most = DEEP if deep else FLAT
+    rows = some(case.sealed, count).table.select(names)
     others = others.select(names)
-    found, orders = measured(case, rows, others.take(np.argsort(row_hashes(others), kind="stable")[:MOST_OTHERS]))
+    found, orders = measured(case, rows, others.take(np.argsort(row_hashes(others), kind="stable")[:MOST_OTHERS]), most)
     if found is None:
         return not_applicable(
             sys.modules[__name__], "The model reads one column only, which is the reason for every answer."
@@ -97,8 +102,8 @@ def run(case: Case) -> Finding:
     )
 
 
-def measured(case: Case, rows: Table, others: Table) -> tuple[Floats | None, list[list[float]]]:
-    """Return by how much the answer moves ``(method, row, named or at random)``, and each row's rank correlations between methods; ``None`` where rows have one piece."""
+def measured(case: Case, rows: Table, others: Table, most: int) -> tuple[Floats | None, list[list[float]]]:
+    """Return by how much the answer moves ``(method, row, named or at random)``, and each row's rank correlations between methods, each of which may answer about ``most`` rows for a row; ``None`` where rows have one piece."""
     standing, judging = (others.take(np.arange(start, others.rows, 2)) for start in (0, 1))
     moved, orders = [], []
     for row in range(rows.rows):
@@ -110,7 +115,7 @@ def measured(case: Case, rows: Table, others: Table) -> tuple[Floats | None, lis
             return np.asarray(answer[:, code] if code >= 0 else answer, np.float64)
 
         asked, checked = (
-            question_of(Subject(case.columns, one, stand_ins, answered), ASKED, seed=case.seed)
+            question_of(Subject(case.columns, one, stand_ins, answered), most, seed=case.seed)
             for stand_ins in (standing, judging)
         )
         if len(asked.parts) < 2:
