@@ -1,13 +1,12 @@
 """Are the reasons it gives the real ones: whether the answer moves more when the pieces that a method names are taken away than when as many others are, at random.
 
 Of some test rows, each method of `fathom.reasons` names the pieces that matter most; these are taken away, other rows standing in than those it was found with, and the answer moves by so much; and by so much when as many
-pieces drawn at random are. The difference, row by row, is what the method knows. Sources: Samek et al., IEEE TNNLS 28(11), 2017, section III (https://arxiv.org/abs/1509.06321); comprehensiveness: DeYoung et al.,
+pieces drawn at random are. Of a category they are the pieces that push the probability of the answered class up, which must fall. The difference, row by row, is what the method knows. Sources: Samek et al., IEEE TNNLS 28(11), 2017, section III (https://arxiv.org/abs/1509.06321); comprehensiveness: DeYoung et al.,
 ACL 2020, section 4 (https://arxiv.org/abs/1911.03429). A model whose answer hardly hangs on any piece has no reasons to be found.
 """
 
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ from fathom.evidence.contract import Case, Finding, not_applicable, some
 from fathom.reasons import METHODS
 from fathom.reasons.agreeing import rank_correlation
 from fathom.reasons.asking import Subject, question_of
+from fathom.reasons.contract import Question
 from fathom.resampling import Resamples
 
 NAME = "faithfulness"
@@ -121,23 +121,26 @@ def measured(case: Case, rows: Table, others: Table, most: int) -> tuple[Floats 
         if len(asked.parts) < 2:
             return None, []
         shares = [method.shares(asked).values for method in METHODS]
-        moved.append(_moves(checked, shares, case.seed + row))
+        moved.append(_moves(checked, shares, code >= 0, case.seed + row))
         pairs = [rank_correlation(one, other) for place, one in enumerate(shares) for other in shares[place + 1 :]]
         orders.append([value for value in pairs if value is not None])
     return np.stack(moved, axis=1), orders
 
 
-def _moves(question: Any, shares: Sequence[Floats], seed: int) -> Floats:
-    """Return by how much the answer moves without the pieces that each method names, and without as many at random ``(method, 2)``."""
+def _moves(question: Question, shares: Sequence[Floats], fall: bool, seed: int) -> Floats:
+    """Return by how much the answer moves without the pieces that each method names, and without as many at random ``(method, 2)``.
+
+    Of a class, ``fall``, the pieces are those that push its probability up the most, which must fall.
+    """
     count = len(question.parts)
     gone = max(1, round(SHARE * count))
     random = np.random.default_rng(seed)
     kept = np.ones((1 + len(shares) + DRAWS, count), np.bool_)
     for place, values in enumerate(shares, start=1):
-        kept[place, np.argsort(-np.abs(values), kind="stable")[:gone]] = False
+        kept[place, np.argsort(-values if fall else -np.abs(values), kind="stable")[:gone]] = False
     for draw in range(DRAWS):
         kept[1 + len(shares) + draw, random.choice(count, gone, replace=False)] = False
     values = question.value(kept)
-    away = np.abs(values[1:] - values[0])
+    away = values[0] - values[1:] if fall else np.abs(values[1:] - values[0])
     chance = float(away[len(shares) :].mean())
     return np.stack([away[: len(shares)], np.full(len(shares), chance)], axis=1)

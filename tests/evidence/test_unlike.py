@@ -188,7 +188,7 @@ def test_too_few_rows_learn_nothing_and_a_file_that_is_none_is_refused():
 
 
 def test_arrays_are_written_as_the_library_of_the_format_writes_them():
-    from safestored.numpy import load, save
+    from safetensors.numpy import load, save
 
     arrays = {"b": np.arange(6.0).reshape(2, 3), "a": np.array([1, 2], np.int32)}
     assert {name: array.tolist() for name, array in load(stored.write(arrays)).items()} == {
@@ -236,9 +236,9 @@ def test_reasons_of_a_model_that_has_some_are_found_faithful():
 
 
 def test_a_model_that_answers_by_chance_has_no_reasons_to_be_found():
-    def answer(rows):  # other for every row and every change of it, as if drawn
-        sizes = sum(np.nan_to_num(np.array(rows.column(f"n{place}"), float)) for place in range(6))
-        return np.sin(1e7 * sizes)
+    def answer(rows):  # other for every row and every change of any cell, as if drawn
+        numbers = sum(np.array(rows.column(name), float) for name in rows.names if name != "town")
+        return np.sin(1e7 * (numbers + 0.1 * (np.array(rows.column("town").to_pylist()) == "here")))
 
     assert faithfulness.run(reasoned(answer)).status == "warning"
     assert faithfulness.run(reasoned(lambda rows: np.zeros(rows.rows))).answer == "there are none"
