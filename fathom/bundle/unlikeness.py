@@ -4,7 +4,8 @@ Two views, of which the one that wonders more decides:
 
 * **features**: how improbable a row's features are under a bell curve of few dimensions and noise in all others, learned on training rows: the distance to the mean, in
   units of what is usual in each direction (Tipping and Bishop, "Probabilistic Principal Component Analysis", JRSS B 61, 1999, section 3; Mahalanobis, 1936).
-* **surprise**, a column of texts or other codes: how rare a text's subwords are on average, and how many there are, which tells another language or no language at all (Shannon, 1948).
+* **surprise**, a column of texts or other codes: how rare a text's subwords are on average, how many there are, and how many of them follow each other as they never did in training, which tells another language, another manner of writing, or no
+  language at all (Shannon, 1948).
 
 Each is measured in how far the rows that were kept aside lie from their own median, and a row is unlike where it lies further than 99 % of these (conformal anomaly
 detection: Laxhammar and Falkman, IEEE TPAMI 36, 2014). A column that deep training rows never lack, such as a text, must not be empty either. The distance in the network's last layer and the energy of its
@@ -34,6 +35,7 @@ DIRECTIONS = 32  # in which rows of training differ most
 MOST_ROWS = 2_000  # to learn from, and as many to measure what is usual
 FEWEST_ROWS = 30  # kept aside, from which "unlike" means something
 LIMIT = 20.0  # of a number, in standard deviations
+PAIRS = 1 << 20  # numbers that pairs of codes are given
 FREQUENT = 20  # categories of a column that have a place of their own
 NOVEL = 3.0  # standard deviations that a category counts which training rows lack, or a gap where they have none
 RARELY_EMPTY = 0.002  # of the training rows: a deep column with fewer gaps may not be empty
@@ -55,7 +57,7 @@ class Unlikeness:
         return float(self.arrays["limit"][0])
 
     def scores(self, table: Table) -> Floats:
-        """Return how unlike each row ``(row,)`` is: about 0 for a usual row, 1 for one in twenty of them, infinite where a column is empty that never was."""
+        """Return how unlike each row ``(row,)`` is: about 0 for a usual row, 1 for one in a hundred of them, infinite where a column is empty that never was."""
         if not table.rows:
             return np.zeros(0)
         return np.asarray(np.max([scores for _, scores in self.views(table)], axis=0))
@@ -84,7 +86,7 @@ def opened(files: Mapping[str, bytes], columns: Sequence[Column]) -> Unlikeness 
         return None
     arrays = stored.read(files[NAME], NAME)
     wanted = {"limit", "usual", "middle", "scale", "mean", "directions", "spreads", "rest"}
-    wanted |= {f"{kind}/{place}" for place in range(len(_of_codes(columns))) for kind in ("surprise", "means")}
+    wanted |= {f"{kind}/{place}" for place in range(len(_of_codes(columns))) for kind in ("surprise", "means", "pairs")}
     missing = wanted - set(arrays)
     sound = not missing and len(arrays["mean"]) == len(arrays["directions"]) and arrays["limit"].shape == (1,)
     if not sound:
@@ -109,10 +111,11 @@ def learn(columns: Sequence[Column], train: Table, aside: Table, seed: int = 0) 
         arrays[f"surprise/{place}"] = np.asarray(-np.log(counts / counts.sum()), np.float32)
         means = _means(codes, arrays[f"surprise/{place}"])
         middle = np.median(means, axis=0)
+        arrays[f"pairs/{place}"] = _seen_pairs(codes)
         arrays[f"means/{place}"] = np.stack([middle, np.maximum(np.median(np.abs(means - middle), axis=0), 0.05)])
     arrays |= _directions(_scaled(features, arrays), seed)
     raw = _views(columns, arrays, aside)
-    usual = [(float(np.median(values)), float(np.quantile(values, 0.95))) for values in raw.values()]
+    usual = [(float(np.median(values)), float(np.quantile(values, 1 - SHARE))) for values in raw.values()]
     arrays["usual"] = np.array([[middle, max(high - middle, 1e-9)] for middle, high in usual])
     made = Unlikeness(columns, {**arrays, "limit": np.zeros(1)})
     known = np.sort(made.scores(aside))
@@ -136,9 +139,11 @@ def _views(columns: Sequence[Column], arrays: Mapping[str, Any], table: Table) -
     found = {"features": np.log1p((np.square(along) / arrays["spreads"]).sum(axis=1) + beside / arrays["rest"][0])}
     for place, column in enumerate(_of_codes(columns)):
         middle, spread = arrays[f"means/{place}"]
-        away = np.abs(_means(_codes(column, table), arrays[f"surprise/{place}"]) - middle) / spread
+        codes = _codes(column, table)
+        away = np.abs(_means(codes, arrays[f"surprise/{place}"]) - middle) / spread
         found[f"surprise of {column.name}"] = np.log1p(away[:, 0])
         found[f"length of {column.name}"] = np.log1p(away[:, 1])
+        found[f"pairs of {column.name}"] = _new_pairs(codes, arrays[f"pairs/{place}"])
     return found
 
 
@@ -227,6 +232,27 @@ def _means(codes: npt.NDArray[Any], surprises: npt.NDArray[Any]) -> Floats:
     count = there.sum(axis=1)
     surprise = np.where(there, surprises[codes], 0.0).sum(axis=1) / np.maximum(count, 1)
     return np.stack([surprise, np.log1p(count)], axis=1)
+
+
+def _pairs(codes: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Return a number below ``PAIRS`` for each two neighbouring codes ``(row, step - 1)``, and which are there."""
+    left, right = codes[:, :-1].astype(np.int64), codes[:, 1:].astype(np.int64)
+    return (left * 57_337 + right * 104_729) % PAIRS, (left > 0) & (right > 0)
+
+
+def _seen_pairs(codes: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return a bit for each number of a pair, set where the rows ``(row, step)`` hold it (Bloom, Communications of the ACM 13, 1970, with one number a pair)."""
+    numbers, there = _pairs(codes)
+    seen = np.zeros(PAIRS, np.bool_)
+    seen[numbers[there]] = True
+    return np.packbits(seen)
+
+
+def _new_pairs(codes: npt.NDArray[Any], seen: npt.NDArray[np.uint8]) -> Floats:
+    """Return the share of each row's pairs ``(row,)`` that were never seen; 0 of a row without pairs."""
+    numbers, there = _pairs(codes)
+    known = seen[numbers >> 3] >> (7 - (numbers & 7)).astype(np.uint8) & 1
+    return np.asarray(((known == 0) & there).sum(axis=1) / np.maximum(there.sum(axis=1), 1))
 
 
 def _empty(columns: Sequence[Column], table: Table) -> npt.NDArray[np.bool_]:
