@@ -17,6 +17,7 @@ from fathom.data.table import Table
 from fathom.evidence.contract import Case, Finding, Part, not_applicable, some
 from fathom.resampling import Floats, Interval, Resamples
 from fathom.scoring import METRICS, Metric, primary, score
+from fathom.shapes import DEEP
 
 NAME = "robustness"
 QUESTION = "What if the rows get worse?"
@@ -25,6 +26,7 @@ SOURCE = "Hendrycks and Dietterich, ICLR 2019, https://arxiv.org/abs/1903.12261;
 SEVERITIES = (1, 2, 3, 4, 5)
 MIDDLE = 3  # severity at which each kind of column is spoiled alone
 MOST_ROWS = {"quick": 500, "standard": 1_000, "thorough": 5_000}
+DEEP_ROWS = 4  # times fewer where pictures, texts or sounds are spoiled and read
 FEWEST_ROWS = 50
 LEAST_FALL = 0.01  # of the share of right answers, or of confidence, that counts as one
 ECHOED = 0.25  # of a fall of accuracy, that confidence must fall by
@@ -43,8 +45,9 @@ class Measured:
 def run(case: Case) -> Finding:
     """Answer the test rows as they are and at five severities; a good model is worse slowly, and says so."""
     module = sys.modules[__name__]
-    part = some(case.sealed, MOST_ROWS[case.effort])
     columns = inputs_of(case.columns)
+    deep = any(column.kind is not None and column.kind.SHAPE in DEEP for column in columns)
+    part = some(case.sealed, MOST_ROWS[case.effort] // (DEEP_ROWS if deep else 1))
     if part.table.rows < FEWEST_ROWS or not columns:
         return not_applicable(module, f"There are fewer than {FEWEST_ROWS} rows whose truth is known.")
     metric = METRICS[case.metric or primary("regression" if case.classes is None else "classification")]
