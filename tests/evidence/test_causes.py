@@ -5,10 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import fathom
 from bench.causes import case_of, holds, simulated
 from fathom.data.table import Table
+from fathom.effects import Estimate, robustness_value
+from fathom.errors import TableError
 from fathom.evidence import causes
 from fathom.evidence.contract import Effect, Refit
+from fathom.examining import check
 
 
 def confounded(effect=1.0, push=1.0, rows=500, seed=0, missing=False):
@@ -48,12 +52,11 @@ def test_the_interval_holds_the_truth_where_the_naive_one_does_not(index):
     assert holds(found, "placebo (no effect by construction)", 0.0)
 
 
-def test_a_hidden_cause_cannot_be_seen_but_how_strong_it_must_be_is_told():
-    weak, strong = (causes.run(case_of(confounded(effect=size))) for size in (0.3, 3.0))
-    value = [
-        next(row["value"] for row in found.rows if row["estimate"] == "robustness value") for found in (weak, strong)
-    ]
-    assert value[0] < value[1] < 1
+def test_how_strong_a_hidden_cause_must_be_grows_with_the_effect():
+    random = np.random.default_rng(0)
+    moved, rest = random.normal(size=(2, 1_000))
+    values = [robustness_value(Estimate(0.0, 0.1, size * moved + rest, moved, moved)) for size in (0.0, 0.3, 3.0)]
+    assert values[0] < 0.1 < values[1] < values[2] < 1
 
 
 def test_a_hidden_cause_cannot_be_seen_and_the_sentence_says_so():
@@ -92,3 +95,12 @@ def test_no_order_of_the_rows_moves_a_figure():
     mixed = table.take(np.random.default_rng(1).permutation(table.rows))
     one, other = (causes.run(case_of(each)).rows for each in (table, mixed))
     assert [line["value"] for line in one] == pytest.approx([line["value"] for line in other], rel=1e-9)
+
+
+def test_a_bundle_is_asked_on_rows_of_its_user(late_run, flights):
+    model, rows = fathom.load(late_run), flights.take(np.arange(400))
+    asked = {"effect": "temperature_f", "confounders": "wind_speed_mph"}
+    found = check(model, rows, only=["causes"], **asked)[0]
+    assert found.low < found.value < found.high and "one more of temperature_f" in found.sentence
+    with pytest.raises(TableError, match="temperature_f"):
+        check(model, rows, only=["causes"], effect="temperatur_f")
