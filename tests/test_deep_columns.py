@@ -48,6 +48,9 @@ genes = SimpleNamespace(
     parts=lambda state, column: (Part(column, "value", "codes", codes=len(LETTERS) + 1, size=(STEPS,)),),
     encode=lambda state, values: codes_of(values),
     decode=None,
+    blank=lambda state, rows: pa.nulls(rows, pa.string()),
+    corrupt=lambda values, severity, seed: values,
+    sample=lambda count, seed: pa.array(["jihgfedc"] * count),
     unreadable=lambda state, values: np.zeros(len(values), np.bool_),
     missing=category.missing,
     features=lambda state, values: Features(
