@@ -41,7 +41,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 def planted(rows: int, seed: int = 0) -> dict[str, Any]:
     """Return a table of numbers and words, and whether a rule on some of them holds."""
     generator = np.random.default_rng(seed)
-    numbers = generator.normal(size=(rows, NUMBERS)) * generator.uniform(0.5, 50, NUMBERS)
+    numbers = generator.normal(size=(rows, NUMBERS)) * np.geomspace(0.5, 50, NUMBERS)
     words = generator.integers(0, LEVELS, (rows, WORDS))
     score = numbers[:, 0] / numbers[:, 0].std() + (words[:, 0] < 4) + generator.normal(size=rows) * 0.5
     table: dict[str, Any] = {f"number_{place}": numbers[:, place].round(4).tolist() for place in range(NUMBERS)}
@@ -95,7 +95,14 @@ def in_process(folder: Path) -> dict[str, float]:
         model.predict_one(row)
         raw.append(middle - start)
         whole.append(time.perf_counter() - middle)
-    return {"raw_ms": statistics.median(raw[500:]) * 1e3, "predict_one_ms": statistics.median(whole[500:]) * 1e3}
+    raw, whole = sorted(raw[500:]), sorted(whole[500:])
+    tenth = len(raw) // 10  # what a machine without neighbours would show
+    return {
+        "raw_ms": statistics.median(raw) * 1e3,
+        "predict_one_ms": statistics.median(whole) * 1e3,
+        "raw_fastest_tenth_ms": raw[tenth] * 1e3,
+        "predict_one_fastest_tenth_ms": whole[tenth] * 1e3,
+    }
 
 
 class Served:
@@ -209,12 +216,13 @@ def memory(folder: Path, seconds: float) -> dict[str, float]:
         return {"warm_mb": before, "later_mb": served.megabytes}
 
 
-def started(folder: Path, times: int = 5) -> list[float]:
-    """Return the seconds of several starts."""
-    found = []
+def started(folder: Path, times: int = 5) -> dict[str, list[float]]:
+    """Return the seconds of several starts, and those of the processor."""
+    found: dict[str, list[float]] = {"seconds": [], "cpu_seconds": []}
     for _ in range(times):
         with fathom_server(folder) as served:
-            found.append(served.seconds)
+            found["cpu_seconds"].append(served.cpu_seconds)
+            found["seconds"].append(round(served.seconds, 3))
     return found
 
 
@@ -303,8 +311,8 @@ def _claims(report: dict[str, Any]) -> Any:
         before, after = report["memory"]["warm_mb"], report["memory"]["later_mb"]
         yield after <= before * 1.05, f"memory: {before:.0f} MB warm, {after:.0f} MB later"
     if "start" in report:
-        start = statistics.median(report["start"])
-        yield start <= MOST_START, f"start: {start:.2f} s"
+        start, busy = (statistics.median(report["start"][name]) for name in ("seconds", "cpu_seconds"))
+        yield start <= MOST_START, f"start: {start:.2f} s, of the processor {busy:.2f} s"
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ _DTYPES = {**{shape: np.dtype(kind) for shape, kind in KINDS.items()}, "features
 
 Encoded = tuple[float, ...]
 Single = Callable[[Any], Encoded]
+Known = Callable[[Any], Encoded | None]  # the same, at once, for most cells, and None for the others
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Quick:
     others. A baseline reads one array, ``features``.
     """
 
-    flat: Mapping[str, tuple[tuple[str, Single], ...]]
+    flat: Mapping[str, tuple[tuple[str, Known, Single], ...]]
     deep: Mapping[str, Column]
     features: bool
     order: tuple[str, ...]
@@ -46,15 +47,15 @@ class Quick:
         columns = {column.name: column for column in inputs_of(description.columns)}
         if description.kind == "baseline":
             flat = {name: column for name, column in columns.items() if column.parts[0].shape in FLAT}
-            singles = tuple((name, _single(column, True)) for name, column in flat.items())
+            singles = tuple((name, *_single(column, True)) for name, column in flat.items())
             deep = {name: column for name, column in columns.items() if name not in flat}
             return cls({"features": singles}, deep, True, tuple(columns))
-        shared: dict[str, tuple[tuple[str, Single], ...]] = {}
+        shared: dict[str, tuple[tuple[str, Known, Single], ...]] = {}
         alone: dict[str, Column] = {}
         for array, parts in arrays_of(input_parts(description.columns)).items():
             if array in FLAT:
                 names = dict.fromkeys(part.column for part in parts)
-                shared[array] = tuple((name, _single(columns[name], False)) for name in names)
+                shared[array] = tuple((name, *_single(columns[name], False)) for name in names)
             else:
                 alone[array] = columns[parts[0].column]
         return cls(shared, alone, False, tuple(columns))
@@ -69,10 +70,15 @@ class Quick:
             cells: list[float] = []
             for place, row in enumerate(rows):
                 try:
-                    for name, single in singles:
-                        cells += single(row[name])
+                    for name, known, single in singles:
+                        cell = row[name]
+                        cells += known(cell) or single(cell)
                 except TableError as error:
                     raise TableError(str(error), line=place, column=name) from None
+                except TypeError:  # a list is no key
+                    raise TableError(
+                        f"it is {shown(cell)}, and one value is expected", line=place, column=name
+                    ) from None
             kind = _DTYPES["features" if self.features else array]
             arrays[array] = np.array((cells,), kind) if len(rows) == 1 else np.array(cells, kind).reshape(len(rows), -1)
         for array, column in self.deep.items():
@@ -88,18 +94,18 @@ class Quick:
         """Lay the features of flat and deep columns side by side, in the order of the columns."""
         blocks: dict[str, npt.NDArray[Any]] = {name: arrays[name] for name in self.deep}
         start = 0
-        for name, single in self.flat["features"]:
+        for name, _, single in self.flat["features"]:
             width = len(single(None))
             blocks[name] = arrays["features"][:, start : start + width]
             start += width
         return {"features": np.concatenate([blocks[name] for name in self.order], axis=1)}
 
 
-def _single(column: Column, features: bool) -> Single:
-    """Return what encodes one cell of a flat column."""
+def _single(column: Column, features: bool) -> tuple[Known, Single]:
+    """Return what encodes one cell of a flat column: first a look that costs next to nothing, then what encodes any."""
     kind, state = column.kind, column.state
     assert kind is not None
-    words: dict[Any, Encoded] = {}
+    words: dict[Any, Encoded] = {}  # by strings alone, which equal no other cell
     others: dict[Any, Encoded] = {}
     of_kind: Callable[[Any], Encoded | None] | None = kind.single(state, features) if hasattr(kind, "single") else None
 
@@ -125,14 +131,8 @@ def _single(column: Column, features: bool) -> Single:
                 known[key] = found
         return found
 
-    if of_kind is None:
-        return remembered
-
-    def single(cell: Any) -> Encoded:
-        found = of_kind(cell) if cell.__class__ is not str else None
-        return remembered(cell) if found is None else found
-
-    return single
+    takes_numbers = of_kind is not None and of_kind(0.0) is not None  # which hardly ever come twice
+    return of_kind if of_kind is not None and takes_numbers else words.get, remembered
 
 
 def _settled(column: Column, cells: list[Any]) -> pa.Array:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ from pyarrow import csv, ipc
 
 import fathom
 from fathom.data.writing import write
+from fathom.errors import TableError
 from fathom.service.refusing import Limits
 from tests.service.running import running
 
@@ -255,3 +257,15 @@ def test_a_picture_comes_as_a_file_a_data_url_or_base64_and_never_by_its_path(tm
         broken = served.predict({"picture": coded}, {"picture": base64.b64encode(b"no picture").decode()})
         assert broken.status == 422
         assert broken.json()["field"] == "rows[1].picture"
+
+
+def test_one_row_in_process_is_refused_with_its_column(late_network, rows):
+    for change, words in (
+        ({"distance_miles": [1]}, "Column 'distance_miles': it is [1], and one value is expected"),
+        ({"airline": ["a"]}, "Column 'airline': it is ['a'], and one value is expected"),
+        ({"departure": "soon"}, "Column 'departure': it is 'soon', which is not readable as date"),
+    ):
+        with pytest.raises(TableError, match=re.escape(words)):
+            late_network.predict_one({**rows[0], **change})
+    with pytest.raises(TableError, match="The row has no column 'airline'"):
+        late_network.predict_one({name: cell for name, cell in rows[0].items() if name != "airline"})
