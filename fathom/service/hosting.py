@@ -1,6 +1,8 @@
 """The models that a server has open, and which version of each answers a request."""
 
 import asyncio
+import math
+import threading
 import time
 import zlib
 from collections import deque
@@ -29,7 +31,8 @@ from fathom.service.refusing import Limits
 from fathom.service.versions import Shelf, is_shelf, open_shelf
 from fathom.shapes import Arrays
 
-NOTES_AT_ONCE = 256  # answers of which the observers are told together
+NOTES_AT_ONCE = 64  # answers of which the observers are told together
+TELLING = 0.015  # seconds that this may take every tenth of a second: about a thousand rows a second are noted, and beyond that answers go before notes
 MOST_NOTES = 1_000  # answers that wait for the observers
 WARMED = 3  # answers before a version is served: ONNX Runtime plans its memory on the first
 
@@ -108,6 +111,7 @@ class Host:
 
     def __post_init__(self) -> None:
         self.threads = self.threads or cores()
+        self._telling = threading.Lock()
         self.executor: Executor = ThreadPoolExecutor(self.threads, "answers")
         self.others: Executor = ThreadPoolExecutor(2, "others")  # what must not stand in the way of answers
         for name, path in self.sources.items():
@@ -218,20 +222,27 @@ class Host:
         if shadow is not None and shadow is not opened:
             self.notes.append(Note(hosted.name, shadow, request, rows, None, None, when, seconds, True))
 
-    def tell(self) -> None:
-        """Tell the observers of what was noted since the last time; on a thread. What goes wrong for them is counted and never reaches a client."""
-        while self.notes:
-            waiting = [self.notes.popleft() for _ in range(min(len(self.notes), NOTES_AT_ONCE))]
-            groups: dict[Any, list[Note]] = {}
-            for note in waiting:
-                groups.setdefault((id(note.opened), note.shadow, note.alone), []).append(note)
-            for group in groups.values():
-                for answered in self._answered(group):
-                    for observer in self.observers:
-                        try:
-                            observer.seen(answered)
-                        except Exception as error:  # an observer's own mistake
-                            self._unnoted(error)
+    def tell(self, seconds: float = math.inf) -> None:
+        """Tell the observers of what was noted since the last time, for about so many seconds at most; on a thread. What goes wrong for them is counted and never reaches a client."""
+        until = time.monotonic() + seconds
+        with self._telling:
+            while self.notes and time.monotonic() < until:
+                waiting = [self.notes[place] for place in range(min(len(self.notes), NOTES_AT_ONCE))]
+                groups: dict[Any, list[Note]] = {}
+                for note in waiting:
+                    groups.setdefault((id(note.opened), note.shadow, note.alone), []).append(note)
+                for group in groups.values():
+                    self._tell(group)
+                for _ in waiting:  # only now: whoever finds no notes may be sure that all observers know
+                    self.notes.popleft()
+
+    def _tell(self, group: list["Note"]) -> None:
+        for answered in self._answered(group):
+            for observer in self.observers:
+                try:
+                    observer.seen(answered)
+                except Exception as error:  # an observer's own mistake
+                    self._unnoted(error)
 
     def _answered(self, notes: list["Note"]) -> list[Answered]:
         """Return what several requests to one version were told; made together, because that costs hardly more than one. Where they cannot be, one by one."""
@@ -254,7 +265,7 @@ class Host:
         while True:
             await asyncio.sleep(min(every, 0.1))
             if self.notes:
-                await loop.run_in_executor(self.others, self.tell)
+                await loop.run_in_executor(self.others, self.tell, TELLING)
             if time.monotonic() - looked >= every:
                 for hosted in self.models.values():
                     if hosted.shelf is not None and await loop.run_in_executor(self.others, self.follow, hosted):
