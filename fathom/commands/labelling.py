@@ -16,7 +16,7 @@ def label(
     output: Annotated[
         Path,
         typer.Option("--output", "-o", help="The labelled rows, for fathom update --with; go on with the same file."),
-    ],
+    ] = Path("labels.csv"),
     bundle: Annotated[
         Path | None, typer.Option(help="A run, bundle or shelf: the rows that it is least sure of come first.")
     ] = None,
@@ -30,7 +30,10 @@ def label(
     labeller: Annotated[
         str, typer.Option(help="Who labels; a second name measures how far two agree.  [default: yours here]")
     ] = "",
-    port: Annotated[int, typer.Option(help="The port on this machine.  [default: a free one]", min=0, max=65_535)] = 0,
+    port: Annotated[
+        int,
+        typer.Option(help="The port on this machine.  [default: a free one]", min=0, max=65_535, show_default=False),
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Where chance starts.")] = 0,
     agreement: Annotated[
         bool, typer.Option("--agreement", help="Print how far the labellers of --output agree, and end.")
@@ -61,9 +64,11 @@ def label(
         pass
     finally:
         server.server_close()
-        session.finish()
-    state = session.state()
-    print(f"\n{state['labelled']:,} rows are labelled, in {output}. Next:  fathom update RUN --with {output}")
+    if not session.book.given:
+        print("\nNothing was labelled.")
+        return
+    session.finish()
+    print(f"\n{session.state()['labelled']:,} rows are labelled, in {output}. Next:  fathom update RUN --with {output}")
 
 
 def _show_agreement(session: object) -> None:

@@ -16,7 +16,7 @@ from fathom.errors import OptionError, TableError, suggestion
 from fathom.model import Model, class_labels, load
 from fathom.service.choosing import informative_order, random_order
 from fathom.service.labels import LabelBook, agreement, keys_of
-from fathom.service.versions import is_shelf, open_shelf
+from fathom.service.versions import NAME, is_shelf, open_shelf
 
 LOOK = 2_000  # rows from which is seen what the columns are
 MOST_TEXT = 20_000  # characters of a cell that are shown
@@ -190,9 +190,11 @@ def open_session(
 
 
 def _model(bundle: str | Path) -> Model:
-    if is_shelf(bundle):
-        shelf = open_shelf(bundle)
-        return load(shelf.folder(shelf.state().live))
+    """Return the model of a bundle, or the one that is live on a shelf or on that of a run."""
+    for place in (Path(bundle), Path(bundle) / NAME):
+        if is_shelf(place):
+            shelf = open_shelf(place)
+            return load(shelf.folder(shelf.state().live))
     return load(bundle)
 
 
