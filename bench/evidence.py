@@ -158,8 +158,10 @@ def far_rows(name: str, random: np.random.Generator) -> dict[str, pa.Table]:
         }
         for label, made in sets.items():
             found[label] = pa.table({"text": pa.array(made, pa.string())})
-            if name == "spam":  # its subject is one of its own: the text alone has to tell
+            if name == "spam":  # of letters and blanks, the subject is one of its own: the text alone has to tell
                 subjects = inputs["subject"].combine_chunks().take(pa.array(np.arange(len(made)) % inputs.num_rows))
+                if label == f"far: {other}":  # an article has a headline, which is its first line
+                    subjects = pa.array([text.split("\n")[0] for text in made], pa.string())
                 found[label] = found[label].append_column("subject", subjects)
     else:
         rows = inputs.slice(0, 1_000)

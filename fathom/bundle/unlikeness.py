@@ -1,6 +1,6 @@
 """How unlike the rows of training a row is: NumPy alone, from the columns' hand-made features, and so the same for every model.
 
-Two views, of which the one that wonders more decides:
+Two kinds of views, of which the one that wonders most decides, or, where there are several, all of them together:
 
 * **features**: how improbable a row's features are under a bell curve of few dimensions and noise in all others, learned on training rows: the distance to the mean, in
   units of what is usual in each direction (Tipping and Bishop, "Probabilistic Principal Component Analysis", JRSS B 61, 1999, section 3; Mahalanobis, 1936).
@@ -28,6 +28,7 @@ from fathom.errors import BundleError
 from fathom.shapes import DEEP
 
 NAME = "unlike.safetensors"
+TOGETHER, LENGTH = "all together", "length of "
 WORDS = "nothing like this was seen"
 
 SHARE = 0.01  # of rows like those of training that are called unlike all the same
@@ -64,12 +65,10 @@ class Unlikeness:
 
     def views(self, table: Table) -> list[tuple[str, Floats]]:
         """Return the score of each row ``(row,)`` by each view, with its name."""
-        raw = _views(self.columns, self.arrays, table)
-        usual = self.arrays["usual"]
-        found = [
-            (name, (values - usual[place, 0]) / usual[place, 1]) for place, (name, values) in enumerate(raw.items())
-        ]
-        return [*found, ("empty", np.where(_empty(self.columns, table), np.inf, -np.inf))]
+        found = _measured(_views(self.columns, self.arrays, table), self.arrays["usual"])
+        if len(found) > 1:  # what none of them says alone, several may say together
+            found |= _measured({TOGETHER: _together(found)}, self.arrays["usual"][len(found) :])
+        return [*found.items(), ("empty", np.where(_empty(self.columns, table), np.inf, -np.inf))]
 
     def unlike(self, table: Table) -> npt.NDArray[np.bool_]:
         """Mark the rows ``(row,)`` that are unlike those of training."""
@@ -115,8 +114,10 @@ def learn(columns: Sequence[Column], train: Table, aside: Table, seed: int = 0) 
         arrays[f"means/{place}"] = np.stack([middle, np.maximum(np.median(np.abs(means - middle), axis=0), 0.05)])
     arrays |= _directions(_scaled(features, arrays), seed)
     raw = _views(columns, arrays, aside)
-    usual = [(float(np.median(values)), float(np.quantile(values, 1 - SHARE))) for values in raw.values()]
-    arrays["usual"] = np.array([[middle, max(high - middle, 1e-9)] for middle, high in usual])
+    arrays["usual"] = np.array([_usual(values) for values in raw.values()])
+    if len(raw) > 1:
+        together = _together(_measured(raw, arrays["usual"]))
+        arrays["usual"] = np.concatenate([arrays["usual"], [_usual(together)]])
     made = Unlikeness(columns, {**arrays, "limit": np.zeros(1)})
     known = np.sort(made.scores(aside))
     place = min(len(known), int(np.ceil((len(known) + 1) * (1 - SHARE))))
@@ -124,6 +125,26 @@ def learn(columns: Sequence[Column], train: Table, aside: Table, seed: int = 0) 
     finite = known[np.isfinite(known)]
     arrays["limit"] = np.array([limit if np.isfinite(limit) else finite.max(initial=1.0)])
     return Unlikeness(columns, arrays)
+
+
+def _usual(values: Floats) -> tuple[float, float]:
+    """Return the median of a view's scores, and how far above it one in a hundred rows lies."""
+    middle = float(np.median(values))
+    return middle, max(float(np.quantile(values, 1 - SHARE)) - middle, 1e-9)
+
+
+def _measured(raw: Mapping[str, Floats], usual: Floats) -> dict[str, Floats]:
+    """Return each view's scores by how far usual rows lie from their own median."""
+    return {
+        name: (values - middle) / spread for (name, values), (middle, spread) in zip(raw.items(), usual, strict=False)
+    }
+
+
+def _together(measured: Mapping[str, Floats]) -> Floats:
+    """Return how far all views but those of lengths are above their medians, summed."""
+    return np.asarray(
+        np.sum([np.maximum(values, 0.0) for name, values in measured.items() if not name.startswith(LENGTH)], axis=0)
+    )
 
 
 def _some(table: Table, most: int) -> Table:
@@ -142,7 +163,7 @@ def _views(columns: Sequence[Column], arrays: Mapping[str, Any], table: Table) -
         codes = _codes(column, table)
         away = np.abs(_means(codes, arrays[f"surprise/{place}"]) - middle) / spread
         found[f"surprise of {column.name}"] = np.log1p(away[:, 0])
-        found[f"length of {column.name}"] = np.log1p(away[:, 1])
+        found[f"{LENGTH}{column.name}"] = np.log1p(away[:, 1])
         found[f"pairs of {column.name}"] = _new_pairs(codes, arrays[f"pairs/{place}"])
     return found
 
