@@ -62,13 +62,21 @@ def _spread(column: Column, cells: pa.Array) -> npt.NDArray[np.int64]:
         return known
     encoded = column.kind.encode(column.state, cells)
     if column.kind.SHAPE == "scalar":
-        ordered = known[np.argsort(encoded[known, -1], kind="stable")]
+        size = encoded[:, 0] if column.kind.NAME == "number" else _in_time(cells)
+        ordered = known[np.argsort(size[known], kind="stable")]
         chosen = ordered[np.linspace(0, len(ordered) - 1, min(len(ordered), MOST_VALUES)).astype(np.int64)]
-        _, first = np.unique(encoded[chosen, -1], return_index=True)
+        _, first = np.unique(size[chosen], return_index=True)
         return np.asarray(chosen[np.sort(first)], np.int64)
     _, first, counts = np.unique(encoded[known, 0], return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:MOST_VALUES]
     return np.asarray(known[first[order]], np.int64)
+
+
+def _in_time(cells: pa.Array) -> npt.NDArray[np.int64]:
+    """Return the place of each cell of a date among all, as they are written: years come first in nearly all tables."""
+    words = np.array([str(cell) for cell in cells.to_pylist()])
+    _, place = np.unique(words, return_inverse=True)
+    return np.asarray(place.reshape(-1), np.int64)
 
 
 def _curve(
