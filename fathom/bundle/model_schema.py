@@ -131,7 +131,8 @@ def _state(kind: Modality) -> Check:
     def checked(value: Any, place: str) -> None:
         whole(value, place)
         for name, table in tables.items():
-            table(value[name], f"{place}.{name}")
+            if name in value:
+                table(value[name], f"{place}.{name}")
 
     return checked
 

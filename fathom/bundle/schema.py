@@ -8,7 +8,7 @@ import math
 import re
 import types
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type_hints
 
 from fathom.errors import BundleError
@@ -180,9 +180,14 @@ def anything(value: Any, place: str) -> None:
 
 
 def of_dataclass(kind: type[Any]) -> Check:
-    """Return the check of a dataclass as `dataclasses.asdict` and JSON write it: its fields, and no other."""
+    """Return the check of a dataclass as `dataclasses.asdict` and JSON write it: its fields, and no other; one with a default may lack, since bundles of before have fewer."""
     hints = get_type_hints(kind)
-    return record({each.name: of_annotation(hints[each.name]) for each in fields(kind)})
+    every = {each.name: of_annotation(hints[each.name]) for each in fields(kind)}
+    given = {each.name for each in fields(kind) if each.default is not MISSING or each.default_factory is not MISSING}
+    return record(
+        {name: check for name, check in every.items() if name not in given},
+        {name: check for name, check in every.items() if name in given},
+    )
 
 
 def of_annotation(hint: Any) -> Check:
