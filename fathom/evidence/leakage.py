@@ -36,6 +36,7 @@ SOURCE = "Kapoor and Narayanan, Patterns 4(9), 2023, https://doi.org/10.1016/j.p
 GIVEN_AWAY = 0.99  # skill of a column alone that stops a fit, where there are others
 LIKELY = 0.90  # skill that is warned of
 TOLD_BY_FILE = 0.5  # skill of a file's name, size or date that is warned of
+TOLD_BY_SIZE = 0.95  # the same of its size, which hangs on what it shows, too: plain pictures are packed smaller
 
 
 def find(
@@ -162,7 +163,7 @@ def _files(columns: Sequence[Column], sides: Sides, train: Table, check: Table) 
                     nearest(left, right, sides.known, sides.asked, sides.classes), smooth(left, right, sides)
                 )
         for what, skill in views.items():
-            if skill >= TOLD_BY_FILE:
+            if skill >= (TOLD_BY_SIZE if what == "size" else TOLD_BY_FILE):
                 sentence = (
                     f"The {what} of the files of {column.name!r} alone tells {sides.target.name!r}: skill {skill:.2f}."
                 )
