@@ -31,7 +31,7 @@ FEWEST_JUDGED = 50
 FARTHEST = 100.0  # times the rows, up to which the law is followed
 GAIN = 0.02  # of the error, that twice the rows must take away to count as help
 BETTER = 0.9  # of the present error: the goal where the user states none
-FLOORS = np.linspace(0.0, 0.98, 50)  # of the smallest error: what no number of rows takes away
+POWERS = np.arange(1, 61) / 20  # that are tried
 DRAWS = 300
 
 
@@ -57,7 +57,7 @@ class Law:
 def fit_law(rows: npt.NDArray[Any], errors: Floats, seed: int = 0) -> Law:
     """Fit a power law to ``errors (draw, point)`` at ``rows (point,)``.
 
-    Of fifty floors, that is taken whose line through the logarithms leaves the least; fewer than four points have a floor of 0. The draws after the first are
+    Fewer than four points have a floor of 0. The draws after the first are
     moved by chance as far as the points lie from the law, so that an interval holds that, too.
 
     >>> law = fit_law(np.array([100, 200, 400, 800]), 0.1 + 3.0 * np.array([[100.0, 200, 400, 800]]) ** -0.5)
@@ -75,18 +75,28 @@ def fit_law(rows: npt.NDArray[Any], errors: Floats, seed: int = 0) -> Law:
 
 
 def _fitted(rows: npt.NDArray[Any], errors: Floats) -> Law:
-    floors = FLOORS if len(rows) > 3 else FLOORS[:1]
-    floor = floors[:, None] * errors.min(axis=1)  # (floor, draw)
-    logs = np.log(np.maximum(errors - floor[:, :, None], 1e-12))  # (floor, draw, point)
-    x = np.log(rows.astype(np.float64))
-    centred = x - x.mean()
-    slope = (logs * centred).sum(axis=2) / (centred**2).sum()
-    power = np.clip(-slope, 0.0, 3.0)
-    scale = np.exp(logs.mean(axis=2) + power * x.mean())
-    left = floor[:, :, None] + scale[:, :, None] * np.exp(-power[:, :, None] * x) - errors
-    best = (left**2).sum(axis=2).argmin(axis=0)
-    each = np.arange(errors.shape[0])
-    return Law(floor[best, each], scale[best, each], power[best, each])
+    """Fit each draw: of sixty powers that whose floor and scale, by least squares, leave the least; an error counts the less, the larger it is."""
+    sizes = np.maximum(errors, 0.1 * errors.max(axis=1, keepdims=True) + 1e-12)
+    weights = 1 / sizes**2
+    weights = weights / weights.sum(axis=1, keepdims=True)  # (draw, point)
+    found: list[tuple[Floats, Floats, Floats]] = []
+    for power in POWERS:
+        x = (rows / rows[-1]) ** -power
+        mean_x, mean_y = weights @ x, (weights * errors).sum(axis=1)
+        through = (weights * x * errors).sum(axis=1) / (weights @ x**2)
+        scale = (weights * x * errors).sum(axis=1) - mean_x * mean_y
+        scale = np.maximum(scale / (weights @ x**2 - mean_x**2), 0.0)
+        floor = mean_y - scale * mean_x
+        if len(rows) < 4:  # too few points for three numbers
+            floor = np.full(len(errors), -1.0)
+        scale, floor = np.where(floor < 0, through, scale), np.maximum(floor, 0.0)
+        left = floor[:, None] + scale[:, None] * x - errors
+        found.append((floor, scale, (weights * left**2).sum(axis=1)))
+    best = np.stack([left for _, _, left in found]).argmin(axis=0)
+    each = np.arange(len(errors))
+    floor, scale = (np.stack([one[place] for one in found])[best, each] for place in (0, 1))
+    power = np.where(scale > 0, POWERS[best], 0.0)
+    return Law(floor, scale * rows[-1] ** power, power)
 
 
 def run(case: Case) -> Finding:

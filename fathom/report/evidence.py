@@ -89,7 +89,7 @@ def _adversarial(plot: View) -> list[Figure]:
             lines += [trend] if trend else []
         if lines:
             caption = f"Rows that still get the right answer when {kind} columns are changed by at most so much: by chance, and in the way that hurts most."
-            drawn.append(_figure(lines, f"reach ({kind})", "share of rows", caption))
+            drawn.append(_figure(lines, f"reach ({kind})", "share of rows", caption, whole=True))
     return drawn
 
 
@@ -129,10 +129,12 @@ def _trend(rows: Sequence[View], x: str, y: str, name: str, kind: str) -> Trend 
     )
 
 
-def _figure(lines: Sequence[Trend], x_label: str, y_label: str, caption: str, logarithmic: bool = False) -> Figure:
+def _figure(
+    lines: Sequence[Trend], x_label: str, y_label: str, caption: str, logarithmic: bool = False, whole: bool = False
+) -> Figure:
     logarithmic = logarithmic and all(x > 0 for line in lines for x in line.xs)
     wide, narrow = (
-        trends(lines, x_label=x_label, y_label=y_label, width=width, logarithmic=logarithmic)
+        trends(lines, x_label=x_label, y_label=y_label, width=width, logarithmic=logarithmic, whole=whole)
         for width in (WIDE, NARROW)
     )
     return Figure(wide, narrow, caption)

@@ -21,12 +21,14 @@ class Trend:
     law: tuple[tuple[float, float], ...] = ()
 
 
-def trends(found: Sequence[Trend], *, x_label: str, y_label: str, width: float, logarithmic: bool = False) -> str:
-    """Draw each trend with its interval as a band; ``logarithmic`` is the scale from left to right."""
+def trends(
+    found: Sequence[Trend], *, x_label: str, y_label: str, width: float, logarithmic: bool = False, whole: bool = False
+) -> str:
+    """Draw each trend with its interval as a band; ``logarithmic`` is the scale from left to right, ``whole`` shows all of 0 to 1."""
     height = 250.0 if width < 500 else 290.0
     xs = [x for trend in found for x in (*trend.xs, *(place for place, _ in trend.law))]
     ys = [y for trend in found for y in (*trend.values, *trend.lows, *trend.highs, *(value for _, value in trend.law))]
-    low, high = widen(ys, share=0.04)
+    low, high = (0.0, 1.0) if whole else widen(ys, share=0.04)
     y = Scale(low, high, height - 46, 34)
     first, last = min(xs), max(xs)
     last = last if last > first else first + 1
