@@ -12,7 +12,7 @@ from fathom.candidates import Candidate, in_units, truth_in_units
 from fathom.data.encoding import Column, target_classes
 from fathom.data.reading import read
 from fathom.data.splitting import TRAIN, VALIDATION
-from fathom.effort import CHECKS_LEFT_OUT
+from fathom.effort import CHECKS_LEFT_OUT, SHORTEST_FOLDED
 from fathom.errors import LeakageError, OptionError, suggestion
 from fathom.evidence import CHECKS, leakage
 from fathom.evidence.contract import Case, Cost, Effect, Finding, Part, Refit, Weights
@@ -106,7 +106,7 @@ def _case(
         metric=metric_of(column, settings).name,
         shipped=shipped.name,
         model=Weights(shipped.inference.description, shipped.weights),
-        effort=settings.effort,
+        effort="quick" if (settings.minutes or SHORTEST_FOLDED) < SHORTEST_FOLDED else settings.effort,
         effect=_effect(settings.effect, settings.confounders),
         goal=settings.goal,
     )

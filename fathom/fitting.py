@@ -51,7 +51,7 @@ from fathom.tensorboard import FOLDER, scalars
 
 PARITY_ROWS = 512
 FINISHING_SECONDS = (
-    9.0  # of CPU time, that exporting, judging, explaining and saving take after training at most, for `--minutes`
+    11.0  # of CPU time, that exporting, judging, explaining and saving take after training at most, for `--minutes`
 )
 LEAVING_OUT_SHARE = 0.5  # of the time that is left when the network has been trained
 EXPORTING_SECONDS = 1.5  # of CPU time, that each further network of a small table takes to export
