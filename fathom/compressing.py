@@ -33,7 +33,7 @@ from fathom.pricing import Budget, Price, chosen, metric_for, scores_on, time_al
 from fathom.progress import Progress, Silent
 from fathom.renewing import base_of
 
-WAYS = ("int8", "prune", "distil", "trees")
+WAYS = ("int8", "prune", "distil", "linear", "trees")
 CALIBRATION_ROWS, CALIBRATION_BATCH = 512, 32
 PARITY_ROWS = 256
 PRUNED_SHARE = 0.5  # of the hidden units that stay
@@ -195,11 +195,12 @@ def _ways(
             yield name, told, whole(name, student)
             if "int8" in ways:
                 yield f"{name}, int8", f"{told}, in eight bits", eight(name, "dynamic")
-    if "trees" in ways:
+    if set(ways) & {"linear", "trees"}:
         from fathom.baselines import linear, trees
         from fathom.distilling import taught_baseline
 
-        for baseline in (trees, linear):
+        wanted = [baseline for way, baseline in (("linear", linear), ("trees", trees)) if way in ways]
+        for baseline in wanted:
             name = f"distilled, {baseline.NAME}"
             learned = partial(taught_baseline, baseline, prepared, model, origin.settings, modalities)
             yield name, f"{baseline.NAME} that learned from the answers", whole(name, learned)
@@ -271,7 +272,11 @@ def _bundle(model: Model, candidate: Candidate, prepared: Prepared) -> dict[str,
     """Return a candidate as a bundle, without weights to go on from, with the samples of the original answered anew."""
     from fathom.fitting import samples_of
 
-    more = {name: model.files[name] for name in ("reference.json", "background.json") if name in model.files}
+    more = {
+        name: model.files[name]
+        for name in ("reference.json", "background.json", "unlike.safetensors")
+        if name in model.files
+    }
     files = replace(candidate, weights=b"").files(samples_of(candidate, _some(prepared)), more)
     check_contents(files)
     return files

@@ -50,7 +50,7 @@ def test_the_price_list_has_every_way_and_the_bundle_is_an_ordinary_one(found, r
     names = [price.name for price in found.prices]
     assert names == [
         "as it is", "int8, dynamic", "int8, static", "pruned", "pruned, int8", "distilled, half", "distilled, half, int8", "distilled, quarter", "distilled, quarter, int8",
-        "distilled, boosted trees", "distilled, linear",
+        "distilled, linear", "distilled, boosted trees",
     ]  # fmt: skip
     first, eight = found.prices[0], found.prices[1]
     assert eight.bytes < 0.35 * first.bytes and eight.graph_bytes < 0.5 * first.graph_bytes

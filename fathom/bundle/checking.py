@@ -24,7 +24,8 @@ def check_contents(files: Mapping[str, bytes], where: str = "") -> Graph:
             schema.mapping(schema.anything)(parse(files[name], before + name), before + name)
     if manifest.SIGNATURE in files:
         signature_schema.check(files, before + manifest.SIGNATURE)
-    if manifest.WEIGHTS in files:
-        tensors.check(files[manifest.WEIGHTS], before + manifest.WEIGHTS)
+    for name in files:
+        if name.endswith(".safetensors"):
+            tensors.check(files[name], before + name)
     name = manifest.graph_name(files)
     return graphs.check(files[name], before + name)

@@ -31,7 +31,7 @@ def compress(
         typer.Option(help="How much worse its score may be than the original's, in the unit of the metric."),
     ] = None,
     metric: Annotated[str | None, typer.Option(help="The score by which it is judged.  [default: its task's]")] = None,
-    ways: Annotated[str, typer.Option(help="What is tried, with commas between.")] = "int8,prune,distil,trees",
+    ways: Annotated[str, typer.Option(help="What is tried, with commas between.")] = "int8,prune,distil,linear,trees",
     epochs: Annotated[int | None, typer.Option(help="The most epochs that smaller networks learn.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the price list here, too.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the list alone.")] = False,
