@@ -17,7 +17,7 @@ from fathom import sealing
 from fathom.bundle import manifest
 from fathom.bundle.checking import check_contents
 from fathom.bundle.description import Description
-from fathom.bundle.saving import prove_parity, save
+from fathom.bundle.saving import ParityError, prove_parity, save
 from fathom.bundle.strict_json import dump, parse
 from fathom.candidates import Candidate, as_candidate
 from fathom.data.encoding import encode_inputs, inputs_of
@@ -117,8 +117,7 @@ def compress(
     }
     files = _kept(offers[place][2], dump(said))
     check_contents(files)
-    again = Model.of(files, modalities=modalities, threads=1)
-    prove_parity(files, _some(prepared), {"bundle that was measured": again.answer}, modalities)
+    _check_same(opened[place], Model.of(files, modalities=modalities, threads=1), prepared)
     return Compressed(prices, kept, files, judged, tuple(notes))
 
 
@@ -184,7 +183,7 @@ def _ways(
             told = f"{1 - PRUNED_SHARE:.0%} of the trunk's hidden units gone, the others fine-tuned"
             yield name, told, whole(name, partial(_pruned, model, prepared, origin, epochs, modalities))
             if "int8" in ways:
-                yield f"{name}, int8", f"{told}, in eight bits", eight(name, "dynamic")
+                yield f"{name}, int8", f"{told}, in eight bits", eight(name, "static")
     if network and "distil" in ways:
         from fathom.distilling import SHARES
 
@@ -194,7 +193,7 @@ def _ways(
             student = partial(_student, model, prepared, origin, share, epochs, modalities)
             yield name, told, whole(name, student)
             if "int8" in ways:
-                yield f"{name}, int8", f"{told}, in eight bits", eight(name, "dynamic")
+                yield f"{name}, int8", f"{told}, in eight bits", eight(name, "static")
     if set(ways) & {"linear", "trees"}:
         from fathom.baselines import linear, trees
         from fathom.distilling import taught_baseline
@@ -286,6 +285,16 @@ def _kept(files: Mapping[str, bytes], said: bytes) -> dict[str, bytes]:
     own = {name: content for name, content in files.items() if name not in (manifest.NAME, manifest.SIGNATURE)}
     own["compression.json"] = said
     return {**own, manifest.NAME: manifest.make(own)}
+
+
+def _check_same(measured: Model, kept: Model, prepared: Prepared) -> None:
+    """Raise ParityError unless the bundle that is kept answers as the one that was measured, bit for bit."""
+    rows = _some(prepared)
+    for name, answer in measured.answer(rows).items():
+        if not np.array_equal(answer, kept.answer(rows)[name]):
+            raise ParityError(
+                f"The bundle that is kept answers {name!r} otherwise than the one that was measured. Nothing was saved."
+            )
 
 
 def _judged(run: Path, before: Model, after: Model, prepared: Prepared, metric: Any) -> dict[str, Any]:

@@ -27,6 +27,8 @@ FEWEST_ROWS = 30  # of a slice
 MOST_SLICES = 300
 BINS = 15  # of equal numbers of rows, over which calibration is measured
 RESAMPLES = 500
+TOGETHER, ALONE = 128, 32  # rows that are answered together, and of them alone
+MOST_APART = 1e-3  # in encoded units; what is rounded to eight bits may round otherwise by one step
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Price:
 
     ``bytes`` of the whole bundle and of its graph, milliseconds for one row with its columns and of its graph alone, rows a second in bulk; the score with its 95 % interval and ``loss``, how
     much worse that is than the original's, with its interval; the calibration error (of a number, how far the share of truths inside the interval is from 90 %); the worst slice with its mean row loss; and how
-    often the likeliest class is the original's (of a number, nothing).
+    often the likeliest class is right; ``apart``, by how much rows are answered otherwise alone than among others.
     """
 
     bytes: int
@@ -60,6 +62,7 @@ class Price:
     calibration: float
     worst_slice: str
     worst_loss: float
+    apart: float = 0.0
     accuracy: float | None = None
     loss: float = 0.0
     loss_low: float = 0.0
@@ -107,8 +110,20 @@ def scores_on(model: Model, prepared: Prepared, metric: Metric) -> Price:
         else abs(0.9 - float((np.abs(truth - answer) <= half_width).mean())),
         worst_slice=slice_name,
         worst_loss=slice_loss,
+        apart=apart_alone(model, rows),
         accuracy=found["accuracy"].value if classes else None,
         draws=found[metric.name].draws,
+    )
+
+
+def apart_alone(model: Model, rows: Table) -> float:
+    """Return by how much rows are answered otherwise alone than among others: with ranges that are taken from the batch, what stands beside a row changes its answer."""
+    some = rows.take(np.linspace(0, rows.rows - 1, min(rows.rows, TOGETHER)).astype(np.int64))
+    together = model.answer(some)
+    alone = [model.answer(some.take([place])) for place in range(0, some.rows, TOGETHER // ALONE)]
+    return max(
+        float(np.abs(np.concatenate([each[name] for each in alone]) - answer[:: TOGETHER // ALONE]).max(initial=0.0))
+        for name, answer in together.items()
     )
 
 
@@ -204,13 +219,14 @@ def chosen(prices: Sequence[Price], budget: Budget, metric: Metric) -> Price | N
     """Return the line that a budget asks for, ``None`` where none meets it.
 
     Where the loss is limited, the one with the quickest graph of those within all limits (what the columns take is the same for all); else the best score of those within them. Without any
-    limit, the quickest that is not proven to be worse than the original.
+    limit, the quickest that is not proven to be worse than the original. What answers a row otherwise alone than among others is on the list and never kept.
     """
     limited = budget.max_ms is not None or budget.max_mb is not None or budget.max_loss is not None
     meets = [
         price
         for price in (prices if limited else prices[1:])
-        if (budget.max_ms is None or price.row_ms <= budget.max_ms)
+        if price.apart <= MOST_APART
+        and (budget.max_ms is None or price.row_ms <= budget.max_ms)
         and (budget.max_mb is None or price.bytes <= 1e6 * budget.max_mb)
         and (budget.max_loss is None or price.loss <= budget.max_loss)
         and (limited or price.loss_low <= 0)

@@ -307,6 +307,7 @@ def show_prices(found: Any, to: Console) -> None:
         "score",
         "worse by",
         "calibration",
+        "apart",
         "worst slice",
     ):
         grid.add_column(name, justify="left" if name in ("", "worst slice") else "right")
@@ -321,6 +322,7 @@ def show_prices(found: Any, to: Console) -> None:
             interval({"value": price.score, "low": price.low, "high": price.high}),
             f"{price.loss:+.4f}",
             number(price.calibration),
+            f"{price.apart:.0e}",
             escape(f"{price.worst_slice}: {number(price.worst_loss)}"),
         )
     to.print(grid)

@@ -1,6 +1,7 @@
 """A bundle is made smaller and quicker by a budget, and the price list says what each way costs."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from fathom.distilling import narrower
 from fathom.errors import OptionError
 from fathom.networks.network import Network, NetworkPlan
 from fathom.networks.pruning import can_prune, pruned
-from fathom.pricing import Budget, Price, calibration_error, check_budget, chosen, nearest
+from fathom.pricing import Budget, Price, apart_alone, calibration_error, check_budget, chosen, nearest
 from fathom.scoring import METRICS
 from fathom.shapes import Part
 from fathom.training.batching import Batch
@@ -164,7 +165,7 @@ def test_a_narrower_plan_is_narrower_and_can_be_built(late_network):
 
 
 def price(name, *, ms=1.0, size=1e6, loss=0.0, low=-1.0):
-    return Price(int(size), 1, 0.5, 0.4, 0.6, 0.0, "all rows", 0.5, 0.9, loss, low, 1.0, name, "", ms, ms, 1.0)
+    return Price(int(size), 1, 0.5, 0.4, 0.6, 0.0, "all rows", 0.5, 0.0, 0.9, loss, low, 1.0, name, "", ms, ms, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -200,3 +201,22 @@ def test_a_calibration_error_is_zero_where_it_should_be_and_not_where_it_should_
     truth = np.tile([0, 0, 0, 1], 100)
     assert calibration_error(truth, np.tile([[0.75, 0.25]], (400, 1))) < 0.1
     assert calibration_error(truth, np.tile([[0.99, 0.01]], (400, 1))) > 0.2
+
+
+def test_what_answers_a_row_by_its_neighbours_is_never_kept():
+    prices = [price("as it is"), replace(price("quick", ms=0.1), apart=0.16), price("slow", ms=0.5)]
+    kept = chosen(prices, Budget(max_loss=0.5), METRICS["log_loss"])
+    assert kept is not None and kept.name == "slow"
+
+
+def test_ranges_from_the_batch_are_seen():
+    class Neighbours:
+        def answer(self, rows):
+            return {"y": np.full(rows.rows, 1.0 / rows.rows)}
+
+    class Alone:
+        def answer(self, rows):
+            return {"y": np.zeros(rows.rows)}
+
+    table = fathom.read({"x": [str(x) for x in range(200)]})
+    assert apart_alone(Neighbours(), table) > 0.9 and apart_alone(Alone(), table) == 0.0
