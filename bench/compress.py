@@ -53,9 +53,9 @@ def measure(name: str) -> dict[str, Any]:
     within = [price for price in distilled if first["accuracy"] - price["accuracy"] <= 0.01]
     quick = min(within, key=lambda price: price["graph_ms"], default=None)
     goals = {
-        "int8: bundle bytes": min(price["bytes"] for price in eight) / first["bytes"],
-        "int8: graph bytes": min(price["graph_bytes"] for price in eight) / first["graph_bytes"],
-        "int8: graph time": min(price["graph_ms"] for price in eight) / first["graph_ms"],
+        "int8: bundle bytes": min((price["bytes"] for price in eight), default=np.nan) / first["bytes"],
+        "int8: graph bytes": min((price["graph_bytes"] for price in eight), default=np.nan) / first["graph_bytes"],
+        "int8: graph time": min((price["graph_ms"] for price in eight), default=np.nan) / first["graph_ms"],
         "int8: score within": any(first["low"] <= price["score"] <= first["high"] for price in eight),
         "distilled within a point: graph time": quick["graph_ms"] / first["graph_ms"] if quick else None,
         "distilled within a point": quick["name"] if quick else "none",

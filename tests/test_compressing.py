@@ -220,3 +220,22 @@ def test_ranges_from_the_batch_are_seen():
 
     table = fathom.read({"x": [str(x) for x in range(200)]})
     assert apart_alone(Neighbours(), table) > 0.9 and apart_alone(Alone(), table) == 0.0
+
+
+def test_convolutions_in_eight_bits_answer_nearly_alike_whatever_stands_beside_a_row():
+    import onnxruntime
+
+    from fathom.bundle.exporting import network_onnx
+
+    photo = Part("photo", "value", "grid", size=(1, 16, 16), centre=(120.0,), spread=(50.0,))
+    torch.manual_seed(0)
+    plan = NetworkPlan((photo,), (TARGET,), "mlp", 8, {"width": 16}, {}, {"grid_0": {"width": 8, "stages": 2}})
+    graph = network_onnx(Network(plan).eval())
+    rows = {"grid_0": np.random.default_rng(0).integers(1, 256, (64, 1, 16, 16)).astype(np.uint8)}
+    small = quantised(graph, "static", [{"grid_0": rows["grid_0"][:32]}])
+    assert graphs.check(small, "network.onnx").operators["QuantizeLinear"] > 5
+    sessions = [onnxruntime.InferenceSession(each, providers=["CPUExecutionProvider"]) for each in (graph, small)]
+    whole, eight = (session.run(None, rows)[0] for session in sessions)
+    alone = np.concatenate([sessions[1].run(None, {"grid_0": rows["grid_0"][[row]]})[0] for row in range(64)])
+    assert np.abs(whole - eight).max() < 0.05
+    assert np.abs(alone - eight).max() < 1e-3

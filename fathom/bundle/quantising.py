@@ -159,7 +159,7 @@ def _plain(model: Any) -> bytes:
         tensor.ClearField("doc_string")
         if not tensor.HasField("raw_data"):
             model.graph.initializer[index].CopyFrom(
-                numpy_helper.from_array(np.ascontiguousarray(numpy_helper.to_array(tensor)), tensor.name)
+                numpy_helper.from_array(np.array(numpy_helper.to_array(tensor), order="C"), tensor.name)
             )
     _shorten_names(model)
     content: bytes = model.SerializeToString(deterministic=True)
