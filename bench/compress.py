@@ -1,6 +1,6 @@
 """What making bundles smaller is worth: `make bench-compress`, or `python -m bench.compress fashion` for one of fashion, bbc, adult.
 
-Each network is fitted shortly (a few epochs on some of the rows: what is asked is what compressing changes), then `fathom.compressing.compress` prices every way on the validation rows. The
+Each network is fitted shortly (a few epochs on some of the rows: what is asked is what compressing changes), then `fathom.compression.compressing.compress` prices every way on the validation rows. The
 goals: int8 at most 0.3 x the bytes, a quicker graph for one row, its score within the original's interval; something distilled within one point of accuracy at 0.1 x the graph's time.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 import fathom
 from fathom.baselines import constant, linear
-from fathom.compressing import WAYS, compress
+from fathom.compression.compressing import WAYS, compress
 from fathom.data.writing import write
 
 CACHE = Path(__file__).parent / "cache"

@@ -71,8 +71,8 @@ def run_of(name: str, fresh: bool) -> Path:
 
 def prepared_of(table: pa.Table, target: str) -> Any:
     """Return rows parted and columns understood as for a fit."""
+    from fathom.chapters.preparing import prepare
     from fathom.data.modalities import MODALITIES
-    from fathom.preparing import prepare
     from fathom.progress import Silent
     from fathom.settings import Settings
 
@@ -86,7 +86,7 @@ def coverage(name: str, fresh: bool) -> dict[str, Any]:
     """Part validation and test rows 200 times into those that learn the promise and those that hold it to it."""
     import fathom
     from fathom.bundle import doubting
-    from fathom.candidates import in_units, truth_in_units
+    from fathom.chapters.candidates import in_units, truth_in_units
 
     model = fathom.load(run_of(name, fresh))
     target = model.description.targets[0]
@@ -115,7 +115,7 @@ def coverage(name: str, fresh: bool) -> dict[str, Any]:
 def calibration_error(name: str, fresh: bool) -> dict[str, Any]:
     """Return how far the probability of the likeliest class is from how often it is right, on test rows and rows that the fit was not given, in fifteen bins of as many rows each."""
     import fathom
-    from fathom.candidates import truth_in_units
+    from fathom.chapters.candidates import truth_in_units
 
     model = fathom.load(run_of(name, fresh))
     target = model.description.targets[0]
@@ -274,7 +274,7 @@ def unlike(name: str, fresh: bool) -> dict[str, Any]:
     """Return, for each score, how well it tells each set of rows from test rows, and the share of test rows that Fathom calls unlike."""
     import fathom
     from fathom.bundle import unlikeness
-    from fathom.candidates import truth_in_units
+    from fathom.chapters.candidates import truth_in_units
     from fathom.evidence.unlike import area
 
     model = fathom.load(run_of(name, fresh))

@@ -55,9 +55,9 @@ def parts_of(table: FrontierTable) -> tuple[Path, str]:
     import pyarrow.csv
     import pyarrow.parquet
 
+    from fathom.chapters.preparing import prepare
     from fathom.data.modalities import MODALITIES
     from fathom.data.splitting import TEST, TRAIN, VALIDATION
-    from fathom.preparing import prepare
     from fathom.progress import Silent
     from fathom.settings import Settings
 
@@ -115,11 +115,11 @@ def fit_fathom(table: FrontierTable, seed: int, effort: str) -> Fit:
     import torch
 
     import fathom.training.loop  # noqa: F401  (loaded before the clock runs)
-    from fathom.candidates import in_units, truth_in_units
+    from fathom.chapters.candidates import in_units, truth_in_units
+    from fathom.chapters.learning import network_answers, train_network
+    from fathom.chapters.prepared import prepared_sizes
+    from fathom.chapters.preparing import prepare
     from fathom.data.modalities import MODALITIES
-    from fathom.learning import network_answers, train_network
-    from fathom.prepared import prepared_sizes
-    from fathom.preparing import prepare
     from fathom.settings import Settings
 
     torch.set_num_threads(1)

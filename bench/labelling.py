@@ -16,13 +16,13 @@ import fathom
 from bench.packages import CACHE
 from bench.perception_tables import FOLDER
 from fathom.baselines import linear
+from fathom.chapters.preparing import prepare
+from fathom.chapters.rivals import fit_baselines
 from fathom.data.modalities import MODALITIES
 from fathom.data.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.model import Model, class_labels
-from fathom.preparing import prepare
 from fathom.progress import Silent
-from fathom.rivals import fit_baselines
 from fathom.service.labelling import Session
 from fathom.service.labels import LabelBook
 from fathom.settings import Settings

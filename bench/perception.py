@@ -86,10 +86,10 @@ def loop(name: str, run: Path) -> Report:
     from torch.nn import functional
 
     import fathom
+    from fathom.chapters.preparing import prepare
     from fathom.data.encoding import encode_inputs, encode_targets
     from fathom.data.modalities import MODALITIES
     from fathom.networks.network import Network, NetworkPlan
-    from fathom.preparing import prepare
     from fathom.progress import Silent
     from fathom.settings import Settings
     from fathom.training.batching import as_batch

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 import fathom
-from fathom.candidates import in_units, truth_in_units
+from fathom.chapters.candidates import in_units, truth_in_units
 from fathom.data.table import Table
 from fathom.data.writing import write
+from fathom.renewal.updating import update
 from fathom.scoring import row_losses
-from fathom.updating import update
 
 FLIGHTS = Path(__file__).parent.parent / "examples" / "data" / "flights.csv"
 SHARES = (0.0, 0.01, 0.05, 0.10)

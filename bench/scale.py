@@ -96,9 +96,9 @@ def measure(step: str, file: Path, bundle: Path) -> Report:
 
 def encode(table: Any) -> None:
     """Recognise the columns, part the rows, learn the columns' states from the training rows, and encode every row."""
+    from fathom.chapters.preparing import prepare
     from fathom.data.encoding import encode_inputs, encode_targets
     from fathom.data.modalities import MODALITIES
-    from fathom.preparing import prepare
     from fathom.progress import Silent
     from fathom.settings import Settings
 

@@ -91,13 +91,13 @@ def measure(table: SmallTable, split: int, effort: str) -> Report:
     import numpy as np
 
     from fathom.baselines import constant, linear
-    from fathom.candidates import in_units, truth_in_units
+    from fathom.chapters.candidates import in_units, truth_in_units
+    from fathom.chapters.learning import network_answers, train_network
+    from fathom.chapters.prepared import prepared_sizes
+    from fathom.chapters.preparing import prepare
+    from fathom.chapters.rivals import fit_baselines
     from fathom.data.modalities import MODALITIES
-    from fathom.learning import network_answers, train_network
-    from fathom.prepared import prepared_sizes
-    from fathom.preparing import prepare
     from fathom.progress import Silent
-    from fathom.rivals import fit_baselines
     from fathom.scoring import score
     from fathom.settings import Settings
 

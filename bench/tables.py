@@ -62,9 +62,9 @@ def fit_plain(fetched: Fetched, seed: int) -> Report:
     import pyarrow.csv
 
     from bench.plain_mlp import fit_predict
+    from fathom.chapters.preparing import prepare
     from fathom.data.modalities import MODALITIES
     from fathom.data.splitting import TEST, TRAIN, VALIDATION
-    from fathom.preparing import prepare
     from fathom.progress import Silent
     from fathom.resampling import Resamples
     from fathom.scoring import score

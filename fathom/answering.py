@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fathom.chapters.larger import SHARE_OF_MEMORY, memory_for
 from fathom.data.streaming import larger_than, stream
 from fathom.data.table import Table
 from fathom.data.writing import write_blocks
-from fathom.larger import SHARE_OF_MEMORY, memory_for
 from fathom.model import Model
 
 

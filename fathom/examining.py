@@ -8,7 +8,9 @@ import numpy as np
 
 from fathom.bundle import unlikeness
 from fathom.bundle.manifest import WEIGHTS
-from fathom.candidates import Candidate, in_units, truth_in_units
+from fathom.chapters.candidates import Candidate, in_units, truth_in_units
+from fathom.chapters.judging import Judged, metric_of
+from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, target_classes
 from fathom.data.reading import read
 from fathom.data.splitting import TRAIN, VALIDATION
@@ -16,9 +18,7 @@ from fathom.effort import CHECKS_LEFT_OUT, SHORTEST_FOLDED
 from fathom.errors import LeakageError, OptionError, suggestion
 from fathom.evidence import CHECKS, leakage
 from fathom.evidence.contract import Case, Cost, Effect, Finding, Part, Refit, Weights
-from fathom.judging import Judged, metric_of
 from fathom.model import Model, class_labels
-from fathom.prepared import Prepared
 from fathom.settings import Settings, names_in
 
 

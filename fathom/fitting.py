@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from fathom import sealing
 from fathom.baselines import BASELINES
 from fathom.baselines.contract import Baseline
 from fathom.bundle import unlikeness
@@ -19,7 +18,22 @@ from fathom.bundle.gauging import make_reference
 from fathom.bundle.reference import Reference, with_reference
 from fathom.bundle.saving import SAMPLES, prove_parity
 from fathom.bundle.strict_json import dump
-from fathom.candidates import Candidate
+from fathom.chapters import sealing
+from fathom.chapters.candidates import Candidate
+from fathom.chapters.equipping import equipment
+from fathom.chapters.judging import Judged, check_metric, judge_candidates
+from fathom.chapters.learning import export_network, train_network
+from fathom.chapters.leaving_out import contributions, groups_of
+from fathom.chapters.planning import network_plan
+from fathom.chapters.prepared import Prepared, prepared_sizes
+from fathom.chapters.preparing import prepare
+from fathom.chapters.reasoning import reasons_of_fit
+from fathom.chapters.refitting import refit_of
+from fathom.chapters.results import make_result
+from fathom.chapters.rivals import fit_baselines
+from fathom.chapters.running import RunFolder
+from fathom.chapters.storing import encode_rows
+from fathom.chapters.surveying import open_larger, survey
 from fathom.data.encoding import inputs_of
 from fathom.data.folders import parted
 from fathom.data.modalities import MODALITIES
@@ -27,26 +41,12 @@ from fathom.data.modalities.contract import Modality
 from fathom.data.splitting import TEST
 from fathom.data.table import Table
 from fathom.effort import REFITTING_SHARE
-from fathom.equipping import equipment
 from fathom.errors import OptionError, check_installed
 from fathom.examining import findings_of, look_for_leaks
-from fathom.judging import Judged, check_metric, judge_candidates
-from fathom.learning import export_network, train_network
-from fathom.leaving_out import contributions, groups_of
 from fathom.model import Model, predictions
-from fathom.planning import network_plan
-from fathom.prepared import Prepared, prepared_sizes
-from fathom.preparing import prepare
 from fathom.progress import Progress, Several, Silent
-from fathom.reasoning import reasons_of_fit
-from fathom.refitting import refit_of
-from fathom.results import make_result
-from fathom.rivals import fit_baselines
-from fathom.running import RunFolder
 from fathom.settings import Settings, names_in
 from fathom.settings_files import settings_text
-from fathom.storing import encode_rows
-from fathom.surveying import open_larger, survey
 from fathom.tensorboard import FOLDER, scalars
 
 PARITY_ROWS = 512

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fathom import sealing
-from fathom.candidates import in_units
+from fathom.chapters import sealing
+from fathom.chapters.candidates import in_units
 from fathom.data.table import Table
 from fathom.model import Model
 from fathom.scoring import METRICS, Resamples, primary, score

@@ -18,9 +18,9 @@ import pyarrow as pa
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 
-from fathom.candidates import in_units
+from fathom.chapters.candidates import in_units
+from fathom.chapters.estimating import answer, counted, learn, opened, refusing, rows_of, target, write_bundle
 from fathom.data.modalities import category, number
-from fathom.estimating import answer, counted, learn, opened, refusing, rows_of, target, write_bundle
 
 
 class FathomClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types

@@ -295,7 +295,7 @@ def show_look(look: Any, to: Console, every: bool = False) -> None:
 
 
 def show_prices(found: Any, to: Console) -> None:
-    """Print a price list (`fathom.compressing.Compressed`), what was kept, and what the test rows say of it."""
+    """Print a price list (`fathom.compression.compressing.Compressed`), what was kept, and what the test rows say of it."""
     grid = Grid(title="Price list", title_justify="left", box=None, padding=(0, 2, 0, 0))
     for name in (
         "",
@@ -433,7 +433,7 @@ def show_stations(stations: Sequence[Any], to: Console) -> None:
 
 
 def show_update(done: Any, to: Console, quiet: bool = False) -> None:
-    """Print what an update came to (`fathom.updating.Updated`): each question of the gate, the notes, and the page."""
+    """Print what an update came to (`fathom.renewal.updating.Updated`): each question of the gate, the notes, and the page."""
     marks = {"passed": "[green]✓[/green]", "refused": "[bold red]✗[/bold red]"}
     if not quiet:
         for note in done.notes:

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fathom.candidates import in_units
+from fathom.chapters.candidates import in_units
+from fathom.chapters.prepared import Prepared, prepared_sizes
+from fathom.chapters.preparing import prepare
 from fathom.data.encoding import (
     encode_inputs,
     encode_targets,
@@ -18,8 +20,6 @@ from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.splitting import PARTS, TRAIN
 from fathom.errors import OptionError, check_installed
-from fathom.prepared import Prepared, prepared_sizes
-from fathom.preparing import prepare
 from fathom.progress import Silent
 from fathom.settings import Settings
 from fathom.shapes import DEEP
@@ -128,9 +128,9 @@ def _features(prepared: Prepared, row: int) -> Station:
 def _network(prepared: Prepared, row: int, settings: Settings, modalities: Sequence[Modality]) -> list[Station]:
     import torch
 
+    from fathom.chapters.planning import network_plan, training_plan
     from fathom.networks.heads import head_for
     from fathom.networks.network import Network
-    from fathom.planning import network_plan, training_plan
     from fathom.training.batching import as_batch
     from fathom.training.loop import make_optimizer
     from fathom.training.objectives import predict

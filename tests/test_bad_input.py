@@ -212,7 +212,7 @@ def test_an_unknown_command_is_an_error_with_a_suggestion(command):
 
 
 def test_a_folder_that_another_fit_is_writing_is_left_to_it(folder, command):
-    from fathom.running import RunFolder
+    from fathom.chapters.running import RunFolder
 
     with RunFolder.reserve(folder / "busy") as run:
         outcome = command("fit", "good.csv", "-t", "price", "--out", "busy")
@@ -236,8 +236,8 @@ def test_what_a_fit_that_is_gone_left_behind_is_taken_over(folder, command):
 
 
 def test_a_disk_that_takes_no_more_leaves_nothing_behind(flights, tmp_path):
+    from fathom.chapters.running import RunFolder
     from fathom.errors import OutputError
-    from fathom.running import RunFolder
 
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limit[1]))

@@ -10,7 +10,7 @@ import time
 import pytest
 
 import fathom
-from fathom import sealing
+from fathom.chapters import sealing
 from fathom.data.writing import write
 from tests.conftest import FLIGHTS, ROOT
 

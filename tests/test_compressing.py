@@ -11,13 +11,13 @@ import fathom
 from fathom.bundle import graphs, manifest
 from fathom.bundle.loading import reload_network
 from fathom.bundle.quantising import quantised
-from fathom.compressing import price_list
+from fathom.compression.compressing import price_list
+from fathom.compression.distilling import narrower
+from fathom.compression.pricing import Budget, Price, apart_alone, calibration_error, check_budget, chosen, nearest
 from fathom.data.encoding import encode_inputs
-from fathom.distilling import narrower
 from fathom.errors import OptionError
 from fathom.networks.network import Network, NetworkPlan
 from fathom.networks.pruning import can_prune, pruned
-from fathom.pricing import Budget, Price, apart_alone, calibration_error, check_budget, chosen, nearest
 from fathom.scoring import METRICS
 from fathom.shapes import Part
 from fathom.training.batching import Batch
@@ -42,7 +42,7 @@ def found(run):
 
 
 def compressed(run, **options):
-    from fathom.compressing import compress
+    from fathom.compression.compressing import compress
 
     return compress(run, **{"epochs": 1, **options})
 

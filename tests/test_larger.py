@@ -9,21 +9,21 @@ import pytest
 import torch
 
 import fathom
-from fathom import storing
 from fathom.answering import answer_blocks, is_large
 from fathom.baselines import constant, linear
+from fathom.chapters import storing
+from fathom.chapters.preparing import prepare
+from fathom.chapters.running import can_go_on
+from fathom.chapters.storing import batch_reader, encode_rows
+from fathom.chapters.surveying import open_larger, survey
 from fathom.data import text_streams
 from fathom.data.encoding import encode_inputs, encode_targets
 from fathom.data.modalities import MODALITIES
 from fathom.data.table import Table
 from fathom.data.writing import write
 from fathom.errors import TableError
-from fathom.preparing import prepare
 from fathom.progress import Silent
-from fathom.running import can_go_on
 from fathom.settings import Settings
-from fathom.storing import batch_reader, encode_rows
-from fathom.surveying import open_larger, survey
 from fathom.training.batching import StoredRows, as_batch, shuffled
 from tests.conftest import FLIGHTS
 
@@ -75,7 +75,7 @@ def test_rows_are_parted_and_encoded_and_columns_learn_as_in_memory(flights_file
     for name, array in encode_targets(whole.columns, whole.train).items():
         assert np.array_equal(batch.truth[name].numpy(), array)
     if "weight" in settings:
-        from fathom.candidates import training_weights
+        from fathom.chapters.candidates import training_weights
 
         expected = training_weights(whole, chosen, encode_targets(whole.columns, whole.train))["late"]
         assert np.allclose(batch.weights["late"].numpy(), expected, rtol=1e-5)
@@ -266,8 +266,8 @@ from fathom.data import text_streams
 from fathom.data.modalities import MODALITIES
 from fathom.progress import Silent
 from fathom.settings import Settings
-from fathom.storing import encode_rows
-from fathom.surveying import open_larger, survey
+from fathom.chapters.storing import encode_rows
+from fathom.chapters.surveying import open_larger, survey
 text_streams.PARSED = 1 << 17
 header, *lines = Path({str(FLIGHTS)!r}).read_text().splitlines(keepends=True)
 def peak(name, times):

@@ -4,15 +4,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fathom.continuing import prepared_of
+from fathom.chapters.continuing import prepared_of
+from fathom.chapters.preparing import prepare
 from fathom.data.modalities import MODALITIES
 from fathom.data.splitting import TEST, TRAIN, row_hashes
 from fathom.data.table import Table
 from fathom.errors import TableError
-from fathom.origins import Origin
-from fathom.preparing import prepare
 from fathom.progress import Silent
-from fathom.renewing import base_of, frozen_rows, join_rows
+from fathom.renewal.origins import Origin
+from fathom.renewal.renewing import base_of, frozen_rows, join_rows
 from fathom.settings import Settings
 
 

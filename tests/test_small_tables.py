@@ -8,14 +8,14 @@ import pytest
 import fathom
 from fathom.baselines import BASELINES, constant, linear
 from fathom.bundle.loading import reload_network
-from fathom.candidates import by_fold
+from fathom.chapters.candidates import by_fold
+from fathom.chapters.learning import network_answers
+from fathom.chapters.preparing import prepare
+from fathom.chapters.rivals import fit_baselines
 from fathom.data.modalities import MODALITIES
 from fathom.data.table import Table
-from fathom.learning import network_answers
-from fathom.preparing import prepare
 from fathom.progress import Silent
 from fathom.report import render
-from fathom.rivals import fit_baselines
 from fathom.settings import Settings
 from fathom.tracing import trace
 

@@ -13,15 +13,15 @@ from fathom.data.modalities import MODALITIES
 from fathom.data.splitting import TEST, row_hashes
 from fathom.data.writing import write
 from fathom.errors import BundleError, OptionError, TableError
-from fathom.gating import judge_update
-from fathom.origins import origin_on, read_as
-from fathom.renewing import base_of, join_rows
+from fathom.renewal.gating import judge_update
+from fathom.renewal.origins import origin_on, read_as
+from fathom.renewal.renewing import base_of, join_rows
+from fathom.renewal.updating import consider, shelf_of, update
 from fathom.service.contract import Answered
 from fathom.service.recording import Recording, entries_of
 from fathom.service.store import open_store
 from fathom.service.versions import open_shelf
 from fathom.settings import Settings
-from fathom.updating import consider, shelf_of, update
 from tests.conftest import FLIGHTS, QUICK
 
 PART = 700  # rows of the old table, and of the new one

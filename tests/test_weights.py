@@ -5,14 +5,14 @@ import pytest
 
 import fathom
 from fathom.baselines import BASELINES
-from fathom.candidates import class_weights, training_weights
+from fathom.chapters.candidates import class_weights, training_weights
+from fathom.chapters.preparing import prepare
+from fathom.chapters.rivals import fit_baselines
 from fathom.data.encoding import encode_targets
 from fathom.data.modalities import MODALITIES
 from fathom.data.table import Table
 from fathom.errors import OptionError, TableError
-from fathom.preparing import prepare
 from fathom.progress import Silent
-from fathom.rivals import fit_baselines
 from fathom.settings import Settings
 from tests.conftest import QUICK
 

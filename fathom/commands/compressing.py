@@ -38,9 +38,9 @@ def compress(
 ) -> None:
     """Make a bundle smaller and quicker: a price list of every way, and the bundle that a budget asks for. Exit code 2 if none meets it."""
     from fathom import terminal
-    from fathom.compressing import compress as compressed
+    from fathom.compression.compressing import compress as compressed
+    from fathom.compression.pricing import Budget, check_budget, nearest
     from fathom.data.writing import write_text
-    from fathom.pricing import Budget, check_budget, nearest
     from fathom.settings import names_in
 
     budget = Budget(max_ms, max_mb, max_loss, metric)

@@ -180,10 +180,10 @@ def fit(
 ) -> None:
     """Train a network, judge it against simpler models, and write a report and a bundle."""
     from fathom import terminal
+    from fathom.chapters.running import can_go_on, next_folder, unfinished_folder
     from fathom.fitting import fit as run
     from fathom.interrupting import stoppable
     from fathom.progress import Several
-    from fathom.running import can_go_on, next_folder, unfinished_folder
 
     source: Any = files[0] if len(files) == 1 else files
     unfinished = unfinished_folder(_stem(files[0])) if resume and out is None else None
@@ -263,7 +263,7 @@ def _command() -> str:
 
 
 def _how_to_go_on(folder: Path) -> str:
-    from fathom.running import can_go_on
+    from fathom.chapters.running import can_go_on
 
     if not can_go_on(folder):
         return "Nothing was left half-written; the same command starts again with the same split of the rows."

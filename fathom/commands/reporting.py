@@ -21,10 +21,10 @@ def report(
     ] = False,
 ) -> None:
     """Build the page of a run, or its model card, again from its result.json."""
+    from fathom.chapters.sealing import looks_of
     from fathom.data.writing import write_text
     from fathom.report import render
     from fathom.report.card import card as model_card
-    from fathom.sealing import looks_of
 
     result = result_of(run)
     own = looks_of(run)

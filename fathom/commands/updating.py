@@ -85,8 +85,8 @@ def update(
         raise OptionError("--approve needs the name of who approves: --who NAME")
     refused = False
     if new:
+        from fathom.renewal.updating import update as run
         from fathom.settings_files import settings_from
-        from fathom.updating import update as run
 
         chosen: dict[str, Any] = settings_from(settings_file) if settings_file is not None else {}
         with terminal.progress(quiet) as progress:
@@ -105,7 +105,7 @@ def update(
         place, refused = done.shelf, not done.gate.passed
         terminal.show_update(done, to, quiet)
     elif candidate is not None:
-        from fathom.updating import consider
+        from fathom.renewal.updating import consider
 
         done = consider(path, candidate, margin=margin, who=who, why=why)
         place, refused = done.shelf, not done.gate.passed
@@ -113,7 +113,7 @@ def update(
     elif (known := shelf_at(path if shelf is None or is_shelf(path) else shelf)) is not None:
         place = known  # what changes what is served needs none of what fits
     else:
-        from fathom.updating import shelf_of
+        from fathom.renewal.updating import shelf_of
 
         place, notes = shelf_of(path, shelf, table, who=who)
         for note in notes:

@@ -1,6 +1,6 @@
 """How easily is it fooled: the rows that still get the right answer when somebody changes them a little in the way that hurts most.
 
-*White box*, on the weights of a shipped network: FGSM and PGD (`fathom.attacking`). *Black box*, on whatever ships, by its answers alone: for pictures, squares of pixels pushed to one end of what is allowed, kept where
+*White box*, on the weights of a shipped network: FGSM and PGD (`fathom.evidence.attacking`). *Black box*, on whatever ships, by its answers alone: for pictures, squares of pixels pushed to one end of what is allowed, kept where
 the answer gets worse (Andriushchenko et al., "Square Attack", ECCV 2020, https://arxiv.org/abs/1912.00049); for numbers, the same with columns in place of squares; for texts, slips of the pen in
 single words (after Gao et al., "DeepWordBug", 2018, https://arxiv.org/abs/1801.04354). A row counts as holding only if it holds against all of them, as in AutoAttack (Croce and Hein, ICML 2020,
 https://arxiv.org/abs/2003.01690). Beside them, changes as large by mere chance: what is lost to these is no attack's merit. Where the black box finds more than the white, gradients hide how weak the network is (Athalye, Carlini and Wagner,
@@ -19,7 +19,7 @@ import pyarrow as pa
 from fathom.data.encoding import input_parts, inputs_of
 from fathom.data.table import Table
 from fathom.evidence.contract import Case, Finding, Part, not_applicable, some
-from fathom.perturbing import CHANGES, Change
+from fathom.evidence.perturbing import CHANGES, Change
 from fathom.resampling import wilson
 from fathom.scoring import row_losses
 from fathom.shapes import arrays_of
@@ -197,7 +197,7 @@ def _mixed(table: Table, other: Table, taken: npt.NDArray[np.bool_]) -> Table:
 
 def _white_box(case: Case, part: Part, kind: str, reach: float) -> dict[str, Floats]:
     """Return the losses after FGSM and PGD, on every array of this kind of column in turn: the worst."""
-    from fathom.attacking import Attack
+    from fathom.evidence.attacking import Attack
 
     assert case.model is not None
     description = case.model.description

@@ -22,8 +22,8 @@ from fathom.data.encoding import Column, inputs_of, target_classes
 from fathom.data.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.data.values import words_of
-from fathom.effects import Estimate, Z, double_machine_learning, fit_best, placebo, robustness_value
 from fathom.evidence.contract import Case, Effect, Finding, not_applicable
+from fathom.evidence.effects import Estimate, Z, double_machine_learning, fit_best, placebo, robustness_value
 
 NAME = "causes"
 QUESTION = "What does this column cause?"

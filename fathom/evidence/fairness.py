@@ -3,7 +3,7 @@
 For a target of two classes, with the second one as the favourable answer: *demographic parity difference* is the largest difference between groups in the share that is given
 that answer, *equalised odds difference* the larger one of the largest differences in the true and in the false positive rate (Hardt, Price and Srebro, NeurIPS 2016,
 https://arxiv.org/abs/1610.02413; both as the library fairlearn defines them, against which the tests check). For other targets groups are compared by their error.
-Remedies are shown with their price (`fathom.mitigating`): thresholds for each group, and rows that count otherwise in training. Parity of one kind is bought with another: Kleinberg, Mullainathan and Raghavan, ITCS 2017
+Remedies are shown with their price (`fathom.evidence.mitigating`): thresholds for each group, and rows that count otherwise in training. Parity of one kind is bought with another: Kleinberg, Mullainathan and Raghavan, ITCS 2017
 (https://arxiv.org/abs/1609.05807).
 """
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from fathom.data.table import Table
 from fathom.data.values import words_of
 from fathom.evidence.contract import Case, Finding, Part, not_applicable
-from fathom.mitigating import answers_by, opportunity_thresholds, parity_thresholds, weights_of
+from fathom.evidence.mitigating import answers_by, opportunity_thresholds, parity_thresholds, weights_of
 from fathom.resampling import Resamples
 from fathom.scoring import row_losses
 

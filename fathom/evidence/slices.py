@@ -17,9 +17,9 @@ import numpy.typing as npt
 from fathom.data.encoding import Column
 from fathom.data.table import Table
 from fathom.evidence.contract import Case, Finding, Part, not_applicable
+from fathom.evidence.slicing import Condition, conditions
 from fathom.resampling import Resamples
 from fathom.scoring import row_losses
-from fathom.slicing import Condition, conditions
 
 NAME = "slices"
 QUESTION = "For whom is the model worst?"

@@ -9,7 +9,7 @@ WORDS = {"passed": "✓ passed", "refused": "✗ refused", "not judged": "– no
 
 
 def render_gate(said: dict[str, Any]) -> str:
-    """Return one self-contained HTML page of what a gate said (the JSON of `fathom.gating.Gate`, with who asked, when and why).
+    """Return one self-contained HTML page of what a gate said (the JSON of `fathom.renewal.gating.Gate`, with who asked, when and why).
 
     >>> said = {"old": "a", "new": "b", "passed": False, "margin": 0.05, "findings": [], "reasons": ["<b>worse</b>"]}
     >>> page = render_gate(said)

@@ -6,7 +6,7 @@ import pytest
 import fathom
 from fathom.bundle import doubting
 from fathom.bundle.tempering import tempered
-from fathom.calibrating import best_temperature, sure_to_help
+from fathom.chapters.calibrating import best_temperature, sure_to_help
 
 
 def planted(rows, seed, heat=1.0, classes=3):

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 import fathom
-from fathom.attacking import Attack
 from fathom.data.encoding import Column, encode_inputs
 from fathom.data.modalities import by_name
 from fathom.data.table import Table
 from fathom.evidence import adversarial
+from fathom.evidence.attacking import Attack
 from fathom.evidence.contract import Case, Part
 
 ROWS = 60
@@ -91,7 +91,7 @@ def test_what_hangs_on_little_is_easily_fooled_and_what_hangs_on_much_is_not(wea
 
 
 def test_nothing_goes_beyond_its_reach():
-    from fathom.perturbing import CHANGES
+    from fathom.evidence.perturbing import CHANGES
 
     for case, kind, reach in (
         (numbers(1.0), "number", 0.1),

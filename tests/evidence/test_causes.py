@@ -8,10 +8,10 @@ import pytest
 import fathom
 from bench.causes import case_of, holds, simulated
 from fathom.data.table import Table
-from fathom.effects import Estimate, robustness_value
 from fathom.errors import TableError
 from fathom.evidence import causes
 from fathom.evidence.contract import Effect, Refit
+from fathom.evidence.effects import Estimate, robustness_value
 from fathom.examining import check
 
 

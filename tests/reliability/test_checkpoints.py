@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from fathom.chapters.running import RunFolder
 from fathom.errors import CheckpointError, OutputError
-from fathom.running import RunFolder
 from fathom.training.checkpointing import Checkpoints, from_bytes, to_bytes
 from tests.reliability.children import end_of, start
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.bundle.tempering import tempered
+from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import target_classes
-from fathom.prepared import Prepared
 from fathom.scoring import row_losses
 
 FEWEST_ROWS = 100

@@ -13,7 +13,11 @@ import numpy as np
 from fathom.baselines import BASELINES
 from fathom.baselines import by_name as baseline_named
 from fathom.bundle.description import Description
-from fathom.candidates import Candidate
+from fathom.chapters.candidates import Candidate
+from fathom.chapters.learning import Start, export_network, train_network
+from fathom.chapters.prepared import Prepared, prepared_sizes
+from fathom.chapters.preparing import decoded, understand
+from fathom.chapters.rivals import fit_baselines
 from fathom.data.encoding import Column
 from fathom.data.modalities.contract import Modality
 from fathom.data.recognising import recognise_target
@@ -23,14 +27,10 @@ from fathom.data.splitting import (
     VALIDATION,
 )
 from fathom.data.weighing import row_weights, weights_of_parts
-from fathom.learning import Start, export_network, train_network
 from fathom.model import Model
-from fathom.origins import Origin
-from fathom.prepared import Prepared, prepared_sizes
-from fathom.preparing import decoded, understand
 from fathom.progress import Progress
-from fathom.renewing import Renewal
-from fathom.rivals import fit_baselines
+from fathom.renewal.origins import Origin
+from fathom.renewal.renewing import Renewal
 from fathom.settings import Settings
 
 WARM_RATE = 0.3  # of the learning rate of a fit from the start

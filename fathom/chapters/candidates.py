@@ -13,11 +13,11 @@ from fathom.bundle.description import INTERVAL_LEVEL, Description
 from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.saving import assemble
 from fathom.bundle.tempering import temper
+from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, target_classes
 from fathom.data.folding import Folds
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
-from fathom.prepared import Prepared
 from fathom.settings import Settings
 from fathom.shapes import Arrays
 
@@ -182,7 +182,7 @@ def as_candidate(
 
     The mean of several fits has no temperature: how sure one of them is says little of how sure their mean is.
     """
-    from fathom.calibrating import temperatures
+    from fathom.chapters.calibrating import temperatures
 
     files = assemble(description, weights or None, graph, [])
     inference = Inference.open(files, modalities, threads or 0)

@@ -7,7 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fathom.adopting import (
+from fathom.bundle.description import Description
+from fathom.bundle.inference import Answers
+from fathom.chapters.adopting import (
     FINE_TUNE_BATCH,
     FINE_TUNE_EPOCHS,
     FINE_TUNE_RATE,
@@ -15,22 +17,20 @@ from fathom.adopting import (
     readers_of,
     take_weights,
 )
-from fathom.bundle.description import Description
-from fathom.bundle.inference import Answers
-from fathom.candidates import Candidate, as_candidate, by_fold, training_weights, validation_weights
+from fathom.chapters.candidates import Candidate, as_candidate, by_fold, training_weights, validation_weights
+from fathom.chapters.histories import training_json
+from fathom.chapters.larger import window_rows
+from fathom.chapters.planning import network_plan, told_readers, training_plan
+from fathom.chapters.prepared import Prepared
+from fathom.chapters.storing import batch_reader
 from fathom.data.encoding import Column, encode_inputs, encode_targets, inputs_of
 from fathom.data.folding import Folds
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.effort import Sizes
-from fathom.histories import training_json
-from fathom.larger import window_rows
-from fathom.planning import network_plan, told_readers, training_plan
-from fathom.prepared import Prepared
 from fathom.progress import Progress
 from fathom.settings import Settings
 from fathom.shapes import Arrays, arrays_of
-from fathom.storing import batch_reader
 
 SHEET_ROWS, SHEET_LOOKS = 6, 5  # of the sheet of what the network sees
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from fathom.baselines.contract import Baseline, Fitted, Truth
 from fathom.bundle.description import Description
-from fathom.candidates import Candidate, as_candidate
+from fathom.chapters.candidates import Candidate, as_candidate
+from fathom.chapters.prepared import Prepared
+from fathom.chapters.rivals import candidate_of
 from fathom.data.encoding import encode_inputs, encode_targets, hand_made_features, target_classes
 from fathom.data.modalities.contract import Features, Modality
 from fathom.model import Model
-from fathom.prepared import Prepared
-from fathom.rivals import candidate_of
 from fathom.settings import Settings
 
 SHARES = {"half": 0.5, "quarter": 0.25}  # of a network's widths
@@ -79,7 +79,7 @@ def as_network_candidate(
     """Return a network as it would be shipped, its intervals and temperatures learned from the validation rows."""
     from fathom.bundle.exporting import network_onnx
     from fathom.bundle.loading import network_weights, reload_network
-    from fathom.learning import network_answers
+    from fathom.chapters.learning import network_answers
 
     description = Description("network", "network", prepared.columns, plan=network.plan.to_json())
     weights = network_weights(network)

@@ -23,21 +23,21 @@ import numpy.typing as npt
 from fathom.bundle.description import INTERVAL_LEVEL
 from fathom.bundle.inference import Answers
 from fathom.bundle.saving import TOLERANCE, ParityError, prove_parity
-from fathom.candidates import in_units, truth_in_units
+from fathom.chapters.candidates import in_units, truth_in_units
+from fathom.chapters.judging import metric_of
 from fathom.data.encoding import Column, target_classes
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
-from fathom.duelling import Duel, answers_of, checked, emptied, spiegelhalter, worn
 from fathom.evidence.contract import Finding
+from fathom.evidence.duelling import Duel, answers_of, checked, emptied, spiegelhalter, worn
 from fathom.evidence.fairness import groups_of
 from fathom.evidence.slices import beyond, holm
-from fathom.judging import metric_of
+from fathom.evidence.slicing import conditions
 from fathom.model import Model
 from fathom.resampling import Interval, Resamples, wilson
 from fathom.scoring import Metric, row_losses
 from fathom.settings import Settings, names_in
-from fathom.slicing import conditions
 
 MARGIN = 0.05  # of the old model's error
 FEWEST_LATEST = 20  # rows; fewer say nothing of a score

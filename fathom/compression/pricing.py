@@ -12,14 +12,14 @@ import numpy.typing as npt
 from fathom.bundle import manifest
 from fathom.bundle.description import Description
 from fathom.bundle.quick import Quick
-from fathom.candidates import in_units, truth_in_units
+from fathom.chapters.candidates import in_units, truth_in_units
+from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import encode_inputs, hand_made_features, target_classes
 from fathom.data.table import Table
 from fathom.errors import OptionError
+from fathom.evidence.slicing import conditions
 from fathom.model import Model
-from fathom.prepared import Prepared
 from fathom.scoring import Metric, Resamples, find_metric, row_losses, score
-from fathom.slicing import conditions
 
 ROUNDS, CALLS = 12, 10  # models take turns, so that a busy machine is slow for all of them alike
 BULK_ROWS = 2_000

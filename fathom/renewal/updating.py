@@ -10,17 +10,17 @@ import numpy as np
 import pyarrow as pa
 
 from fathom.bundle import manifest
-from fathom.continuing import fit_again, prepared_of, why_not_warm
+from fathom.chapters.continuing import fit_again, prepared_of, why_not_warm
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.errors import BundleError, OptionError, OutputError, TableError, check_installed
 from fathom.fitting import bundle_files
-from fathom.gating import FEWEST_LATEST, MARGIN, Gate, judge_update
 from fathom.model import Model, load
-from fathom.origins import Origin, origin_of_run, origin_on, read_as, table_bytes, table_from
 from fathom.progress import Progress, Silent
-from fathom.renewing import base_of, check_size, frozen_rows, join_rows
+from fathom.renewal.gating import FEWEST_LATEST, MARGIN, Gate, judge_update
+from fathom.renewal.origins import Origin, origin_of_run, origin_on, read_as, table_bytes, table_from
+from fathom.renewal.renewing import base_of, check_size, frozen_rows, join_rows
 from fathom.report.gate import render_gate
 from fathom.service.journal import now, who_is_here
 from fathom.service.store import NAME as STORE

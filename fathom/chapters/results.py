@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 
 import fathom
-from fathom.candidates import Candidate, in_units, truth_in_units
+from fathom.chapters.candidates import Candidate, in_units, truth_in_units
+from fathom.chapters.judging import Judged, metric_of
+from fathom.chapters.prepared import Prepared
+from fathom.chapters.sealing import Look
 from fathom.data.encoding import Column, inputs_of, target_classes
 from fathom.data.splitting import TEST, TRAIN
 from fathom.data.table import Table
@@ -20,11 +23,8 @@ from fathom.effort import Sizes
 from fathom.evidence import calibration, importance, worst_rows
 from fathom.examining import warnings_of
 from fathom.explaining import explain_layers
-from fathom.judging import Judged, metric_of
 from fathom.model import class_labels
-from fathom.prepared import Prepared
 from fathom.scoring import METRICS, row_losses
-from fathom.sealing import Look
 from fathom.settings import Settings
 
 FORMAT = 1

@@ -22,7 +22,9 @@ from sklearn.utils.validation import (
 from fathom.bundle.description import Description
 from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.saving import assemble, write_folder
-from fathom.candidates import Candidate, half_widths
+from fathom.chapters.candidates import Candidate, half_widths
+from fathom.chapters.learning import Trained, network_answers, train_network
+from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, input_parts, inputs_of, unreadable_cells
 from fathom.data.modalities import MODALITIES, category, number
 from fathom.data.reading import Frame, read
@@ -31,9 +33,7 @@ from fathom.data.splitting import FEWEST_ROWS, TEST, Split, by_rank, row_hashes
 from fathom.data.table import Rows, Table
 from fathom.effort import sizes
 from fathom.errors import FathomError, check_installed
-from fathom.learning import Trained, network_answers, train_network
 from fathom.model import warn_unreadable
-from fathom.prepared import Prepared
 from fathom.progress import Silent
 from fathom.settings import Settings
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathom.candidates import in_units
+from fathom.chapters.candidates import in_units
+from fathom.chapters.judging import Judged
+from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, inputs_of, target_classes
 from fathom.evidence.dependence import curves
-from fathom.judging import Judged
 from fathom.model import Model, class_labels
-from fathom.prepared import Prepared
 from fathom.reasons import METHODS
 from fathom.reasons.rows import explain_row
 from fathom.scoring import row_losses

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fathom.adopting import options_for, readers_of
+from fathom.chapters.adopting import options_for, readers_of
+from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, input_parts, inputs_of
 from fathom.data.modalities.contract import Modality
 from fathom.effort import Sizes
 from fathom.errors import OptionError
-from fathom.prepared import Prepared
 from fathom.settings import Settings
 from fathom.shapes import FLAT, arrays_of
 

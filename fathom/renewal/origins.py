@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from fathom.chapters.sealing import HASHES
 from fathom.data.folders import is_folder, parted
 from fathom.data.reading import read
 from fathom.data.splitting import Hashes
 from fathom.data.table import Table
 from fathom.errors import BundleError, FathomError, OutputError
-from fathom.sealing import HASHES
 from fathom.settings import Settings
 from fathom.settings_files import settings_from
 

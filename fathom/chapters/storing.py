@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.bundle.description import Description
+from fathom.chapters.larger import Larger, in_words
+from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, encode_inputs, encode_targets, input_parts, of_role, target_classes
 from fathom.data.recognising import check_block
 from fathom.data.splitting import PARTS, TEST, TRAIN
 from fathom.data.stored import Layout, Writer, check_room
 from fathom.data.table import Table
 from fathom.data.weighing import row_weights
-from fathom.larger import Larger, in_words
-from fathom.prepared import Prepared
 from fathom.progress import Progress
 from fathom.settings import Settings
 from fathom.shapes import KINDS, Arrays, arrays_of, row_size

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fathom.bundle import background, unlikeness
-from fathom.prepared import Prepared
+from fathom.chapters.prepared import Prepared
 
 
 def equipment(prepared: Prepared, seed: int = 0) -> dict[str, bytes]:

@@ -13,25 +13,25 @@ from typing import Any
 
 import numpy as np
 
-from fathom import sealing
 from fathom.bundle import manifest
 from fathom.bundle.checking import check_contents
 from fathom.bundle.description import Description
 from fathom.bundle.saving import ParityError, prove_parity, save
 from fathom.bundle.strict_json import dump, parse
-from fathom.candidates import Candidate, as_candidate
+from fathom.chapters import sealing
+from fathom.chapters.candidates import Candidate, as_candidate
+from fathom.chapters.prepared import Prepared, prepared_sizes
+from fathom.chapters.preparing import decoded
+from fathom.compression.pricing import Budget, Price, chosen, metric_for, scores_on, time_all, with_losses
 from fathom.data.encoding import encode_inputs, inputs_of
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.splitting import TEST, TRAIN, VALIDATION
 from fathom.errors import FathomError, OptionError, check_installed
 from fathom.model import Model, load
-from fathom.origins import Origin, origin_of_run
-from fathom.prepared import Prepared, prepared_sizes
-from fathom.preparing import decoded
-from fathom.pricing import Budget, Price, chosen, metric_for, scores_on, time_all, with_losses
 from fathom.progress import Progress, Silent
-from fathom.renewing import base_of
+from fathom.renewal.origins import Origin, origin_of_run
+from fathom.renewal.renewing import base_of
 
 WAYS = ("int8", "prune", "distil", "linear", "trees")
 CALIBRATION_ROWS, CALIBRATION_BATCH = 512, 32
@@ -185,7 +185,7 @@ def _ways(
             if "int8" in ways:
                 yield f"{name}, int8", f"{told}, in eight bits", eight(name, "static")
     if network and "distil" in ways:
-        from fathom.distilling import SHARES
+        from fathom.compression.distilling import SHARES
 
         for share in SHARES:
             name = f"distilled, {share}"
@@ -196,7 +196,7 @@ def _ways(
                 yield f"{name}, int8", f"{told}, in eight bits", eight(name, "static")
     if set(ways) & {"linear", "trees"}:
         from fathom.baselines import linear, trees
-        from fathom.distilling import taught_baseline
+        from fathom.compression.distilling import taught_baseline
 
         wanted = [baseline for way, baseline in (("linear", linear), ("trees", trees)) if way in ways]
         for baseline in wanted:
@@ -206,7 +206,7 @@ def _ways(
 
 
 def _training(prepared: Prepared, origin: Origin, epochs: int | None, share: float = 1.0) -> Any:
-    from fathom.planning import training_plan
+    from fathom.chapters.planning import training_plan
 
     plan = training_plan(origin.settings, prepared_sizes(prepared, origin.settings), None)
     own = max(1, round(min(plan.epochs, epochs or plan.epochs) * share))
@@ -218,7 +218,7 @@ def _student(
 ) -> Candidate:
     import torch
 
-    from fathom.distilling import as_network_candidate, narrower, teach
+    from fathom.compression.distilling import as_network_candidate, narrower, teach
     from fathom.networks.network import Network, NetworkPlan
 
     plan = narrower(NetworkPlan.from_json(model.description.plan or {}), share)
@@ -233,7 +233,7 @@ def _pruned(
     model: Model, prepared: Prepared, origin: Origin, epochs: int | None, modalities: Sequence[Modality]
 ) -> Candidate:
     from fathom.bundle.loading import reload_network
-    from fathom.distilling import as_network_candidate, teach
+    from fathom.compression.distilling import as_network_candidate, teach
     from fathom.networks.pruning import pruned
 
     network = pruned(reload_network(model.description, model.files[manifest.WEIGHTS]), PRUNED_SHARE)

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.adopting import adopted
+from fathom.chapters.adopting import adopted
+from fathom.chapters.larger import moments_of
+from fathom.chapters.prepared import Prepared
 from fathom.data import gathering
 from fathom.data.encoding import Column, inputs_of
 from fathom.data.folding import Folds, fold
@@ -37,8 +39,6 @@ from fathom.data.table import Table
 from fathom.data.weighing import row_weights, weights_of_parts
 from fathom.effort import folds_for
 from fathom.errors import TableError, suggestion
-from fathom.larger import moments_of
-from fathom.prepared import Prepared
 from fathom.progress import Progress
 from fathom.settings import Settings
 from fathom.shapes import DEEP

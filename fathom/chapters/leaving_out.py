@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from fathom.candidates import in_units, truth_in_units
+from fathom.chapters.candidates import in_units, truth_in_units
+from fathom.chapters.learning import network_answers, train_network
+from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, inputs_of, target_classes
 from fathom.data.modalities.contract import Modality
 from fathom.effort import Sizes
-from fathom.learning import network_answers, train_network
-from fathom.prepared import Prepared
 from fathom.progress import Progress, Silent
 from fathom.resampling import Resamples
 from fathom.scoring import row_losses

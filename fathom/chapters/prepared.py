@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from fathom.chapters.larger import Larger
 from fathom.data.encoding import Column, input_parts
 from fathom.data.folding import Folds
 from fathom.data.splitting import Split
 from fathom.data.table import Table
 from fathom.effort import LARGEST_EPOCH, Effort, Sizes, sizes
-from fathom.larger import Larger
 from fathom.settings import Settings
 
 

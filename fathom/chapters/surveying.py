@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from fathom.chapters.larger import SHARE_OF_MEMORY, Larger, Reading, in_words, memory, sample_rows
+from fathom.chapters.prepared import Prepared
+from fathom.chapters.preparing import decoded, join, read_test, time_kind, understand
 from fathom.data.encoding import Column, inputs_of
 from fathom.data.modalities.contract import Modality
 from fathom.data.moments import Moments
@@ -29,9 +32,6 @@ from fathom.data.table import SkippedRow, Table
 from fathom.data.weighing import row_weights, weights_of_parts
 from fathom.data.writing import cannot_write
 from fathom.errors import TableError
-from fathom.larger import SHARE_OF_MEMORY, Larger, Reading, in_words, memory, sample_rows
-from fathom.prepared import Prepared
-from fathom.preparing import decoded, join, read_test, time_kind, understand
 from fathom.progress import Progress
 from fathom.settings import Settings
 
@@ -83,7 +83,7 @@ def survey(
     progress: Progress,
     folder: Path,
 ) -> Prepared:
-    """Read all rows once, and prepare a sample of them as `fathom.preparing.prepare` does a whole table.
+    """Read all rows once, and prepare a sample of them as `fathom.chapters.preparing.prepare` does a whole table.
 
     ``folder`` takes what does not fit in memory. Raises TableError or OptionError for anything that cannot be used.
     """

@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from fathom.baselines.choosing import part
 from fathom.baselines.contract import Baseline, Truth
-from fathom.candidates import in_units, training_weights, truth_in_units
+from fathom.chapters.candidates import in_units, training_weights, truth_in_units
+from fathom.chapters.learning import network_answers, train_network
+from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, encode_targets, hand_made_features, target_classes
 from fathom.data.modalities.contract import Features, Modality
 from fathom.data.table import Table
 from fathom.effort import Sizes, sizes
 from fathom.evidence.contract import Answerer, Refit, Rows
-from fathom.learning import network_answers, train_network
-from fathom.prepared import Prepared
 from fathom.progress import Silent
 from fathom.settings import Settings
 from fathom.shapes import Arrays

@@ -12,6 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fathom.chapters.larger import SHARE_OF_MEMORY, memory
+from fathom.chapters.prepared import Prepared
+from fathom.chapters.preparing import join, moments_in, prepare
 from fathom.data.encoding import Column, gather, inputs_of
 from fathom.data.hashing import hash_values
 from fathom.data.modalities.contract import Modality
@@ -33,11 +36,8 @@ from fathom.data.streaming import larger_than
 from fathom.data.table import Table
 from fathom.data.values import is_number, is_text, plain, words_of
 from fathom.errors import OptionError, TableError, suggestion
-from fathom.larger import SHARE_OF_MEMORY, memory
-from fathom.origins import Origin
-from fathom.prepared import Prepared
-from fathom.preparing import join, moments_in, prepare
 from fathom.progress import Silent
+from fathom.renewal.origins import Origin
 from fathom.settings import Settings
 from fathom.shapes import DEEP
 

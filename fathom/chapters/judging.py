@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from fathom.candidates import Candidate, in_units, truth_in_units
+from fathom.chapters.candidates import Candidate, in_units, truth_in_units
+from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, target_classes
 from fathom.data.splitting import TEST
 from fathom.data.table import Table
 from fathom.evidence.verdict import Contender, Contest, Verdict, judge
-from fathom.prepared import Prepared
 from fathom.progress import Progress
 from fathom.scoring import METRICS, Interval, Metric, Resamples, find_metric, metrics_for, primary, score
 from fathom.settings import Settings
