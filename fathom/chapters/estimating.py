@@ -266,7 +266,7 @@ def answer(estimator: Any, X: Any) -> npt.NDArray[np.float64]:
 def write_bundle(estimator: Any, folder: str | Path, X: Any) -> Path:
     """Export an estimator as a bundle; see `FathomRegressor.bundle`."""
     from fathom.bundle.exporting import network_onnx
-    from fathom.fitting import bundle_files
+    from fathom.chapters.shipping import bundle_files
 
     fitted = opened(estimator)
     rows = rows_of(estimator, X, reset=False)

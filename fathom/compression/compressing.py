@@ -269,7 +269,7 @@ def _in_eight_bits(
 
 def _bundle(model: Model, candidate: Candidate, prepared: Prepared) -> dict[str, bytes]:
     """Return a candidate as a bundle, without weights to go on from, with the samples of the original answered anew."""
-    from fathom.fitting import samples_of
+    from fathom.chapters.shipping import samples_of
 
     more = {
         name: model.files[name]

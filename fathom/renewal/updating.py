@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from fathom.bundle import manifest
 from fathom.chapters.continuing import fit_again, prepared_of, why_not_warm
+from fathom.chapters.shipping import bundle_files
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.errors import BundleError, OptionError, OutputError, TableError, check_installed
-from fathom.fitting import bundle_files
 from fathom.model import Model, load
 from fathom.progress import Progress, Silent
 from fathom.renewal.gating import FEWEST_LATEST, MARGIN, Gate, judge_update
