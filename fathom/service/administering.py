@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fathom.errors import FathomError
-from fathom.service import strict_json
+from fathom.service import bodies
 from fathom.service.health import json, told
 from fathom.service.hosting import Host
 from fathom.service.refusing import Refused
@@ -50,7 +50,7 @@ def routes(host: Host) -> list[Route]:
 
 
 def _read(body: bytes) -> dict[str, Any]:
-    value = strict_json.parse(body)
+    value = bodies.parse(body)
     if not isinstance(value, dict):
         raise Refused(422, 'An object is expected: {"step": "promote", "version": "…", "who": "…"}.')
     for name, each in value.items():

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 import fathom
 from fathom.errors import suggestion
-from fathom.service import strict_json, tensors
+from fathom.service import bodies, tensors
 from fathom.service.asking import Field
 from fathom.service.entrance import Endpoint, Visit
 from fathom.service.health import json
@@ -155,7 +155,7 @@ def _asked(
                 400, "the header must say where in the body the JSON ends.", "Inference-Header-Content-Length"
             )
         body, binary = body[: int(told)], body[int(told) :]
-    value = strict_json.parse(body)
+    value = bodies.parse(body)
     if not isinstance(value, dict):
         raise Refused(400, "an object is expected.")
     for name in value:

@@ -13,12 +13,12 @@ from fathom.data.reading import read
 from fathom.data.table import Table
 from fathom.errors import FathomError, StoreError, suggestion
 from fathom.service import showing
+from fathom.service.bodies import parse
 from fathom.service.forms import form_of
 from fathom.service.hosting import Host, Hosted
 from fathom.service.monitoring import Monitor
 from fathom.service.refusing import Refused
 from fathom.service.requests import read_body
-from fathom.service.strict_json import parse
 from fathom.service.truths import ID, PLACE
 
 MOST_TRUTHS = 100_000  # in one request

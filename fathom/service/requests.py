@@ -14,7 +14,7 @@ from pyarrow import ipc
 from fathom.data.reading import read
 from fathom.data.table import Table
 from fathom.errors import FathomError, suggestion
-from fathom.service import strict_json
+from fathom.service import bodies
 from fathom.service.asking import Form
 from fathom.service.parts import parts_of
 from fathom.service.refusing import Limits, Refused
@@ -106,7 +106,7 @@ def _options(query: bytes) -> dict[str, bool]:
 
 
 def _json(body: bytes, options: dict[str, bool], form: Form, limits: Limits) -> Asked:
-    value = strict_json.parse(body)
+    value = bodies.parse(body)
     if value.__class__ is not dict:
         raise Refused(422, 'The body must be an object: {"rows": [{"column": value, …}, …]}.')
     for name in value:
