@@ -207,7 +207,8 @@ def test_an_unknown_command_is_an_error_with_a_suggestion(command):
     outcome = command("fitt", "x.csv")
     assert (outcome.code, outcome.err) == (
         2,
-        "fathom: there is no command 'fitt'. Did you mean 'fit'? There are: fit, predict, report, check, explain, trace.\n",
+        "fathom: there is no command 'fitt'. Did you mean 'fit'? There are: "
+        "fit, predict, report, check, explain, trace, inspect, compress, pack, serve, watch, update, label.\n",
     )
 
 

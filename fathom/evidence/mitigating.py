@@ -59,7 +59,7 @@ def weights_of(groups: Groups, truth: npt.NDArray[Any]) -> Floats:
     """Return what each row counts ``(row,)`` so that group and class have nothing to do with each other; the mean is 1.
 
     >>> weights_of(np.array(list("aaab"), object), np.array([1, 1, 0, 0])).round(3)
-    array([0.75, 0.75, 1.5 , 0.5 ])
+    array([0.857, 0.857, 1.714, 0.571])
     """
     _, group, group_rows = np.unique(groups, return_inverse=True, return_counts=True)
     _, code, class_rows = np.unique(truth, return_inverse=True, return_counts=True)

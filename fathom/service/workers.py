@@ -93,6 +93,8 @@ class Team:
         for number in range(self.count):
             self._start(number)
         self._wait_until_started()
+        self.log.event("workers started", workers=self.count)
+        self.log.flush()
         while not self.asked:
             time.sleep(0.2)
             self._look()

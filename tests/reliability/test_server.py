@@ -280,7 +280,10 @@ def test_a_server_that_is_stopped_answers_all_that_it_accepted(late_bundle, rows
     for _ in range(times(2, 50)):
         with started(late_bundle, tmp_path) as (process, port):
             answers = run(stopped_while_asked(process, port, body, chance.random() * 0.1))
-            assert answers == {200: 200, "ready": 503}
+            assert answers.pop("ready") == 503
+            assert (
+                set(answers) <= {200, 429} and sum(answers.values()) == 200 and answers[200] > 0
+            )  # refused is not lost
             assert process.wait(30) == 0
 
 
@@ -343,6 +346,12 @@ def test_a_second_signal_stops_at_once_and_a_dead_worker_comes_back(two_bundles,
     """D8, D10: several workers on one socket."""
     with started(two_bundles[0], tmp_path, "--workers", "2") as (process, port):
         ask = request({"rows": [{"x": 3}]})
+        end = time.monotonic() + 120
+        while (
+            "workers started" not in (tmp_path / "log.txt").read_text()
+        ):  # one that dies before is a server that cannot start
+            assert time.monotonic() < end
+            time.sleep(0.05)
         for _ in range(times(1, 100)):
             before = workers_of(process.pid)
             assert len(before) == 2
