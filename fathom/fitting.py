@@ -117,7 +117,7 @@ def fit(
                 prepared, network, rivals, judged, chosen, size, looks, adds, found, clock.seconds, command
             )
             model = Model.of(files, None, modalities, threads)
-            result |= reasons_of_fit(prepared, model, judged, result["importance"], chosen.seed)
+            result |= reasons_of_fit(prepared, model, judged, result["importance"], chosen)
             files = with_card(files, result)
             told.end()
         if run:

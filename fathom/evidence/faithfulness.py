@@ -39,6 +39,8 @@ Floats = npt.NDArray[np.float64]
 
 def run(case: Case) -> Finding:
     """Explain some test rows by every method and take away what each names."""
+    if case.effort == "quick":
+        return not_applicable(sys.modules[__name__], "It is asked at standard effort, and by `fathom check`.")
     names = [column.name for column in inputs_of(case.columns)]
     others = case.train if case.train is not None else case.chosen.table if case.chosen is not None else None
     if others is None or others.rows < FEWEST_ROWS or case.sealed.table.rows < FEWEST_ROWS:
