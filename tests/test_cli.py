@@ -163,7 +163,8 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tmp_path):
     time.sleep(1)
     fit.send_signal(signal.SIGINT)
     out, err = fit.communicate(timeout=60)
-    assert fit.returncode == 130
+    # Python ends itself by the signal where it came while a library had it run code of its own: of that, a shell says 130 too.
+    assert fit.returncode in (130, -signal.SIGINT)
     assert err.splitlines()[-1] == (
         "fathom: stopped. Nothing was left half-written; the same command starts again with the same split of the rows."
     )
