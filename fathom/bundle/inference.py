@@ -24,6 +24,7 @@ from fathom.shapes import Arrays, arrays_of, row_size
 # graph together, few enough for what lies between its nodes to stay in the processor's cache (`make bench-scale`).
 ROWS_AT_ONCE = 16_384
 ROWS_A_RUN = 512
+LARGE_GRAPH = 8_000_000  # bytes, beyond which fewer rows go through together: its layers are wide, and what lies between them is many times what it reads
 NUMBERS_A_RUN = 1 << 18  # that a run reads at most, unless one row has more: deep columns are large
 
 Answers = dict[str, npt.NDArray[np.float64]]
@@ -36,11 +37,12 @@ def cores() -> int:
 
 @dataclass(frozen=True)
 class Inference:
-    """A description and the ONNX Runtime session that answers for it, on ``threads`` pieces of a table at a time."""
+    """A description and the ONNX Runtime session that answers for it, of a graph of ``graph_bytes``, on ``threads`` pieces of a table at a time."""
 
     description: Description
     session: Any
     threads: int = 1
+    graph_bytes: int = 0
 
     @classmethod
     def open(cls, files: Mapping[str, bytes], modalities: Sequence[Modality], threads: int = 0) -> "Inference":
@@ -66,7 +68,7 @@ class Inference:
                 f"{name} cannot be run by ONNX Runtime {onnxruntime.__version__}: {error}", file=name
             ) from None
         _check_meets(description, session, name)
-        return cls(description, session, threads or cores())
+        return cls(description, session, threads or cores(), len(files[name]))
 
     def answer(self, table: Table) -> Answers:
         """Answer every row: ``{target: (row,) scalars or (row, class) probabilities}``, in encoded units."""
@@ -84,11 +86,12 @@ class Inference:
 
     @cached_property
     def rows_a_run(self) -> int:
-        """How many rows go through the graph together: fewer, the more numbers a row has."""
+        """How many rows go through the graph together: fewer, the more numbers a row has and the larger the graph is."""
         if self.description.kind == "baseline":
             return ROWS_A_RUN
         sizes = (prod(row_size(parts)) for parts in arrays_of(input_parts(self.description.columns)).values())
-        return max(1, min(ROWS_A_RUN, NUMBERS_A_RUN // sum(sizes)))
+        most = ROWS_A_RUN * LARGE_GRAPH // max(self.graph_bytes, LARGE_GRAPH)
+        return max(1, min(most, NUMBERS_A_RUN // sum(sizes)))
 
     def _piece(self, piece: Table) -> Answers:
         inputs = self.inputs(piece)
