@@ -91,7 +91,7 @@ def read_through(network: Any, rows: Any, progress: Progress | None = None) -> A
     from fathom.training.batching import Batch
     from fathom.training.loop import rows_at_once
 
-    readers = frozen_readers(network)
+    readers = frozen_readers(network.encoders)
     if not readers or not isinstance(rows, Batch):
         return rows
     made = {}

@@ -162,7 +162,7 @@ def _train_one(
             encode_targets(columns, prepared.validation),
             validation_weights(prepared),
         )
-        frozen = frozen_readers(network)
+        frozen = frozen_readers(network.encoders)
         varied = [part for part in plan.inputs if not any(part in network.arrays[name] for name in frozen)]
         training = replace(training, augment=planned(settings.augment, varied, train_rows.sample, check))
         read, check_read = read_through(network, train_rows, progress), read_through(network, check)
@@ -190,7 +190,7 @@ def _fine_tuned(
     from fathom.training.objectives import predict
 
     before = copy.deepcopy(network.state_dict())
-    for reader in frozen_readers(network).values():
+    for reader in frozen_readers(network.encoders).values():
         reader.freeze(False)
     own = replace(
         training,

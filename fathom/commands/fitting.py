@@ -9,7 +9,7 @@ import typer
 
 import fathom
 from fathom import completing
-from fathom.commands.options import INTERRUPTED, pairs
+from fathom.commands.options import INTERRUPTED, Delimiter, Encoding, Header, pairs
 
 NAME = "fit"
 EXAMPLE = "fathom fit homes.csv --target price --columns zip=category --effort quick"
@@ -125,16 +125,9 @@ def fit(
             help="What happens to rows that cannot be used: error or skip.",
         ),
     ] = "error",
-    delimiter: Annotated[
-        str | None, typer.Option(help="What parts the cells of a text file.  [default: recognised]")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="How a text file's bytes are letters.  [default: recognised]")
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option("--header/--no-header", help="Whether the first line holds names.  [default: recognised]"),
-    ] = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    header: Header = None,
     seed: Annotated[int, typer.Option(help="Where chance starts: same seed, same result.")] = 0,
     threads: Annotated[
         int | None, typer.Option(help="Cores that arithmetic takes.  [default: as many as are quickest]")

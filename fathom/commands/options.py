@@ -1,10 +1,21 @@
 """What options of several commands share: NAME=VALUE pairs, and the exit codes."""
 
+from typing import Annotated
+
+import typer
+
 from fathom.errors import OptionError
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 MISTAKE = 2
 WARNED = 1  # a check found something to look at
+
+# How a text file is written, where that is recognised wrongly: options of every command that reads one.
+Delimiter = Annotated[str | None, typer.Option(help="What parts the cells of a text file.  [default: recognised]")]
+Encoding = Annotated[str | None, typer.Option(help="How a text file's bytes are letters.  [default: recognised]")]
+Header = Annotated[
+    bool | None, typer.Option("--header/--no-header", help="Whether the first line holds names.  [default: recognised]")
+]
 
 
 def pairs(values: list[str], option: str, first: bool = False) -> dict[str, str]:

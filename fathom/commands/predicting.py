@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fathom.commands.folders import run_of
+from fathom.commands.options import Delimiter, Encoding, Header
 
 NAME = "predict"
 EXAMPLE = (
@@ -24,16 +25,9 @@ def predict(
         str,
         typer.Option("--out", "-o", help="CSV, TSV, Parquet, Arrow or JSON lines by its ending; - is standard output."),
     ] = "-",
-    delimiter: Annotated[
-        str | None, typer.Option(help="What parts the cells of a text file.  [default: recognised]")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="How a text file's bytes are letters.  [default: recognised]")
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option("--header/--no-header", help="Whether the first line holds names.  [default: recognised]"),
-    ] = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    header: Header = None,
     doubt: Annotated[
         bool, typer.Option("--doubt", help="Say where the model is not sure which class it is, and where none fits.")
     ] = False,

@@ -77,7 +77,7 @@ def network(encoder):
 
 
 def test_every_weight_gets_a_gradient(network, encoder):
-    for reader in frozen_readers(network).values():
+    for reader in frozen_readers(network.encoders).values():
         reader.freeze(False)
     loss, _ = predict.loss(network, rows_for(encoder), torch.Generator())
     loss.backward()

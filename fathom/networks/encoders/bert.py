@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from fathom.networks.attention import shares
 from fathom.networks.encoders.deep import known_steps
-from fathom.networks.encoders.pretrained import Body, PretrainedReader
+from fathom.networks.encoders.pretrained import PretrainedReader
 from fathom.shapes import Part, Shape
 
 NAME = "bert"
@@ -89,7 +89,7 @@ class Block(nn.Module):
         return steps.reshape(*steps.shape[:2], self.heads, -1).transpose(1, 2)
 
 
-class Bert(Body):
+class Bert(nn.Module):
     """Maps ``codes (row, step)``, 0 where no step is, to the mean of its steps ``(row, width)``."""
 
     def __init__(self, options: Options, codes: int) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fathom.networks.encoders.pretrained import Body, PretrainedReader
+from fathom.networks.encoders.pretrained import PretrainedReader
 from fathom.shapes import Part, Shape
 
 NAME = "efficientnet_lite"
@@ -95,7 +95,7 @@ class Block(nn.Module):
         return maps + narrow if self.added else narrow
 
 
-class EfficientNetLite(Body):
+class EfficientNetLite(nn.Module):
     """Maps ``grid (row, channel, height, width)`` of pixels 1 to 255, 0 where nothing is, to ``(row, 1280)``."""
 
     def __init__(self, side: int) -> None:
@@ -139,10 +139,10 @@ class EfficientNetLite(Body):
         """Return timm's weights under our names, without its classifier."""
         found = {}
         for name, tensor in tensors.items():
-            block, layer, weight = OWN_NAME.fullmatch(name).groups()  # type: ignore[union-attr]  # it matches anything
-            names = OUTSIDE if block is None else FIRST_BLOCK if block.startswith("blocks.0.") else LATER_BLOCKS
+            block, layer, weight = OWN_NAME.findall(name)[0]
+            names = OUTSIDE if not block else FIRST_BLOCK if block.startswith("blocks.0.") else LATER_BLOCKS
             if layer in names:
-                found[f"{(block or '').replace('blocks', 'parts')}{names[layer]}{weight}"] = tensor
+                found[f"{block.replace('blocks', 'parts')}{names[layer]}{weight}"] = tensor
         return found
 
 

@@ -5,6 +5,7 @@ Source: Yosinski, Clune, Bengio and Lipson, "How transferable are features in de
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,19 +14,23 @@ from fathom.networks.encoders.contract import Features
 from fathom.networks.encoders.deep import DeepColumn, holds
 
 
-class Body(nn.Module):
-    """The contract of what was taught: it maps a deep array to ``(row, width)``, names its ``stages``, and says how weights of a file are called in it."""
+class Body(Protocol):
+    """The contract of what was taught, a module: it maps a deep array to ``(row, width)``, names its ``stages``, and says how weights of a file are called in it."""
 
     width: int
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Map a deep array to ``(row, width)``."""
+        ...
 
     @property
     def stages(self) -> Mapping[str, nn.Module]:
         """The modules whose outputs show what is learned."""
-        raise NotImplementedError
+        ...
 
     def renamed(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the weights of a file under this module's own names, without those that it has no use for."""
-        raise NotImplementedError
+        ...
 
 
 class PretrainedReader(nn.Module):
@@ -33,7 +38,8 @@ class PretrainedReader(nn.Module):
 
     def __init__(self, body: Body, tokens: int, width: int, dropout: float) -> None:
         super().__init__()
-        self.tokens, self.body = tokens, body
+        self.tokens = tokens
+        self.body: Any = body
         self.norm = nn.LayerNorm(body.width)
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Linear(body.width, tokens * width)
@@ -68,12 +74,11 @@ class PretrainedReader(nn.Module):
         return Features(tokens.reshape(-1, self.tokens, tokens.shape[1] // self.tokens))
 
 
-def frozen_readers(network: nn.Module) -> dict[str, PretrainedReader]:
-    """Return the frozen readers of a network's arrays, by the array's name."""
-    columns: Mapping[str, nn.Module] = dict(network.encoders.items())  # type: ignore[operator, union-attr]
+def frozen_readers(encoders: nn.ModuleDict) -> dict[str, PretrainedReader]:
+    """Return the frozen readers among a network's encoders, by the name of the array that each reads."""
     return {
         name: column.encoder
-        for name, column in columns.items()
+        for name, column in encoders.items()
         if isinstance(column, DeepColumn) and isinstance(column.encoder, PretrainedReader) and column.encoder.frozen
     }
 
