@@ -53,13 +53,7 @@ class Description:
         """Write `model.json`."""
         columns = [
             {
-                "name": column.name,
-                "role": column.role,
-                "modality": column.modality,
-                "confidence": column.confidence,
-                "reason": column.reason,
-                "missing": column.missing,
-                "distinct": column.distinct,
+                **column.told(),
                 "examples": list(column.examples),
                 "state": asdict(column.state) if column.state is not None else None,
                 "gathered": asdict(column.gathered) if column.gathered is not None else None,

@@ -114,13 +114,7 @@ def _target_json(column: Column) -> dict[str, Any]:
 
 def _column_json(column: Column, prepared: Prepared) -> dict[str, Any]:
     return {
-        "name": column.name,
-        "role": column.role,
-        "modality": column.modality,
-        "confidence": column.confidence,
-        "reason": column.reason,
-        "missing": column.missing,
-        "distinct": column.distinct,
+        **column.told(),
         "summary": _summary(column),
         "drawn": _drawn(column, prepared),
     }

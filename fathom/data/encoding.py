@@ -39,6 +39,11 @@ class Column:
         """The modality's name, or an empty string."""
         return self.kind.NAME if self.kind else ""
 
+    def told(self) -> dict[str, Any]:
+        """Return what it was taken for and why, as JSON-able values."""
+        names = ("name", "role", "modality", "confidence", "reason", "missing", "distinct")
+        return {name: getattr(self, name) for name in names}
+
     @property
     def parts(self) -> tuple[Part, ...]:
         """The arrays that the column writes."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fathom.data import strict_json
 from fathom.data.characters import text_blocks
 from fathom.data.files import Content
 from fathom.data.table import SkippedRow
@@ -78,48 +79,17 @@ def read_values(
 
 def _row(text: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(
-            text,
-            parse_int=lambda number: Number(number, True),
-            parse_float=lambda number: Number(number, False),
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_object,
-        )
-    except json.JSONDecodeError as error:
-        raise _RefusedError(f"it is not valid JSON: {error.msg} at character {error.pos + 1}") from None
+        value = strict_json.parse(text, number=Number)
+        if text.count(b"[") + text.count(b"{") > _DEPTH:
+            _text(value)  # no column can hold what cannot be written
+    except strict_json.NotStrictError as error:
+        raise _RefusedError(f"it {error}") from None
     except RecursionError:
         raise _RefusedError("it is nested too deeply") from None
     if isinstance(value, dict):
-        _check_storable(value, text)
         return value
     kind = {list: "an array", str: "a string", Number: "a number", bool: "true or false"}.get(type(value), "null")
     raise _RefusedError(f"it is {kind}, not an object")
-
-
-def _check_storable(value: dict[str, Any], text: bytes) -> None:
-    """Refuse what JSON can say but no column can hold: half a character, or nesting without end."""
-    suspicious = b"\\ud" in text or b"\\uD" in text
-    if not suspicious and text.count(b"[") + text.count(b"{") <= _DEPTH:
-        return
-    try:
-        _text(value).encode("utf-8")
-    except UnicodeEncodeError:
-        raise _RefusedError("a \\u escape stands for half a character") from None
-    except RecursionError:
-        raise _RefusedError("it is nested too deeply") from None
-
-
-def _refuse_constant(name: str) -> None:
-    raise _RefusedError(f"it holds {name}, which JSON does not have; write null")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _RefusedError(f"the key {twice!r} comes twice in one object")
-    return value
 
 
 def _bad_line(content: Content, line: int, reason: str, text: bytes) -> TableError:

@@ -6,6 +6,7 @@ Parsers let the last of two equal keys win (RFC 8259, section 4, leaves it open)
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,10 @@ class NotStrictError(ValueError):
     """What was read is no JSON in this sense; the message goes on after what it was read from: ``has the key 'a' twice in one object``."""
 
 
-def parse(content: bytes, deepest: int | None = None) -> Any:
-    """Return what JSON says, of lists and objects at most ``deepest`` within each other. Raises NotStrictError, with the place where the parser knows it.
+def parse(content: bytes, deepest: int | None = None, number: Callable[[str, bool], Any] | None = None) -> Any:
+    """Return what JSON says, of lists and objects at most ``deepest`` within each other.
+
+    Numbers become what ``number`` makes of their text and of whether they are whole, else Python's. Raises NotStrictError, with the place where the parser knows it.
 
     >>> parse(b'{"a": [1, 2.5]}')
     {'a': [1, 2.5]}
@@ -35,11 +38,12 @@ def parse(content: bytes, deepest: int | None = None) -> Any:
             raise NotStrictError(f"is nested {int(levels.max()):,} deep, where {deepest} is the most")
     try:
         text = content.decode("utf-8")
-        value = _DECODER.decode(text)
+        value = (_DECODER if number is None else _decoder(number)).decode(text)
     except UnicodeDecodeError as error:
         raise NotStrictError(f"is not UTF-8: byte {error.start + 1} begins no character") from None
     except json.JSONDecodeError as error:
-        raise NotStrictError(f"is not JSON: {error.msg}, at line {error.lineno}, character {error.colno}") from None
+        line = f"line {error.lineno}, " if "\n" in text else ""
+        raise NotStrictError(f"is not JSON: {error.msg} at {line}character {error.colno}") from None
     except RecursionError:
         raise NotStrictError("is nested too deeply") from None
     except NotStrictError:
@@ -53,7 +57,7 @@ def parse(content: bytes, deepest: int | None = None) -> Any:
 
 def _has_half(value: Any) -> bool:
     try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
     except UnicodeEncodeError:
         return True
     return False
@@ -77,6 +81,15 @@ def _fraction(text: str) -> float:
 
 def _constant(name: str) -> None:
     raise NotStrictError(f"holds {name}, which JSON does not have; null is what is not known")
+
+
+def _decoder(number: Callable[[str, bool], Any]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_object,
+        parse_int=lambda text: number(text, True),
+        parse_float=lambda text: number(text, False),
+        parse_constant=_constant,
+    )
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_fraction, parse_constant=_constant)
