@@ -29,8 +29,8 @@ from fathom.data.encoding import Column, target_classes
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
+from fathom.evidence.comparing import Duel, answers_of, checked, emptied, spiegelhalter, worn
 from fathom.evidence.contract import Finding
-from fathom.evidence.duelling import Duel, answers_of, checked, emptied, spiegelhalter, worn
 from fathom.evidence.fairness import groups_of
 from fathom.evidence.slices import beyond, holm
 from fathom.evidence.slicing import conditions

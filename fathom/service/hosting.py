@@ -21,10 +21,10 @@ from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.errors import BundleError, FathomError, OptionError
 from fathom.model import Model
+from fathom.service.admission import Admission
 from fathom.service.asking import Form
 from fathom.service.batching import Batcher, Job
 from fathom.service.contract import Answered, Observer
-from fathom.service.gate import Gate
 from fathom.service.logs import Log
 from fathom.service.metrics import Metrics
 from fathom.service.refusing import Limits
@@ -105,7 +105,7 @@ class Host:
     models: dict[str, Hosted] = field(default_factory=dict)
     more_metrics: list[Callable[[], Iterable[str]]] = field(default_factory=list)  # lines of others for /metrics
     draining: bool = False
-    gate: Gate = field(default_factory=Gate)
+    admission: Admission = field(default_factory=Admission)
     active: int = 0  # requests that are being answered
     notes: deque[Note] = field(default_factory=deque)
 

@@ -117,11 +117,11 @@ def datatype(field: Field) -> str:
 async def infer(host: Host, hosted: Hosted, opened: Opened, visit: Visit) -> Reply:
     """Answer one request of the protocol, unless it could not be answered in time."""
     visit.model, visit.version = hosted.name, opened.version
-    host.gate.enter(visit.deadline(host.limits))
+    host.admission.enter(visit.deadline(host.limits))
     try:
         return await _infer(host, hosted, opened, visit)
     finally:
-        host.gate.leave()
+        host.admission.leave()
 
 
 async def _infer(host: Host, hosted: Hosted, opened: Opened, visit: Visit) -> Reply:

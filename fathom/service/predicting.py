@@ -40,11 +40,11 @@ def _endpoint(host: Host, name: str | None) -> Endpoint:
 async def predict(host: Host, hosted: Hosted, visit: Visit) -> Reply:
     """Answer one request for a model, unless it could not be answered in time."""
     visit.model = hosted.name
-    host.gate.enter(visit.deadline(host.limits))
+    host.admission.enter(visit.deadline(host.limits))
     try:
         opened, question, answers, ids = await _answers(host, hosted, visit)
     finally:
-        host.gate.leave()
+        host.admission.leave()
     reply = await _reply(host, hosted, opened, visit, question, answers, ids)
     host.note(hosted, opened, visit.request, question.rows, answers, ids, visit.started)
     return reply

@@ -17,7 +17,7 @@ FEW = 4  # requests that are always let in; only while there are as many does th
 
 
 @dataclass
-class Gate:
+class Admission:
     """Counts the requests inside. ``pace`` is the seconds between two answers while there are always several inside."""
 
     inside: int = 0
