@@ -45,7 +45,8 @@ ALLOWED = {
     "baselines": {"errors", "shapes", "data", "baselines"},
     "resampling": {"errors"},
     "scoring": {"errors", "resampling"},
-    "report": {"errors", "report"},
+    "quantities": set(),
+    "report": {"errors", "quantities", "report"},
     "reasons": {"errors", "shapes", "data", "bundle", "model", "reasons"},
     "service": {"errors", "shapes", "data", "bundle", "model", "resampling", "scoring", "reasons", "service"},
 }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fathom.quantities import count, finite, interval, number, share, together
 from fathom.report.picking import NARROW, WIDE, Figure, items, mapping, records, words
 from fathom.report.plots.answers import (
     FEW_CLASSES,
@@ -15,7 +16,6 @@ from fathom.report.plots.answers import (
     residuals,
 )
 from fathom.report.plots.intervals import Estimate, rows_of_estimates
-from fathom.report.quantities import count, finite, interval, number, share, together
 from fathom.report.wording import cell, clip, picture, plural, sound
 
 View = dict[str, Any]

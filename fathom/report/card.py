@@ -8,8 +8,8 @@ import re
 from pathlib import PurePath
 from typing import Any
 
+from fathom.quantities import finite, number
 from fathom.report.picking import mapping, named, records, texts, words
-from fathom.report.quantities import finite, number
 from fathom.report.wording import clean, clip
 
 View = dict[str, Any]

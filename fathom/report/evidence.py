@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fathom.quantities import finite
 from fathom.report.picking import NARROW, WIDE, Figure, mapping, records, words
 from fathom.report.plots.intervals import Estimate, rows_of_estimates
 from fathom.report.plots.trends import Trend, trends
-from fathom.report.quantities import finite
 from fathom.report.wording import clip
 
 View = dict[str, Any]

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from fathom.quantities import finite, number
 from fathom.report import evidence
 from fathom.report.picking import mapping, records, words
-from fathom.report.quantities import finite, number
 from fathom.report.wording import cell, clip
 
 View = dict[str, Any]

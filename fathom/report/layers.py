@@ -4,10 +4,10 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
+from fathom.quantities import finite, number
 from fathom.report.picking import NARROW, WIDE, Figure, items, mapping, records, words
 from fathom.report.plots.intervals import Estimate, rows_of_estimates
 from fathom.report.plots.layers import MARKS, bars, filters, patches, places
-from fathom.report.quantities import finite, number
 from fathom.report.wording import cell, clip
 
 View = dict[str, Any]

@@ -3,10 +3,10 @@
 from pathlib import PurePath
 from typing import Any
 
+from fathom.quantities import finite, seconds, share, size, times
 from fathom.report.glossary import metric_name
 from fathom.report.picking import NARROW, WIDE, Figure, at, mapping, named, records, texts, words
 from fathom.report.plots.intervals import Estimate, difference
-from fathom.report.quantities import finite, seconds, share, size, times
 from fathom.report.wording import listing, moment, plural, sentence
 
 View = dict[str, Any]

@@ -3,10 +3,10 @@
 import shlex
 from typing import Any
 
+from fathom.quantities import count, finite, seconds, share, size
 from fathom.report.glossary import TERMS, metric_name
 from fathom.report.opening import target_names
 from fathom.report.picking import at, items, mapping, named, records, texts, words
-from fathom.report.quantities import count, finite, seconds, share, size
 from fathom.report.scores import metrics_of
 from fathom.report.wording import cell, clip, moment, picture, plural, sentence, sound, titled
 

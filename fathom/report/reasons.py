@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from fathom.quantities import finite, number, share
 from fathom.report.picking import NARROW, Figure, items, mapping, records, words
 from fathom.report.plots.intervals import Estimate, rows_of_estimates
 from fathom.report.plots.reasons import Course, course, level_of, marked
-from fathom.report.quantities import finite, number, share
 from fathom.report.wording import cell, clip, fit
 
 View = dict[str, Any]

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from fathom.quantities import count, finite, interval, number, seconds, size, together
 from fathom.report.glossary import metric_name
 from fathom.report.picking import NARROW, WIDE, Figure, at, items, mapping, named, records, words
 from fathom.report.plots.curves import Curve, gradients, losses, rates
 from fathom.report.plots.intervals import Estimate, rows_of_estimates
-from fathom.report.quantities import count, finite, interval, number, seconds, size, together
 from fathom.report.wording import cell, clip, fit, picture, plural, sentence, titled
 
 View = dict[str, Any]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from numbers import Real
 from typing import Any
 
-from fathom.report.quantities import NOTHING, SPACE, count, finite, plain
+from fathom.quantities import NOTHING, SPACE, count, finite, plain
 
 # Characters that would be invisible, that HTML or UTF-8 cannot hold, or that reorder the text around them.
 _STRANGE = [

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from fathom.quantities import count, share
 from fathom.report.plots.drawing import (
     CHARACTER,
     Frame,
@@ -21,7 +22,6 @@ from fathom.report.plots.drawing import (
     whiskers,
     widen,
 )
-from fathom.report.quantities import count, share
 from fathom.report.wording import fit, plural
 
 FEW_CLASSES = 12  # up to here every cell of the confusion matrix shows its number

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fathom.quantities import number
 from fathom.report.plots.drawing import Frame, Scale, axes, dots, gutter, line, nice_ticks, picture, text, widen
-from fathom.report.quantities import number
 from fathom.report.wording import plural
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from fathom.report.quantities import compact
+from fathom.quantities import compact
 
 Point = tuple[float, float]
 CHARACTER = 6.6  # width of an average character of a 12-pixel label, in pixels

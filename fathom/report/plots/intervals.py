@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fathom.quantities import number, together
 from fathom.report.plots.drawing import (
     CHARACTER,
     Frame,
@@ -17,7 +18,6 @@ from fathom.report.plots.drawing import (
     whiskers,
     widen,
 )
-from fathom.report.quantities import number, together
 from fathom.report.wording import fit
 
 

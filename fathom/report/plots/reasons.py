@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from fathom.quantities import number
 from fathom.report.plots.drawing import (
     Frame,
     Scale,
@@ -19,7 +20,6 @@ from fathom.report.plots.drawing import (
     whiskers,
     widen,
 )
-from fathom.report.quantities import number
 from fathom.report.wording import fit
 
 LEVELS = 7

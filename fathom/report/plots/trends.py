@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fathom.quantities import number
 from fathom.report.plots.curves import Curve, names_at_ends
 from fathom.report.plots.drawing import Frame, Scale, axes, dots, gutter, line, nice_ticks, picture, pixel, widen
-from fathom.report.quantities import number
 
 
 @dataclass(frozen=True)

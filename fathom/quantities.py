@@ -1,4 +1,4 @@
-"""How the report writes quantities: numbers, shares, times and sizes, for people.
+"""How quantities are written for people, in reports and terminals: numbers, shares, times and sizes.
 
 Every function takes what ``result.json`` holds, ``None`` and numbers that are not finite included. A space between a
 number and its unit never breaks.

@@ -1,0 +1,88 @@
+"""What a bundle holds and what smaller ones cost, as a terminal shows it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from fathom.quantities import number, seconds, size
+from fathom.terminal.console import DIGITS, MOST_COLUMNS, grid, scored
+
+
+def show_bundle(found: Mapping[str, Any], to: Console) -> None:
+    """Print what `fathom.bundle.inspecting.inspect` found."""
+    answers = found["answers"]
+    to.print(
+        f"Bundle {found['version']}: format {found['format']}, by Fathom {found['fathom']}; a {answers['kind']} answers: {escape(answers['name'])}",
+        soft_wrap=True,
+    )
+    files = grid("Files")
+    for file in found["files"]:
+        files.add_row(file["name"], size(file["bytes"]), file["sha256"])
+    columns = grid("Columns")
+    for column in found["columns"][:MOST_COLUMNS]:
+        columns.add_row(
+            escape(column["name"]), column["role"], escape(column["kind"] or "left out"), escape(column["learned"])
+        )
+    to.print(files, columns)
+    if len(found["columns"]) > MOST_COLUMNS:
+        to.print(f"… and {len(found['columns']) - MOST_COLUMNS:,} more columns; --json FILE holds them all")
+    for name in ("network", "simpler models"):
+        if found[name]:
+            told = ", ".join(f"{key} {value}" for key, value in found[name].items())
+            to.print(f"{name.capitalize()}: {escape(told)}", soft_wrap=True)
+    graph = found["graph"]
+    used = ", ".join(f"{name} {count}" for name, count in graph["operators"].items())
+    to.print(f"Graph: {graph['file']}, {graph['weights']:,} numbers, operators {used}", soft_wrap=True)
+    for target, scores in (found["scores"] or {}).get("targets", {}).items():
+        told = ", ".join(f"{name} {scored(score)}" for name, score in scores.items())
+        to.print(
+            f"On its {found['scores']['rows']['test']:,} test rows, {escape(target)}: {escape(told)}", soft_wrap=True
+        )
+
+
+def show_prices(found: Any, to: Console) -> None:
+    """Print a price list (`fathom.compression.compressing.Compressed`), what was kept, and what the test rows say of it."""
+    shown = grid("Price list", show_header=True)
+    for name in (
+        "",
+        "bundle",
+        "graph",
+        "one row",
+        "its graph",
+        "rows a second",
+        "score",
+        "worse by",
+        "calibration",
+        "apart",
+        "worst slice",
+    ):
+        shown.add_column(name, justify="left" if name in ("", "worst slice") else "right")
+    for price in found.prices:
+        shown.add_row(
+            f"{'* ' if price is found.kept else '  '}{price.name}",
+            size(price.bytes),
+            size(price.graph_bytes),
+            seconds(price.row_ms / 1e3),
+            seconds(price.graph_ms / 1e3),
+            f"{price.bulk_rows:,.0f}",
+            scored({"value": price.score, "low": price.low, "high": price.high}),
+            f"{price.loss:+.4f}",
+            number(price.calibration, DIGITS),
+            f"{price.apart:.0e}",
+            escape(f"{price.worst_slice}: {number(price.worst_loss, DIGITS)}"),
+        )
+    to.print(shown)
+    if found.kept is None:
+        return
+    before, after = found.judged["before"], found.judged["after"]
+    to.print(
+        f"Kept: {found.kept.name}, {found.kept.how}. On {found.judged['rows']:,} test rows it scores {scored(_score_of(after))}, the original {scored(_score_of(before))}; the look is counted.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _score_of(price: Mapping[str, Any]) -> dict[str, Any]:
+    return {"value": price["score"], "low": price["low"], "high": price["high"]}
