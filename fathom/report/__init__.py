@@ -56,7 +56,7 @@ def render(result: dict[str, Any]) -> str:
             f"This result is of format {result['format']!r}; this Fathom writes reports of format {FORMAT}. "
             "Write the report with the Fathom that made the result, or fit again."
         )
-    page: str = template("page.html").render(page=view(clean(result)), **assets())
+    page: str = template("page.html").render(page=view(clean(result)), sections=tuple(TITLES), **assets())
     return page
 
 
@@ -118,13 +118,14 @@ def template(name: str) -> Any:
     """Return a template of this folder. Raises ExtraError when jinja2 is not installed."""
     jinja2 = require("jinja2", "train")
     environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_asset),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.from_string(_asset(name))
+    return environment.get_template(name)
 
 
 @cache
