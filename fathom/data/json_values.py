@@ -17,7 +17,6 @@ from fathom.errors import TableError
 
 _EXACT = 2**53
 _COLUMNS = 100_000
-_DEPTH = 100
 
 
 @dataclass(frozen=True)
@@ -80,12 +79,8 @@ def read_values(
 def _row(text: bytes) -> dict[str, Any]:
     try:
         value = strict_json.parse(text, number=Number)
-        if text.count(b"[") + text.count(b"{") > _DEPTH:
-            _text(value)  # no column can hold what cannot be written
     except strict_json.NotStrictError as error:
         raise _RefusedError(f"it {error}") from None
-    except RecursionError:
-        raise _RefusedError("it is nested too deeply") from None
     if isinstance(value, dict):
         return value
     kind = {list: "an array", str: "a string", Number: "a number", bool: "true or false"}.get(type(value), "null")

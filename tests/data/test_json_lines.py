@@ -113,10 +113,13 @@ def test_the_fast_and_the_careful_reader_agree(monkeypatch):
         ("5", "it is a number, not an object"),
         ("true", "it is true or false, not an object"),
         ("null", "it is null, not an object"),
-        ('{"a": NaN}', "it holds NaN, which JSON does not have; null is what is not known"),
-        ('{"a": [-Infinity]}', "it holds -Infinity, which JSON does not have; null is what is not known"),
-        ('{"a": 1, "a": 2}', "it has the key 'a' twice in one object"),
-        ('{"a": "\\ud800"}', "it holds a \\u escape that stands for half a character"),
+        ('{"a": NaN}', "it holds NaN, which JSON does not have (null is what is not known), at character 7"),
+        (
+            '{"a": [-Infinity]}',
+            "it holds -Infinity, which JSON does not have (null is what is not known), at character 8",
+        ),
+        ('{"a": 1, "a": 2}', "it has the key 'a' twice in one object, at character 10"),
+        ('{"a": "\\ud800"}', "it holds a \\u escape that stands for half a character, at character 7"),
     ],
 )
 def test_a_bad_line_is_named_or_left_out(line, reason):
@@ -132,7 +135,9 @@ def test_a_bad_line_is_named_or_left_out(line, reason):
 def test_nesting_that_would_crash_a_parser_is_refused():
     for opened, closed in (("[", "]"), ('{"a":', "}")):
         deep = f'{{"a": {opened * 50_000}1{closed * 50_000}}}'
-        assert message(f'{{"a": 1}}\n{deep}\n').startswith("t.jsonl, line 2 cannot be a row: it is nested too deeply: ")
+        assert message(f'{{"a": 1}}\n{deep}\n').startswith(
+            "t.jsonl, line 2 cannot be a row: it is nested more than 100 deep, at character "
+        )
     brackets = "[" * 3000
     assert read(write(f'{{"a": "{brackets}"}}\n' * 3)).column("a").to_pylist() == [brackets] * 3
 
