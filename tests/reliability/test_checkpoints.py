@@ -154,14 +154,14 @@ def test_a_limit_of_the_system_is_a_full_disk_too(tmp_path):
     assert len([*tmp_path.iterdir()]) == 1
 
 
-def hold(folder: Path, gate: Path, owner: Path) -> str:
+def hold(folder: Path, gate: Path, owner: Path, seconds: float = 0.3) -> str:
     """Wait for the gate, reserve the folder, and work in it for a moment; errors are what the others are told."""
     while not gate.exists():
         time.sleep(0.001)
     with RunFolder.reserve(folder) as run:
         with owner.open("a") as file:
             file.write(f"{os.getpid()}\n")
-        time.sleep(0.3)
+        time.sleep(seconds)
         run.write({"result.json": str(os.getpid()).encode()})
     return "done"
 
@@ -194,7 +194,7 @@ def test_of_many_fits_in_one_folder_one_proceeds_and_the_others_name_it(tmp_path
 def test_the_lock_of_a_fit_that_was_killed_is_taken_over(tmp_path):
     (tmp_path / "gate").touch()
     work = partial(hold, tmp_path / "run", tmp_path / "gate", tmp_path / "owner")
-    child = start(work, tmp_path / "output")
+    child = start(partial(work, seconds=600), tmp_path / "output")
     while not (tmp_path / "owner").exists():
         time.sleep(0.01)
     other = start(work, tmp_path / "refused")

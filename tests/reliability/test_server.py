@@ -66,6 +66,16 @@ def test_many_clients_each_hear_their_own_answer_once(late, rows, late_network, 
     assert late.host.models["late"].live.batcher.counts.batches - before < counts[200] or before
 
 
+class Clock:
+    """Keeps how long the server took for each answer."""
+
+    def __init__(self):
+        self.seconds = []
+
+    def seen(self, answered):
+        self.seconds.append(answered.seconds)
+
+
 def test_under_too_much_load_what_is_accepted_is_answered_in_time(late_bundle, rows, times):  # noqa: F811
     """D2: the queue keeps its length, the rest hears 429 with Retry-After, liveness stays, and it is soon over."""
     limits = Limits(waiting=256, deadline=1.0, linger=0.05)
@@ -79,17 +89,16 @@ def test_under_too_much_load_what_is_accepted_is_answered_in_time(late_bundle, r
             return quick(arrays)
 
         batcher.run = slow
-        longest, seen, alive, accepted, refused = [], Counter(), [], [], []
+        longest, seen, alive, refused = [], Counter(), [], []
+        clock = Clock()
+        served.host.observers = (*served.host.observers, clock)
 
         async def client(end):
             one = await Client.open(served.port)
             while time.monotonic() < end:
-                start = time.monotonic()
                 status, headers, _ = await one.ask(request(body))
                 seen[status] += 1
-                if status == 200:
-                    accepted.append(time.monotonic() - start)
-                elif status in (429, 503):
+                if status in (429, 503):
                     refused.append(headers.get("retry-after"))
                     await asyncio.sleep(0.05)
             one.close()
@@ -112,8 +121,9 @@ def test_under_too_much_load_what_is_accepted_is_answered_in_time(late_bundle, r
         assert all(refused)
         assert max(longest) <= limits.waiting
         assert set(alive) == {200}
-        assert np.quantile(accepted, 0.99) <= limits.deadline + 0.5  # the client's own queue stands in the test's loop
         assert served.predict(rows[0]).status == 200
+        # The server's own time: what a client waits beyond it, it waits for the loop that it shares with all the others.
+        assert np.quantile(clock.seconds, 0.99) <= limits.deadline + 0.5
 
 
 SLOW = {
