@@ -15,23 +15,20 @@ import numpy as np
 
 import fathom
 from fathom.baselines import constant, linear
-from fathom.compression.compressing import WAYS, compress
+from fathom.compression.compressing import compress
 from fathom.data.writing import write
 
 CACHE = Path(__file__).parent / "cache"
-FEW = ("int8", "prune", "distil", "linear")  # trees on thousands of features of pictures and texts take very long
-TABLES: dict[
-    str, tuple[str, str, int, dict[str, Any], int, tuple[str, ...]]
-] = {  # file, target, rows, settings, epochs of students, ways
-    "fashion": ("perception/fashion.train.parquet", "label", 4_000, {"epochs": 3}, 3, FEW),
-    "bbc": ("perception/bbc.train.parquet", "topic", 2_225, {"epochs": 8}, 8, FEW),
-    "adult": ("adult.train.csv", "", 8_000, {"epochs": 6}, 6, WAYS),
+TABLES: dict[str, tuple[str, str, int, dict[str, Any], int]] = {  # file, target, rows, settings, epochs of students
+    "fashion": ("perception/fashion.train.parquet", "label", 4_000, {"epochs": 3}, 3),
+    "bbc": ("perception/bbc.train.parquet", "topic", 2_225, {"epochs": 8}, 8),
+    "adult": ("adult.train.csv", "", 8_000, {"epochs": 6}, 6),
 }
 
 
 def measure(name: str) -> dict[str, Any]:
     """Fit, compress, and return the price list with what became of each goal."""
-    file, target, rows, settings, epochs, ways = TABLES[name]
+    file, target, rows, settings, epochs = TABLES[name]
     table = fathom.read(CACHE / file)
     target = target or table.names[-1]
     table = table.take(np.linspace(0, table.rows - 1, min(rows, table.rows)).astype(np.int64))
@@ -43,11 +40,11 @@ def measure(name: str) -> dict[str, Any]:
             str(place), target=target, keep="network", effort="quick", out=Path(room) / "run",
             baselines=(constant, linear), bad_rows="skip", **settings,
         )  # fmt: skip
-        found = compress(Path(room) / "run", epochs=epochs, ways=ways)
+        found = compress(Path(room) / "run", epochs=epochs)
     prices = [price.as_json() for price in found.prices]
     first = prices[0]
     eight = [
-        price for price in prices if price["name"] == "int8, static"
+        price for price in prices if price["name"] in ("int8, weights", "int8, static")
     ]  # dynamic ranges change with the batch: never kept
     distilled = [price for price in prices if price["name"].startswith(("distilled", "pruned"))]
     within = [price for price in distilled if first["accuracy"] - price["accuracy"] <= 0.01]

@@ -12,12 +12,12 @@ from fathom.bundle import graphs, manifest
 from fathom.bundle.loading import reload_network
 from fathom.bundle.quantising import quantised
 from fathom.compression.compressing import price_list
-from fathom.compression.distilling import narrower
+from fathom.compression.distilling import narrower, telling
 from fathom.compression.pricing import Budget, Price, apart_alone, calibration_error, check_budget, chosen, nearest
 from fathom.data.encoding import encode_inputs
 from fathom.errors import OptionError
 from fathom.networks.network import Network, NetworkPlan
-from fathom.networks.pruning import can_prune, pruned
+from fathom.networks.pruning import can_prune, left_whole, pruned
 from fathom.scoring import METRICS
 from fathom.shapes import Part
 from fathom.training.batching import Batch
@@ -50,7 +50,7 @@ def compressed(run, **options):
 def test_the_price_list_has_every_way_and_the_bundle_is_an_ordinary_one(found, run, tmp_path, flights, command):
     names = [price.name for price in found.prices]
     assert names == [
-        "as it is", "int8, dynamic", "int8, static", "pruned", "pruned, int8", "distilled, half", "distilled, half, int8", "distilled, quarter", "distilled, quarter, int8",
+        "as it is", "int8, weights", "int8, dynamic", "int8, static", "pruned", "pruned, int8", "distilled, half", "distilled, half, int8", "distilled, quarter", "distilled, quarter, int8",
         "distilled, linear", "distilled, boosted trees",
     ]  # fmt: skip
     first, eight = found.prices[0], found.prices[1]
@@ -88,7 +88,7 @@ def test_the_command_keeps_what_the_budget_asks_for_or_says_what_is_nearest(run,
     )
     assert done.code == 0, done.err
     assert "Price list" in done.out and "Kept: " in done.out
-    assert len(json.loads((tmp_path / "prices.json").read_text())) == 3
+    assert len(json.loads((tmp_path / "prices.json").read_text())) == 4
     assert fathom.load(tmp_path / "small").description.kind == "network"
     none = command("compress", run, "--ways", "int8", "--max-mb", 0.001, "-o", tmp_path / "none", "-q")
     assert none.code == 2 and "Nothing meets max_mb 0.001: the quickest is" in none.err
@@ -138,7 +138,70 @@ def test_pruning_takes_out_the_units_that_do_nothing_and_no_other(trunk):
 
 def test_a_chain_that_adds_is_not_pruned():
     assert not can_prune(NetworkPlan(PARTS, (TARGET,), "mlp", 8, {"layers": 2, "width": 32, "skip": True}))
-    assert not can_prune(NetworkPlan(PARTS, (TARGET,), "transformer", 8, {"layers": 2, "width": 32}))
+    plan = NetworkPlan(PARTS, (TARGET,), "transformer", 8, {"layers": 2, "width": 32})
+    assert not can_prune(plan) and "add to what came before" in left_whole(plan)["the trunk 'transformer'"]
+
+
+PHOTO = Part("photo", "value", "grid", size=(1, 16, 16), centre=(120.0,), spread=(50.0,))
+STEPS = Part("pulse", "value", "vectors", size=(12, 3))
+WORDS = Part("remark", "value", "codes", codes=600, size=(12,))
+
+
+@pytest.mark.parametrize(
+    ("part", "encoder", "maker", "reader"),
+    [
+        (PHOTO, "resnet", "first", "second.0"),
+        (PHOTO, "vit", "perceptron.0", "perceptron.2"),
+        (STEPS, "transformer", "perceptron.0", "perceptron.2"),
+    ],
+)
+def test_pruning_thins_what_stands_between_two_layers_of_an_encoder(part, encoder, maker, reader):
+    torch.manual_seed(0)
+    array = f"{part.shape}_0"
+    options = {"resnet": {"width": 8, "stages": 2}, "vit": {"width": 16, "layers": 1}}.get(encoder, {"width": 16})
+    plan = NetworkPlan((part,), (TARGET,), "transformer", 8, {"layers": 1}, {array: encoder}, {array: options})
+    network = Network(plan).eval()
+    with torch.no_grad():
+        for name, weight in network.named_parameters():
+            if name.endswith(f"{reader}.weight"):
+                weight[:, ::2] = 0  # every other unit is read by nobody
+    rows = {array: torch.randint(1, 200, (9, *part.size)).to(torch.uint8 if part is PHOTO else torch.float32)}
+    small = pruned(network, 0.5).eval()
+    assert small.parameter_count < network.parameter_count and can_prune(plan)
+    torch.testing.assert_close(small.answer(rows)["y"], network.answer(rows)["y"], rtol=0, atol=1e-5)
+    assert list(left_whole(plan)) == ["the trunk 'transformer'"]
+
+
+def test_lookups_that_are_pooled_stay_in_eight_bits_and_answer_nearly_alike():
+    import onnxruntime
+
+    from fathom.bundle.exporting import network_onnx
+
+    torch.manual_seed(0)
+    plan = NetworkPlan((WORDS,), (TARGET,), "mlp", 8, {"width": 16}, {"codes_0": "bag"}, {})
+    graph = network_onnx(Network(plan).eval())
+    rows = {"codes_0": np.random.default_rng(0).integers(0, 600, (50, 12)).astype(np.int32)}
+    rows["codes_0"][:20, 4:] = 0  # short rows, and one of no step at all
+    rows["codes_0"][0] = 0
+    small = quantised(graph, "weights")
+    told = graphs.check(small, "network.onnx")
+    assert told.operators["MatMulInteger"] == 1 and len(small) < 0.35 * len(graph)
+    assert max(len(tensor.raw) for tensor in told.constants.values()) == 600 * 128  # a byte a number, and stays so
+    whole, eight = (onnxruntime.InferenceSession(each).run(None, rows)[0] for each in (graph, small))
+    assert np.abs(whole - eight).max() < 0.01
+    alone = np.concatenate(
+        [onnxruntime.InferenceSession(small).run(None, {"codes_0": rows["codes_0"][[row]]})[0] for row in range(5)]
+    )
+    assert np.abs(alone - eight[:5]).max() < 1e-6  # with weights alone, no row hangs on its neighbours
+
+
+def test_trees_look_at_the_features_that_tell():
+    generator = np.random.default_rng(0)
+    matrix = generator.normal(size=(200, 20))
+    answer = np.stack([matrix[:, 7], -matrix[:, 7] + 0.5 * matrix[:, 3]], 1)
+    told = telling(matrix, answer, 2)
+    assert np.flatnonzero(told.any(axis=0)).tolist() == [3, 7] and (told[:, 7] == matrix[:, 7]).all()
+    assert telling(matrix, answer, None) is matrix
 
 
 def test_a_student_learns_what_its_teacher_says_and_not_the_truth_alone():

@@ -1,11 +1,12 @@
-"""A network's graph in eight bits: weights always, what flows between them by its range in some rows (static) or as it comes (dynamic).
+"""A network's graph in eight bits: weights always; what flows between them not at all (weights), by its range in some rows (static) or as it comes (dynamic).
 
-What is left out of it is chosen by measurement: operators that cost more than they save are named, and a node is left in full precision when its rounding alone spoils the answers.
+With weights alone, the graph computes what it did, and no row hangs on another: it is never slower than it was. Look-ups that are pooled are in eight bits whatever flows (`fathom.bundle.lookups`).
 Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018 (https://arxiv.org/abs/1712.05877); the work is ONNX Runtime's.
 """
 
 import contextlib
 import logging
+import math
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +16,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fathom.bundle.lookups import with_pooled_lookups
 from fathom.errors import require
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-How = Literal["static", "dynamic"]
+How = Literal["weights", "static", "dynamic"]
 OPERATORS: dict[How, tuple[str, ...]] = {
+    "weights": (),
     "static": ("Conv", "MatMul", "Gemm"),
     "dynamic": ("MatMul", "Gemm"),
 }
@@ -29,17 +32,16 @@ HIGHEST_HALF = 6e4  # the largest number of sixteen bits is 65,504
 CALIBRATION_ROWS = 32  # of a batch
 
 
-def quantised(
-    graph: bytes, how: How, batches: Sequence[Arrays] = (), *, without: Sequence[str] = (), leave: Sequence[str] = ()
-) -> bytes:
+def quantised(graph: bytes, how: How, batches: Sequence[Arrays] = ()) -> bytes:
     """Return a graph with its weights in eight bits.
 
-    ``batches`` of encoded rows say which ranges the numbers between the nodes have, where ``how`` is static; operators ``without`` and nodes ``leave`` stay as they are.
+    ``batches`` of encoded rows say which ranges the numbers between the nodes have, where ``how`` is static.
     Raises ExtraError without ``onnx``.
     """
     onnx = require("onnx", "train")
     library = require("onnxruntime.quantization", "train")
-    operators = [name for name in OPERATORS[how] if name not in without]
+    if how == "weights":
+        return _plain(_stored_small(with_pooled_lookups(onnx.load_model_from_string(graph))))
     with tempfile.TemporaryDirectory(prefix="fathom-") as room, _quiet():
         place = Path(room)
         prepared, out = place / "prepared.onnx", place / "out.onnx"
@@ -52,8 +54,7 @@ def quantised(
         common = {
             "per_channel": not _has_stacked_weights(model),
             "weight_type": library.QuantType.QInt8,
-            "op_types_to_quantize": operators,
-            "nodes_to_exclude": list(leave),
+            "op_types_to_quantize": list(OPERATORS[how]),
         }
         if how == "dynamic":
             library.quantize_dynamic(model, str(out), **common)
@@ -66,7 +67,7 @@ def quantised(
                 extra_options={"CalibMovingAverage": True},
                 **common,
             )
-        return _plain(_stored_small(onnx.load(str(out))))
+        return _plain(_stored_small(with_pooled_lookups(onnx.load(str(out)))))
 
 
 def _has_stacked_weights(model: Any) -> bool:
@@ -82,7 +83,7 @@ def _stored_small(model: Any) -> Any:
     """
     onnx = require("onnx", "train")
     make, kinds = onnx.helper.make_node, onnx.TensorProto
-    compared = _compared(model)
+    compared, scales = _compared(model), _scales(model)
     nodes: list[Any] = []
     stored: list[Any] = []
     for tensor in model.graph.initializer:
@@ -90,14 +91,15 @@ def _stored_small(model: Any) -> Any:
         if (
             values.size < LEAST_TABLE
             or tensor.name in compared
-            or values.shape[-1] < 4
+            or math.prod(values.shape[axis] for axis in _row_of(values)) < 4
             or not np.isfinite(values).all()
         ):
             stored.append(tensor)
             continue
         name = tensor.name
-        scale = np.maximum(np.abs(values).max(axis=-1, keepdims=True) / 127, 1e-7).astype(np.float16)
-        if values.ndim > 1 and values.shape[-1] >= SHORTEST_ROW and name not in _scales(model):
+        row = _row_of(values)
+        scale = np.maximum(np.abs(values).max(axis=row, keepdims=True) / 127, 1e-7).astype(np.float16)
+        if values.ndim > 1 and values.size >= SHORTEST_ROW * scale.size and name not in scales:
             codes = np.clip(np.round(values / scale.astype(np.float32)), -127, 127).astype(np.int8)
             stored += [
                 onnx.numpy_helper.from_array(codes, f"{name}_int8"),
@@ -120,6 +122,11 @@ def _stored_small(model: Any) -> Any:
     model.graph.node.extend(nodes)
     model.graph.initializer.extend(tensor for tensor in stored if tensor.name in read)
     return model
+
+
+def _row_of(values: npt.NDArray[Any]) -> tuple[int, ...]:
+    """Return the axes over which one scale holds: the last, of a convolution's filters all but the first."""
+    return tuple(range(1, values.ndim)) if values.ndim == 4 else (values.ndim - 1,)
 
 
 def _compared(model: Any) -> set[str]:

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fathom.baselines.contract import Baseline, Fitted, Truth
 from fathom.bundle.description import Description
@@ -21,6 +22,7 @@ NARROWED = ("width", "filters", "body", "inner")  # options of an encoder that s
 BINS = {"half": 24, "quarter": 12}  # of a number
 LIKELY = 2  # classes of a row that trees learn of, the likeliest
 MOST_ROWS = 200_000  # that trees learn from
+TREE_FEATURES = 256  # that trees look at: of a text's thousands, most say next to nothing
 
 
 def narrower(plan: Any, name: str) -> Any:
@@ -107,9 +109,14 @@ def as_network_candidate(
 
 
 def taught_baseline(
-    baseline: Baseline, prepared: Prepared, teacher: Model, settings: Settings, modalities: Sequence[Modality]
+    baseline: Baseline,
+    prepared: Prepared,
+    teacher: Model,
+    settings: Settings,
+    modalities: Sequence[Modality],
+    most_features: int | None = None,
 ) -> Candidate:
-    """Fit a simpler model to the teacher's answers: each row once for each of its likeliest classes, weighing what that is likely."""
+    """Fit a simpler model to the teacher's answers: each row once for each of its likeliest classes, weighing what that is likely; it reads the ``most_features`` that tell most."""
     columns = prepared.columns
     step = max(1, -(-prepared.train.rows * LIKELY // MOST_ROWS))
     rows = prepared.train.take(np.arange(0, prepared.train.rows, step))
@@ -129,6 +136,23 @@ def taught_baseline(
             check = Truth(known[column.name].astype(np.int64), classes)
         else:
             truth, check = Truth(answer.astype(np.float64)), Truth(known[column.name].astype(np.float64))
-        taught = Features(features.matrix[place], features.names, features.sizes)
+        taught = Features(telling(features.matrix, answer, most_features)[place], features.names, features.sizes)
         fits[column.name] = baseline.fit(taught, truth, asked, check, seed=settings.seed, seconds=None)
     return candidate_of(prepared, baseline, [fits], 0.0, settings, modalities)
+
+
+def telling(matrix: npt.NDArray[np.float64], answer: npt.NDArray[Any], most: int | None) -> npt.NDArray[np.float64]:
+    """Return ``(row, feature)`` with all but the ``most`` features that tell of the answers blanked, where there are more.
+
+    A feature tells as much as its highest squared correlation with the answer of one class, or with the number.
+    """
+    if most is None or matrix.shape[1] <= most:
+        return matrix
+    known = np.nan_to_num(matrix) - np.nan_to_num(matrix).mean(axis=0)
+    apart = answer.reshape(len(answer), -1) - answer.reshape(len(answer), -1).mean(axis=0)
+    spread = np.sqrt((known**2).sum(axis=0))[:, None] * np.sqrt((apart**2).sum(axis=0))
+    told = np.abs(known.T @ apart / np.maximum(spread, 1e-12)).max(axis=1)
+    kept = np.sort(np.argsort(-told, kind="stable")[:most])
+    chosen = np.zeros_like(matrix)
+    chosen[:, kept] = matrix[:, kept]
+    return chosen

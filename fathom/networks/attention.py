@@ -54,12 +54,14 @@ class Block(nn.Module):
     """Attention, then a perceptron on each token, each on a normalised copy and added to what was there."""
 
     NOTICES = "attention"
+    BETWEEN = ("perceptron.0", "perceptron.2")  # what makes units that nothing else reads, and what reads them
 
-    def __init__(self, width: int, heads: int, dropout: float, wider: int = 2) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, between: float = 2.0) -> None:
         super().__init__()
+        inside = int(between * width)
         self.attention_norm, self.attention = nn.LayerNorm(width), Attention(width, heads)
         self.perceptron_norm = nn.LayerNorm(width)
-        self.perceptron = nn.Sequential(nn.Linear(width, wider * width), nn.ReLU(), nn.Linear(wider * width, width))
+        self.perceptron = nn.Sequential(nn.Linear(width, inside), nn.ReLU(), nn.Linear(inside, width))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor, mask: Tensor | None) -> Tensor:

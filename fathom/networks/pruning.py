@@ -12,25 +12,97 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fathom.networks.encoders import default_encoder, encoder_named
+from fathom.networks.encoders.contract import Encoder
 from fathom.networks.network import Network, NetworkPlan
 from fathom.networks.trunks.residual import is_residual
+from fathom.shapes import FLAT, Shape, arrays_of
 
 PRUNABLE = ("mlp", "tabm")
+TIED = "its numbers are normalised or carried on together, so that none can go without moving the others; a student of half the width learns anew"
 
 
 def can_prune(plan: NetworkPlan) -> bool:
-    """Say whether the trunk is a chain of plain layers, and the network one."""
-    options = plan.trunk_options
-    return plan.trunk in PRUNABLE and plan.networks == 1 and not is_residual(options["layers"], options.get("skip"))
+    """Say whether the network is one, and its trunk or what reads one of its columns has units of its own."""
+    return plan.networks == 1 and (_trunk_is_a_chain(plan) or bool(_thinner(plan, 0.5)))
+
+
+def left_whole(plan: NetworkPlan) -> dict[str, str]:
+    """Return the encoders of deep columns, and the trunk, from which no unit is taken, each with why in words."""
+    if plan.networks > 1:
+        return {"the committee": "its networks differ, and so would the units that each can do without"}
+    arrays = {name: parts[0].shape for name, parts in arrays_of(plan.inputs).items() if parts[0].shape not in FLAT}
+    thinner = _thinner(plan, 0.5)
+    whole = [_encoder(plan, name, shape).NAME for name, shape in arrays.items() if name not in thinner]
+    told = dict.fromkeys((f"the encoder {name!r}" for name in whole), TIED)
+    if not _trunk_is_a_chain(plan):
+        told[f"the trunk {plan.trunk!r}"] = (
+            "its layers add to what came before, so that a unit lives through all of them"
+        )
+    return told
 
 
 def pruned(network: Network, share: float) -> Network:
-    """Return a network whose hidden layers keep a ``share`` of their units, the strongest, with the weights that they had."""
+    """Return a network whose hidden layers keep a ``share`` of their units, the strongest, with the weights that they had.
+
+    Thinned are the layers of a plain trunk, and what modules of encoders name as ``BETWEEN``: units that one layer makes and one other reads.
+    """
     plan = network.plan
-    width = int(plan.trunk_options["width"])
-    kept = max(8, int(width * share))
-    small = Network(replace(plan, trunk_options={**plan.trunk_options, "width": kept}))
+    options = {**plan.encoder_options, **_thinner(plan, share)}
+    trunk = dict(plan.trunk_options)
+    if _trunk_is_a_chain(plan):
+        trunk["width"] = max(8, int(int(trunk["width"]) * share))
+    small = Network(replace(plan, trunk_options=trunk, encoder_options=options))
     weights = dict(network.state_dict())
+    if _trunk_is_a_chain(plan):
+        _cut_trunk(weights, plan, trunk["width"])
+    _cut_between(weights, network, small)
+    small.load_state_dict(weights)
+    return small
+
+
+def _trunk_is_a_chain(plan: NetworkPlan) -> bool:
+    options = plan.trunk_options
+    return plan.trunk in PRUNABLE and not is_residual(options["layers"], options.get("skip"))
+
+
+def _encoder(plan: NetworkPlan, name: str, shape: Shape) -> Encoder:
+    return encoder_named(plan.encoders[name], shape) if name in plan.encoders else default_encoder(shape)
+
+
+def _thinner(plan: NetworkPlan, share: float) -> dict[str, dict[str, Any]]:
+    """Return the options of the encoders that can have fewer units inside, with a share of them."""
+    found = {}
+    for name, parts in arrays_of(plan.inputs).items():
+        own = plan.encoder_options.get(name, {})
+        usual = _encoder(plan, name, parts[0].shape).Options(**own)
+        if hasattr(usual, "between"):
+            found[name] = {**own, "between": usual.between * share}
+    return found
+
+
+def _cut_between(weights: dict[str, Tensor], network: Network, small: Network) -> None:
+    """Keep, of the units between two layers, the strongest: as many as the smaller network has there."""
+    sizes = {name: tensor.shape for name, tensor in small.state_dict().items()}
+    for path, module in network.encoders.named_modules(prefix="encoders"):
+        if not hasattr(module, "BETWEEN"):
+            continue
+        maker, reader = (f"{path}.{name}" for name in module.BETWEEN)
+        own = [name for name in weights if name.startswith(f"{maker}.") and weights[name].ndim]
+        made = next(weights[name] for name in own if weights[name].ndim > 1)
+        read = weights[f"{reader}.weight"]
+        strength = made.flatten(1).square().sum(1).sqrt() * read.transpose(0, 1).flatten(1).square().sum(1).sqrt()
+        for name in own:  # a normalisation between them scales a unit up or down
+            if weights[name].ndim == 1 and name.endswith(".1.weight"):
+                variance = weights[name.replace(".weight", ".running_var")]
+                strength = strength * weights[name].abs() / (variance + 1e-5).sqrt()
+        units = torch.sort(torch.topk(strength, sizes[f"{reader}.weight"][1]).indices).values
+        for name in own:
+            weights[name] = weights[name].index_select(0, units)
+        weights[f"{reader}.weight"] = read.index_select(1, units)
+
+
+def _cut_trunk(weights: dict[str, Tensor], plan: NetworkPlan, kept: int) -> None:
     layers = sorted({int(name.split(".")[2]) for name in weights if name.startswith("trunk.layers.")})
     before: Tensor | None = None
     for number, layer in enumerate(layers):
@@ -43,8 +115,6 @@ def pruned(network: Network, share: float) -> Network:
     for name in [each for each in weights if each.startswith("heads.") and each.endswith("weight")]:
         assert before is not None
         weights[name] = weights[name].index_select(1, before)  # (member, width, output)
-    small.load_state_dict(weights)
-    return small
 
 
 def _strongest(weights: Mapping[str, Tensor], prefix: str, after: str, shared: bool, kept: int) -> Tensor:

@@ -28,12 +28,13 @@ FIRST_SIDE = 14  # about how many places a side has in the first stage
 
 @dataclass(frozen=True)
 class Options:
-    """``width`` maps in the first of ``stages``, twice as many in each further one, which has half the side; ``blocks`` in each; the answer is ``tokens`` tokens."""
+    """``width`` maps in the first of ``stages``, twice as many in each further one, which has half the side; ``blocks`` in each, with ``between`` times as many maps inside; the answer is ``tokens`` tokens."""
 
     width: int = 32
     stages: int = 3
     blocks: int = 1
     tokens: int = 8
+    between: float = 1.0
 
 
 def normalised(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -44,9 +45,12 @@ def normalised(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 class Block(nn.Module):
     """Maps ``(row, inputs, height, width)`` to ``(row, outputs, height / stride, width / stride)``."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    BETWEEN = ("first", "second.0")  # what makes maps that nothing else reads, and what reads them
+
+    def __init__(self, inputs: int, outputs: int, stride: int, between: float = 1.0) -> None:
         super().__init__()
-        self.first, self.second = normalised(inputs, outputs, stride), normalised(outputs, outputs)
+        inside = int(between * outputs)
+        self.first, self.second = normalised(inputs, inside, stride), normalised(inside, outputs)
         nn.init.constant_(self.second[1].weight, 0.2)  # type: ignore[arg-type]
         self.short = (
             nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
@@ -81,8 +85,8 @@ class ResNet(nn.Module):
         widths = [options.width, *(options.width * 2**stage for stage in range(options.stages))]
         self.stages_ = nn.ModuleList(
             nn.Sequential(
-                Block(before, after, 1 if stage == 0 else 2),
-                *(Block(after, after, 1) for _ in range(1, options.blocks)),
+                Block(before, after, 1 if stage == 0 else 2, options.between),
+                *(Block(after, after, 1, options.between) for _ in range(1, options.blocks)),
             )
             for stage, (before, after) in enumerate(itertools.pairwise(widths))
         )

@@ -23,18 +23,18 @@ SUMMARY = "attention among patches"
 SOURCE = "https://arxiv.org/abs/2010.11929"
 
 MOST_PATCHES_A_SIDE = 8
-WIDER = 3  # times, that the perceptron of a block is inside
 
 
 @dataclass(frozen=True)
 class Options:
-    """``layers`` blocks of ``heads`` heads over patches of ``width`` numbers; the answer is ``tokens`` tokens."""
+    """``layers`` blocks of ``heads`` heads over patches of ``width`` numbers, with ``between`` times as many units inside; the answer is ``tokens`` tokens."""
 
     width: int = 96
     layers: int = 4
     heads: int = 4
     tokens: int = 8
     dropout: float = 0.1
+    between: float = 3.0
 
 
 class ViT(nn.Module):
@@ -56,7 +56,7 @@ class ViT(nn.Module):
         patches = ((high + 1) // 2) * ((wide + 1) // 2)
         self.places = nn.Parameter(torch.randn(patches, options.width) * 0.02)
         self.layers = nn.ModuleList(
-            Block(options.width, options.heads, options.dropout, WIDER) for _ in range(options.layers)
+            Block(options.width, options.heads, options.dropout, options.between) for _ in range(options.layers)
         )
         self.norm = nn.LayerNorm(options.width)
         self.out = nn.Linear(options.width, options.tokens * width)

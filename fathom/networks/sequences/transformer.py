@@ -21,13 +21,14 @@ SLOWEST = 10_000.0  # of the waves, in steps over 2 pi
 
 @dataclass(frozen=True)
 class Options:
-    """``layers`` blocks of ``heads`` attention heads over steps of ``width``, a multiple of ``2 heads``; the answer is ``tokens`` tokens."""
+    """``layers`` blocks of ``heads`` attention heads over steps of ``width``, a multiple of ``2 heads``, with ``between`` times as many units inside; the answer is ``tokens`` tokens."""
 
     width: int = 64
     layers: int = 2
     heads: int = 4
     tokens: int = 8
     dropout: float = 0.2
+    between: float = 2.0
 
 
 def waves(steps: int, width: int, device: torch.device | None = None) -> Tensor:
@@ -49,7 +50,9 @@ class Transformer(nn.Module):
         super().__init__()
         self.width = options.width
         self.places = nn.Parameter(torch.tensor(0.1))  # how loud the waves are beside what is read
-        self.blocks = nn.ModuleList(Block(options.width, options.heads, options.dropout) for _ in range(options.layers))
+        self.blocks = nn.ModuleList(
+            Block(options.width, options.heads, options.dropout, options.between) for _ in range(options.layers)
+        )
         self.norm = nn.LayerNorm(options.width)
 
     @property
