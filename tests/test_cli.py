@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,10 +12,12 @@ import pytest
 
 import fathom
 from fathom.chapters import sealing
+from fathom.commands import COMMANDS
 from fathom.data.writing import write
 from tests.conftest import FLIGHTS, ROOT
 
 PYTHON = [sys.executable, "-m", "fathom"]
+VERBS = [one.NAME for one in COMMANDS]
 
 
 def test_a_fit_prints_what_it_found_and_leaves_a_run(flights, command, tmp_path):
@@ -123,11 +126,23 @@ def test_a_trace_follows_one_row_through_the_real_stations(command):
     assert (outcome.code, outcome.err) == (2, "fathom: There is no row 20000: the table has rows 1 to 10,000.\n")
 
 
-@pytest.mark.parametrize("verb", ["", "fit", "predict", "report", "check", "explain", "trace"])
-def test_help_shows_an_example(verb, command):
-    outcome = command(*([verb] if verb else []), "--help")
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_shows_an_example_that_its_own_options_can_read(verb, command):
+    """Of every option in an example, and of none that is not there."""
+    outcome = command(verb, "--help")
+    example = COMMANDS[VERBS.index(verb)].EXAMPLE
     assert outcome.code == 0
-    assert f"fathom {verb or 'fit'} " in outcome.out
+    assert example.split()[:2] == ["fathom", verb]
+    assert "".join(example.split()) in "".join(outcome.out.split())
+    assert {word for word in example.split() if word.startswith("--")} <= set(re.findall(r"--[a-z-]+", outcome.out))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_unknown_option_is_refused_with_the_one_that_was_meant(verb, command):
+    outcome = command(verb, "--hlep")
+    assert outcome.code == 2
+    assert "--hlep" in outcome.err and "--help" in outcome.err
+    assert "Traceback" not in outcome.err
 
 
 def test_the_version_is_told(command):
