@@ -7,7 +7,7 @@ PEERS := .venv-peers/.ready
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 RUNS := runs
 
-.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes bench-perception bench-small bench-causes bench-leaks bench-fairness bench-poisoned bench-labelling bench-serve screenshots clean bench-evidence bench-compress
+.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes bench-perception bench-small bench-causes bench-leaks bench-fairness bench-attacks bench-poisoned bench-labelling bench-serve screenshots clean bench-evidence bench-compress
 
 $(READY): pyproject.toml constraints.txt dev/setup.sh
 	PYTHON=$(PYTHON) sh dev/setup.sh
@@ -77,6 +77,9 @@ bench-causes: $(READY)  ## does the interval of an effect hold the true one, on 
 
 bench-leaks: $(READY)  ## 16 types of leak, 20 tables with and 20 without each
 	$(BIN)/python -m bench.leaks
+
+bench-attacks: $(READY)  ## the price of --adversarial, and our attacks beside those of ART; ORACLE=python names an environment that has it
+	$(BIN)/python -m bench.attacks $(if $(ORACLE),--oracle $(ORACLE))
 
 bench-fairness: $(READY)  ## groups of adult and COMPAS beside fairlearn; ORACLE=python names an environment that has it
 	$(BIN)/python -m bench.fairness $(if $(ORACLE),--oracle $(ORACLE))

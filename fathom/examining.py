@@ -13,11 +13,11 @@ from fathom.chapters.judging import Judged, metric_of
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, target_classes
 from fathom.data.reading import read
-from fathom.data.splitting import TRAIN, VALIDATION
+from fathom.data.splitting import TRAIN, VALIDATION, row_hashes
 from fathom.effort import CHECKS_LEFT_OUT, SHORTEST_FOLDED
 from fathom.errors import LeakageError, OptionError, suggestion
-from fathom.evidence import CHECKS, leakage
-from fathom.evidence.contract import Case, Cost, Effect, Finding, Part, Refit, Weights
+from fathom.evidence import CHECKS, adversarial, leakage
+from fathom.evidence.contract import Case, Cost, Effect, Finding, Part, Refit, Twin, Weights, in_order
 from fathom.model import Model, class_labels
 from fathom.settings import Settings, names_in
 
@@ -45,11 +45,12 @@ def look_for_leaks(prepared: Prepared, settings: Settings) -> list[Finding]:
 
 
 def examine(case: Case, names: Sequence[str] = ()) -> list[Finding]:
-    """Let the checks of these names, or all, answer. Raises OptionError for a name that none has."""
+    """Let the checks of these names, or all, answer; the order of the rows moves no figure. Raises OptionError for a name that none has."""
     able = {check.NAME: check for check in CHECKS}
     for name in names:
         if name not in able:
             raise OptionError(f"There is no check {name!r}.{suggestion(name, able)} There are: {', '.join(able)}.")
+    case = in_order(case)
     return [check.run(case) for name, check in able.items() if not names or name in names]
 
 
@@ -62,17 +63,21 @@ def findings_of(
     again: Callable[[Column], Refit | None] = lambda column: None,
     seconds: float | None = None,
     besides: Mapping[str, bytes] | None = None,
+    twin: Callable[[Column], Twin] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the findings of a fit, a target after the other, each with the name of its target; those that warn come first.
 
-    ``again`` fits models for a target again, for ``seconds`` in all at most; ``besides`` are the files that the bundle has besides its model.
+    ``again`` fits models for a target again, for ``seconds`` in all at most; ``besides`` are the files that the bundle has besides its model;
+    ``twin`` is the network as it would have become without an adversary.
     """
     found: list[dict[str, Any]] = []
     for column, leak in zip(prepared.targets, leaks, strict=True):
         case = _case(prepared, candidates, judged, settings, column)
         case = replace(case, refit=again(column), seconds=seconds and seconds / len(prepared.targets))
-        case = replace(case, unlikeness=unlikeness.opened(besides or {}, prepared.columns))
+        case = replace(case, unlikeness=unlikeness.opened(besides or {}, prepared.columns), twin=twin and twin(column))
         left_out = {leakage.NAME, *CHECKS_LEFT_OUT[settings.effort]}
+        if settings.adversarial != "off":  # what was asked for is shown with its price
+            left_out.discard(adversarial.NAME)
         names = [check.NAME for check in CHECKS if check.NAME not in left_out]
         found += [{"target": column.name, **finding.as_json()} for finding in [leak, *examine(case, names)]]
     return sorted(found, key=lambda finding: ("bad", "warning", "neutral", "good").index(finding["status"]))
@@ -109,6 +114,7 @@ def _case(
         effort="quick" if (settings.minutes or SHORTEST_FOLDED) < SHORTEST_FOLDED else settings.effort,
         effect=_effect(settings.effect, settings.confounders),
         goal=settings.goal,
+        taught=settings.adversarial,
     )
 
 
@@ -148,8 +154,8 @@ def check(
     for name in inputs.names:  # decoded once
         known = known.with_column(name, inputs.column(name))
     truth, answer = truth_in_units(target, known), in_units(target, model.answer(inputs)[target.name])
-    order = np.random.default_rng(seed).permutation(known.rows)
-    chosen, judged = (np.sort(half) for half in np.array_split(order, 2))
+    order = np.argsort(row_hashes(known), kind="stable")  # halves hang on what rows hold, not on where they stand
+    chosen, judged = np.array_split(np.random.default_rng(seed).permutation(order), 2)
     case = Case(
         model.columns,
         target,

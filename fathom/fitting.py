@@ -10,11 +10,12 @@ from fathom.baselines.contract import Baseline
 from fathom.chapters import allotting, sealing
 from fathom.chapters.allotting import Clock
 from fathom.chapters.equipping import equipment
+from fathom.chapters.hardened import plain_twin
 from fathom.chapters.judging import check_metric, judge_candidates
 from fathom.chapters.learning import export_network, train_network
 from fathom.chapters.leaving_out import contributions, groups_of
 from fathom.chapters.listening import check_log, listeners, room
-from fathom.chapters.planning import network_plan
+from fathom.chapters.planning import check_adversary, network_plan
 from fathom.chapters.prepared import Prepared, prepared_sizes
 from fathom.chapters.preparing import prepare
 from fathom.chapters.reasoning import reasons_of_fit
@@ -91,6 +92,7 @@ def fit(
             clock.mark("leaving columns out")
             judged = judge_candidates(prepared, network, rivals, chosen, size.resamples, told)
             clock.mark("judging")
+            other = plain_twin(prepared, free, size, modalities, trained, judged.shipped.name, told)
             told.begin("Asking for evidence")
             besides = equipment(prepared, chosen.seed)
             left = allotting.refitting_seconds(
@@ -105,6 +107,7 @@ def fit(
                 lambda column: refit_of(prepared, free, size, modalities, baselines, column) if left else None,
                 left,
                 besides,
+                other,
             )
             told.end(f"{sum(one['answer'] != 'not applicable' for one in found)} questions answered")
             clock.mark("checks")
@@ -144,6 +147,7 @@ def _understood(
     else:
         prepared = survey(opened, target, test, chosen, modalities, told, folder)
     check_metric(prepared.targets, chosen)
+    check_adversary(prepared, chosen)
     for name in (*names_in(chosen.protect), *names_in(chosen.effect), *names_in(chosen.confounders)):
         prepared.table.column(name)  # raises with the nearest name
     leaks = look_for_leaks(prepared, chosen)

@@ -20,7 +20,7 @@ class Settings:
     column is (``number``, ``category``, …, or ``skip``); ``series`` names the column whose equal values make many rows one series, and that of the time (``"machine,hour"``); ``metric`` judges (`fathom.scoring.METRICS`); ``effort`` and ``minutes`` say how much work is put in,
     ``minutes`` as a hard limit for the whole fit; ``trunk`` and ``encoder`` choose the network, ``layers`` how many hidden layers its trunk has and
     ``skip`` whether each adds to a normalised copy of what came before, which lets hundreds of them learn (more than eight do unless told otherwise); ``pretrained`` gives a kind or a column a reader that was taught elsewhere, a folder or a name (`fathom.data.pretrained`), which stays as it
-    is unless ``fine_tune``; ``augment`` varies what is learned from (``"auto"``, ``"off"``, or ``"flip=1,shift=0.1"``); ``class_weights`` makes rare classes count as much as
+    is unless ``fine_tune``; ``augment`` varies what is learned from (``"auto"``, ``"off"``, or ``"flip=1,shift=0.1"``); ``adversarial`` pushes numbers and pixels while the network learns, so that small pushes hurt less (``"off"``, ``"auto"``, or ``"number=0.1,image=4"``: standard deviations, and steps of 255); ``class_weights`` makes rare classes count as much as
     frequent ones; ``keep`` ships the network or the best baseline whatever the verdict; ``bad_rows`` says what happens to rows that cannot be used;
     ``delimiter``, ``encoding`` and ``header`` say how text files are written, where that is recognised wrongly; ``threads`` is how many cores arithmetic may take;
     ``memory`` is how many GB of it the fit may take, on which it hangs whether a table is read whole; ``checkpoint_seconds`` lie between two checkpoints, which is the most work that a fit can lose;
@@ -48,6 +48,7 @@ class Settings:
     epochs: int | None = None
     batch_rows: int | None = None
     augment: str = "auto"
+    adversarial: str = "off"
     class_weights: bool = False
     keep: Keep | None = None
     bad_rows: Literal["error", "skip"] = "error"

@@ -142,6 +142,7 @@ def _train_one(
 
     from fathom.networks.encoders.pretrained import frozen_readers
     from fathom.networks.network import Network
+    from fathom.training import hardening
     from fathom.training.augmentations import planned
     from fathom.training.batching import as_batch
     from fathom.training.checkpointing import Checkpoints, run_name
@@ -164,7 +165,14 @@ def _train_one(
         )
         frozen = frozen_readers(network.encoders)
         varied = [part for part in plan.inputs if not any(part in network.arrays[name] for name in frozen)]
-        training = replace(training, augment=planned(settings.augment, varied, train_rows.sample, check))
+        kinds = {column.name: column.modality for column in inputs_of(columns)}
+        adversary = {
+            array: own
+            for array, own in hardening.planned(settings.adversarial, plan.inputs, kinds).items()
+            if array not in frozen
+        }
+        augment = planned(settings.augment, varied, train_rows.sample, check)
+        training = replace(training, augment=augment, adversary=adversary)
         read, check_read = read_through(network, train_rows, progress), read_through(network, check)
         place.begin()
         if training.seconds is not None:  # what has gone by until now counts

@@ -32,6 +32,14 @@ def training_plan(settings: Settings, sizes: Sizes, seconds: float | None) -> An
     )
 
 
+def check_adversary(prepared: Prepared, settings: Settings) -> None:
+    """Raise OptionError for an ``adversarial`` that cannot be read, or that pushes no column of the table; what a reader taught elsewhere reads is not pushed."""
+    from fathom.training.hardening import check_kinds
+
+    frozen = readers_of(prepared.columns, settings)
+    check_kinds(settings.adversarial, {one.name: one.modality for one in inputs_of(prepared.columns) if one.name not in frozen})  # fmt: skip
+
+
 def network_plan(prepared: Prepared, settings: Settings, sizes: Sizes, modalities: Sequence[Modality]) -> Any:
     """Return the plan of the network: its inputs and targets, and the trunk and encoders of the settings.
 

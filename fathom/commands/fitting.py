@@ -108,6 +108,12 @@ def fit(
         str,
         typer.Option(help="How pictures are varied in training: auto, off, or flip=1,shift=0.1,rotate=10,mixup=0.2."),
     ] = "auto",
+    adversarial: Annotated[
+        str,
+        typer.Option(
+            help="How far numbers (in standard deviations) and pixels (of 255) are pushed in training, so that small pushes hurt less: off, auto, or number=0.1,image=4."
+        ),
+    ] = "off",
     class_weights: Annotated[
         bool, typer.Option("--class-weights", help="Make rare classes count as much as frequent ones.")
     ] = False,
@@ -206,6 +212,7 @@ def fit(
         "encoding": encoding,
         "header": header,
         "augment": augment,
+        "adversarial": adversarial,
         "class_weights": class_weights,
         "keep": keep,
         "bad_rows": bad_rows,

@@ -12,7 +12,7 @@ from fathom.bundle.description import Description
 from fathom.chapters.candidates import Candidate, as_candidate
 from fathom.chapters.prepared import Prepared
 from fathom.chapters.rivals import candidate_of
-from fathom.data.encoding import encode_inputs, encode_targets, hand_made_features, target_classes
+from fathom.data.encoding import encode_inputs, encode_targets, hand_made_features, inputs_of, target_classes
 from fathom.data.modalities.contract import Features, Modality
 from fathom.model import Model
 from fathom.settings import Settings
@@ -56,6 +56,7 @@ def teach(network: Any, prepared: Prepared, teacher: Model, training: Any, setti
     """Train a network on the truth and the teacher's answers, and return it with the weights of its best epoch."""
     import torch
 
+    from fathom.training import hardening
     from fathom.training.augmentations import planned
     from fathom.training.batching import as_batch
     from fathom.training.loop import train
@@ -68,7 +69,10 @@ def teach(network: Any, prepared: Prepared, teacher: Model, training: Any, setti
     rows = as_batch(encode_inputs(columns, prepared.train), {**known, **soft})
     check = as_batch(encode_inputs(columns, prepared.validation), encode_targets(columns, prepared.validation))
     plain = replace(rows, truth={name: rows.truth[name] for name in known})
-    training = replace(training, augment=planned(settings.augment, network.plan.inputs, plain, check))
+    kinds = {column.name: column.modality for column in inputs_of(columns)}
+    adversary = hardening.planned(settings.adversarial, network.plan.inputs, kinds)
+    augment = planned(settings.augment, network.plan.inputs, plain, check)
+    training = replace(training, augment=augment, adversary=adversary)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
         train(network, rows, check, training, distil)

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from fathom.bundle import banding, doubting
-from fathom.evidence.contract import Case, Finding, not_applicable
+from fathom.evidence.contract import TASKS, Case, Finding, not_applicable
 from fathom.resampling import wilson
 from fathom.scoring import row_losses
 
 NAME = "abstaining"
 QUESTION = "When does it rather say that it is not sure?"
 SOURCE = "Boström and Johansson, COPA 2020; Vovk, Machine Learning 92, 2013; Sadinle, Lei and Wasserman, JASA 114, 2019; Lei et al., JASA 113, 2018"
+SERVES = TASKS
 
 PROMISE = doubting.LEVEL
 FEWEST_ROWS = 50

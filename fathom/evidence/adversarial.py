@@ -19,6 +19,7 @@ import pyarrow as pa
 from fathom.data.encoding import input_parts, inputs_of
 from fathom.data.table import Table
 from fathom.evidence.contract import Case, Finding, Part, not_applicable, some
+from fathom.evidence.hardened import price
 from fathom.evidence.perturbing import CHANGES, Change
 from fathom.resampling import wilson
 from fathom.scoring import row_losses
@@ -27,6 +28,7 @@ from fathom.shapes import arrays_of
 NAME = "adversarial"
 QUESTION = "How easily is it fooled?"
 SOURCE = "Madry et al., ICLR 2018, https://arxiv.org/abs/1706.06083; Andriushchenko et al., ECCV 2020, https://arxiv.org/abs/1912.00049; Croce and Hein, ICML 2020, https://arxiv.org/abs/2003.01690"
+SERVES: tuple[str, ...] = ("number", "image", "text")
 
 REACHES = {"number": (0.05, 0.1, 0.25), "image": (1.0, 2.0, 4.0, 8.0), "text": (0.05, 0.1, 0.2)}
 UNITS = {
@@ -66,7 +68,13 @@ def run(case: Case) -> Finding:
         clean = case.answer(part.table)
         for place, reach in enumerate(REACHES[kind]):
             weak = _attacked(case, part, kind, reach, clean)
-            own = _lines(case, part, kind, weak, clean)
+            bound = float(np.quantile(row_losses(part.truth, clean), 0.75))
+            own = _lines(case, part, kind, weak, clean, bound)
+            if case.twin is not None:
+                other = replace(case, model=case.twin.model, answer=case.twin.answer)
+                plain = other.answer(part.table)
+                beside = _lines(other, part, kind, _attacked(other, part, kind, reach, plain), plain, bound)
+                own = [{**line, "plain": two["holds"]} for line, two in zip(own, beside, strict=True)]
             lines += own
             if place == 1 and own[-1]["holds"] < EASY * own[-1]["before"]:
                 easy.append(kind)
@@ -74,6 +82,13 @@ def run(case: Case) -> Finding:
             if "PGD" in found and found["PGD"] - found["black box"] > HIDDEN:
                 hidden.append(kind)
     return _finding(case, kinds, lines, easy, hidden)
+
+
+def attacked(case: Case, part: Part, kind: str, reach: float) -> list[dict[str, Any]]:
+    """Return a line an attack on some rows through their columns of a kind: ``{columns, reach, attack, before, holds, low, high}``, the last of all attacks together."""
+    clean = case.answer(part.table)
+    bound = float(np.quantile(row_losses(part.truth, clean), 0.75))
+    return _lines(case, part, kind, _attacked(case, part, kind, reach, clean), clean, bound)
 
 
 def _finding(
@@ -98,6 +113,7 @@ def _finding(
         told.append(
             "attacks that only ask find more than those that follow the gradient, which therefore hides how weak the network is"
         )
+    told += price(case, lines)
     first = next(line for line in lines if line["attack"] == "all together")
     return Finding(
         NAME,
@@ -109,7 +125,7 @@ def _finding(
         first["high"],
         unit=f"share of rows that hold at {first['reach']:g} {UNITS[first['columns']]}",
         status="warning" if easy or hidden else "good",
-        remedy="Where somebody gains by a wrong answer, do not let this model alone decide: check rows for what is unusual, or have people look. Rows varied in training (--augment) help against small changes."
+        remedy="Where somebody gains by a wrong answer, do not let this model alone decide: check rows for what is unusual, or have people look. To teach it against such changes, at a price that is shown: --adversarial auto."
         if easy
         else "",
         rows=lines,
@@ -118,10 +134,9 @@ def _finding(
     )  # fmt: skip
 
 
-def _lines(case: Case, part: Part, kind: str, weak: Weak, clean: Any) -> list[dict[str, Any]]:
-    """Return a line an attack: how many rows hold; a number holds where its error stays below that of three of four rows."""
+def _lines(case: Case, part: Part, kind: str, weak: Weak, clean: Any, bound: float) -> list[dict[str, Any]]:
+    """Return a line an attack: how many rows hold; a number holds where its error stays below a bound, that of three of four rows as they are."""
     before = row_losses(part.truth, clean)
-    bound = float(np.quantile(before, 0.75))
 
     def held(losses: Floats) -> npt.NDArray[np.bool_]:
         return losses < np.inf if case.classes is not None else losses <= bound
@@ -225,4 +240,4 @@ def _white_box(case: Case, part: Part, kind: str, reach: float) -> dict[str, Flo
     return found
 
 
-__all__ = ["NAME", "QUESTION", "SOURCE", "run"]
+__all__ = ["NAME", "QUESTION", "SERVES", "SOURCE", "attacked", "run"]

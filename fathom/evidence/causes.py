@@ -28,11 +28,13 @@ from fathom.evidence.effects import Estimate, Z, double_machine_learning, fit_be
 NAME = "causes"
 QUESTION = "What does this column cause?"
 SOURCE = "Chernozhukov et al., The Econometrics Journal 21, 2018, https://doi.org/10.1111/ectj.12097; Künzel et al., PNAS 116, 2019, https://doi.org/10.1073/pnas.1804597116"
+SERVES: tuple[str, ...] = ("number", "category", "yes_no")
 
 FEWEST_ROWS = 200
 MOST_ROWS = 50_000
 EDGE = 0.02  # of a chance, from either end: rows beyond have nothing to be compared with
 FEW_COMPARABLE = 0.9  # of the rows that must lie between the edges
+LITTLE_LEFT = 0.01  # of what a number differs by, that its confounders must leave
 ASIDE = ("rows that can be compared", "robustness value")  # lines that are no estimates
 Z_PLACEBO = 2.5758293035489  # of a 99 % interval: one estimate of a hundred is doubted by chance
 WORDS = (
@@ -78,7 +80,8 @@ def run(case: Case) -> Finding:
         + f"A common cause that is not in the table would have to explain {100 * strength:.0f} % of what is left of both to take all of it away. "
         + WORDS.format(treatment=repr(treated), target=repr(target), held=held)
     )
-    trouble = _trouble(sound, comparable, apart, treated)
+    left = 1.0 if binary else float(np.var(estimate.treatment_left) / max(np.var(treatment), 1e-300))
+    trouble = _trouble(sound, comparable, left, apart, treated)
     return Finding(
         NAME,
         f"What does {treated} cause?",
@@ -96,8 +99,10 @@ def run(case: Case) -> Finding:
     )
 
 
-def _trouble(sound: bool, comparable: float, apart: bool, treatment: str) -> str:
+def _trouble(sound: bool, comparable: float, left: float, apart: bool, treatment: str) -> str:
     """Return why the estimate must not be trusted, or an empty string."""
+    if left < LITTLE_LEFT:
+        return f"Do not use the estimate: the other columns tell {treatment} almost exactly ({100 * left:.2g} % of its differences are left), so hardly any row shows what it does alone. Leave out of --confounders what is {treatment} by another name."
     if not sound:
         return "Do not use the estimate: a treatment dealt out by chance seems to have an effect, too, so the columns that are held alike are not held alike well enough."
     if comparable < FEW_COMPARABLE:
@@ -242,4 +247,4 @@ def _line(name: str, value: float, low: float | None, high: float | None) -> dic
     return {"estimate": name, "value": value, "low": low, "high": high}
 
 
-__all__ = ["NAME", "QUESTION", "SOURCE", "run"]
+__all__ = ["NAME", "QUESTION", "SERVES", "SOURCE", "run"]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fathom.bundle.description import Description
 from fathom.bundle.unlikeness import Unlikeness
 from fathom.data.encoding import Column
+from fathom.data.modalities import MODALITIES
 from fathom.data.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.effort import Effort
@@ -18,6 +19,8 @@ from fathom.scoring import Answer, Truth
 
 Status = Literal["good", "warning", "bad", "neutral"]
 MOST_CHARACTERS = 200  # of a cell: enough to recognise it
+EVERY_KIND = tuple(kind.NAME for kind in MODALITIES)  # of column, for a check's ``SERVES``
+TASKS: tuple[str, ...] = ("class", "number")  # the same, of a check that looks at answers alone
 
 Answerer = Callable[[Table], Answer]
 Rows = npt.NDArray[np.int64]
@@ -78,6 +81,16 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Twin:
+    """The network as it became without being pushed in training: its weights, what it answers, and what training took it and the pushed one, in seconds."""
+
+    model: Weights
+    answer: "Answerer" = field(repr=False)
+    seconds: float
+    taught_seconds: float
+
+
+@dataclass(frozen=True)
 class Refit:
     """Fits models of the kinds that a fit compared again, on some of its training rows.
 
@@ -111,7 +124,7 @@ class Case:
 
     ``answers`` are those of every model that was compared, for the sealed rows; ``metric`` is the one that decides, ``""`` the task's own. ``model`` is the shipped one as it can be built
     again, ``refit`` fits again on fewer rows, for ``seconds`` in all at most; ``None`` where there is no such. ``effort`` says how much a check may do.
-    ``effect`` is asked for by the user, and so is the score ``goal``.
+    ``effect`` is asked for by the user, and so is the score ``goal``. ``taught`` says how rows were pushed in training (`fathom.training.hardening`), ``twin`` is the network without.
     """
 
     columns: Sequence[Column]
@@ -135,6 +148,8 @@ class Case:
     effect: Effect | None = None
     goal: float | None = None
     unlikeness: Unlikeness | None = None
+    taught: str = "off"
+    twin: Twin | None = None
 
 
 def some(part: Part, most: int) -> Part:
@@ -143,12 +158,48 @@ def some(part: Part, most: int) -> Part:
     return Part(part.table.take(order), part.truth[order], part.answer[order])
 
 
+def in_order(case: Case) -> Case:
+    """Return the case with the rows of all its parts in an order that hangs on what they hold and not on where they stood.
+
+    A check may then draw rows by the seed, and resample them, and says the same of a table whose rows were shuffled.
+    """
+    sealed, order = _ordered(case.sealed)
+    chosen = case.chosen and _ordered(case.chosen)[0]
+    train = case.train and case.train.take(_order(case.train))
+    answers = {name: answer[order] for name, answer in case.answers.items()}
+    refit = case.refit and _refit_in_order(case.refit)
+    return replace(case, sealed=sealed, chosen=chosen, train=train, answers=answers, refit=refit)
+
+
+def _order(table: Table) -> Rows:
+    return np.argsort(row_hashes(table), kind="stable")
+
+
+def _ordered(part: Part) -> tuple[Part, Rows]:
+    order = _order(part.table)
+    return Part(part.table.take(order), part.truth[order], part.answer[order]), order
+
+
+def _refit_in_order(refit: Refit) -> Refit:
+    """Return what fits again on the same rows, which are named by where they stand in the new order."""
+    order = _order(refit.train)
+
+    def fit(name: str, rows: Rows, weights: npt.NDArray[np.float64] | None, seconds: float | None) -> Answerer:
+        return refit.fit(name, order[rows], weights, seconds)
+
+    return replace(refit, train=refit.train.take(order), truth=refit.truth[order], fit=fit)
+
+
 class Check(Protocol):
-    """The contract. ``SERVES`` names the tasks that it can judge."""
+    """The contract. ``SERVES`` names what it judges, of each of which the contract suite (``tests/evidence/test_contract.py``) has a table on which it passes and one on which it does not.
+
+    These are kinds of columns (`fathom.data.modalities`) where it looks at what cells hold, and else tasks, ``"class"`` and ``"number"``.
+    """
 
     NAME: str
     QUESTION: str
     SOURCE: str
+    SERVES: tuple[str, ...]
 
     def run(self, case: Case) -> Finding:
         """Answer the question. "not applicable" is an answer with a reason; it never raises for a case that is whole."""

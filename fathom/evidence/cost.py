@@ -8,11 +8,12 @@ a kWh are the defaults of Lannelongue, Grealey and Inouye, "Green Algorithms: Qu
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fathom.evidence.contract import Case, Cost, Finding, not_applicable
+from fathom.evidence.contract import TASKS, Case, Cost, Finding, not_applicable
 
 NAME = "cost"
 QUESTION = "What will it cost in a year?"
 SOURCE = "Lannelongue, Grealey and Inouye, Advanced Science 8, 2021, https://doi.org/10.1002/advs.202100707"
+SERVES = TASKS
 
 DAYS = 365
 

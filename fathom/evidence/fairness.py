@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from fathom.data.table import Table
 from fathom.data.values import words_of
-from fathom.evidence.contract import Case, Finding, Part, not_applicable
+from fathom.evidence.contract import TASKS, Case, Finding, Part, not_applicable
 from fathom.evidence.mitigating import answers_by, opportunity_thresholds, parity_thresholds, weights_of
 from fathom.resampling import Resamples
 from fathom.scoring import row_losses
@@ -24,6 +24,7 @@ from fathom.scoring import row_losses
 NAME = "fairness"
 QUESTION = "Does the model treat groups alike?"
 SOURCE = "Hardt, Price and Srebro, NeurIPS 2016, https://arxiv.org/abs/1610.02413"
+SERVES = TASKS
 
 FEWEST_ROWS = 20  # of a group whose rates are compared; smaller ones are listed
 REFITTING = 0.3  # of the time for fitting again
@@ -256,4 +257,4 @@ def _reweighted(case: Case, columns: tuple[str, ...]) -> npt.NDArray[np.int64] |
     return np.asarray(answer.argmax(axis=1), np.int64)
 
 
-__all__ = ["NAME", "QUESTION", "SOURCE", "groups_of", "odds_difference", "parity_difference", "rates", "run"]
+__all__ = ["NAME", "QUESTION", "SERVES", "SOURCE", "groups_of", "odds_difference", "parity_difference", "rates", "run"]

@@ -15,7 +15,7 @@ from fathom import shapes
 from fathom.data.encoding import inputs_of
 from fathom.data.splitting import row_hashes
 from fathom.data.table import Table
-from fathom.evidence.contract import Case, Finding, not_applicable, some
+from fathom.evidence.contract import EVERY_KIND, Case, Finding, not_applicable, some
 from fathom.reasons import METHODS
 from fathom.reasons.agreeing import rank_correlation
 from fathom.reasons.asking import Subject, question_of
@@ -25,6 +25,7 @@ from fathom.resampling import Resamples
 NAME = "faithfulness"
 QUESTION = "Are the reasons it gives the real ones?"
 SOURCE = "Samek et al., IEEE TNNLS 28, 2017; DeYoung et al., ACL 2020"
+SERVES = EVERY_KIND
 
 # Rows that are explained, and rows that a method may answer for each; a row with a text or a picture costs more.
 FLAT, DEEP = (16, 512), (8, 192)

@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from fathom.data.encoding import Column, inputs_of, target_classes
+from fathom.data.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.evidence.both_sides import copies, deep_copies, groups, neighbours_in_time
-from fathom.evidence.contract import Finding
+from fathom.evidence.contract import EVERY_KIND, Finding
 from fathom.evidence.file_traces import has_files, numbers_in, sizes_and_dates, words_in
 from fathom.evidence.telling import Floats, Sides, class_words, keys, nearest, numbers_of, skill_of, smooth, some, there
 from fathom.shapes import FLAT
@@ -32,6 +33,7 @@ from fathom.shapes import FLAT
 NAME = "leakage"
 QUESTION = "Does something give the answer away?"
 SOURCE = "Kapoor and Narayanan, Patterns 4(9), 2023, https://doi.org/10.1016/j.patter.2023.100804"
+SERVES = EVERY_KIND
 
 GIVEN_AWAY = 0.99  # skill of a column alone that stops a fit, where there are others
 LIKELY = 0.90  # skill that is warned of
@@ -54,6 +56,9 @@ def find(
 
     ``rows`` of the finding are ``{leak, column, skill, sentence}``, the clearest first.
     """
+    orders = [np.argsort(row_hashes(table), kind="stable") for table in (train, check)]
+    train, check = (table.take(order) for table, order in zip((train, check), orders, strict=True))
+    raw = raw and (raw[0].take(orders[0]), raw[1].take(orders[1]))
     known, asked = _truth(target, train), _truth(target, check)
     sides = Sides(target, known, asked)
     leaks = [

@@ -16,13 +16,14 @@ import pyarrow as pa
 
 from fathom.data.encoding import Column
 from fathom.data.table import Table
-from fathom.evidence.contract import Case, Finding, Part, Rows, not_applicable, some
+from fathom.evidence.contract import TASKS, Case, Finding, Part, Rows, not_applicable, some
 from fathom.resampling import wilson
 from fathom.scoring import row_losses
 
 NAME = "memorising"
 QUESTION = "Does it give its training rows away?"
 SOURCE = "Carlini et al., IEEE S&P 2022, https://arxiv.org/abs/2112.03570; Yeom et al., CSF 2018, https://arxiv.org/abs/1709.01604"
+SERVES = TASKS
 
 FEWEST_ROWS = 100
 MOST_ROWS = 5_000
@@ -237,4 +238,4 @@ def _repeats(case: Case, truth: Any, answer: Any, taught: Any) -> npt.NDArray[np
     return np.asarray(np.abs(answer - taught) < 0.5 * np.std(truth))
 
 
-__all__ = ["NAME", "QUESTION", "SOURCE", "area", "found_at", "run"]
+__all__ = ["NAME", "QUESTION", "SERVES", "SOURCE", "area", "found_at", "run"]

@@ -14,7 +14,7 @@ import numpy as np
 
 from fathom.data.encoding import inputs_of
 from fathom.data.table import Table
-from fathom.evidence.contract import Case, Finding, Part, not_applicable, some
+from fathom.evidence.contract import EVERY_KIND, Case, Finding, Part, not_applicable, some
 from fathom.resampling import Floats, Interval, Resamples
 from fathom.scoring import METRICS, Metric, primary, score
 from fathom.shapes import DEEP
@@ -22,6 +22,7 @@ from fathom.shapes import DEEP
 NAME = "robustness"
 QUESTION = "What if the rows get worse?"
 SOURCE = "Hendrycks and Dietterich, ICLR 2019, https://arxiv.org/abs/1903.12261; Ovadia et al., NeurIPS 2019, https://arxiv.org/abs/1906.02530"
+SERVES = EVERY_KIND
 
 SEVERITIES = (1, 2, 3, 4, 5)
 MIDDLE = 3  # severity at which each kind of column is spoiled alone
@@ -185,4 +186,4 @@ def _early(case: Case, part: Part, steps: list[Measured], metric: Metric) -> boo
     return bool(np.quantile(kept[1:] - FEWEST_RIGHT * gain[1:], 0.975) < 0)
 
 
-__all__ = ["NAME", "QUESTION", "SOURCE", "run", "spoiled"]
+__all__ = ["NAME", "QUESTION", "SERVES", "SOURCE", "run", "spoiled"]

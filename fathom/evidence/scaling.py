@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.data.splitting import row_hashes
-from fathom.evidence.contract import Case, Finding, not_applicable
+from fathom.evidence.contract import TASKS, Case, Finding, not_applicable
 from fathom.resampling import Floats, Resamples
 from fathom.scoring import METRICS, Metric, primary, score
 
 NAME = "scaling"
 QUESTION = "Would more rows help?"
 SOURCE = "Hestness et al., 2017, https://arxiv.org/abs/1712.00409; Rosenfeld et al., ICLR 2020, https://arxiv.org/abs/1909.12673"
+SERVES = TASKS
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the training rows; all of them are there already
 NETWORK_SHARES = {"quick": (), "standard": (1 / 16, 1 / 8, 1 / 4), "thorough": SHARES}
@@ -257,4 +258,4 @@ def _rivalry(curves: dict[str, Any], laws: dict[str, Law]) -> str:
     return f" That the network gains more from more rows than {best} cannot be told from these."
 
 
-__all__ = ["NAME", "QUESTION", "SOURCE", "Law", "fit_law", "run"]
+__all__ = ["NAME", "QUESTION", "SERVES", "SOURCE", "Law", "fit_law", "run"]

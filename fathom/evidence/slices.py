@@ -24,6 +24,7 @@ from fathom.scoring import row_losses
 NAME = "slices"
 QUESTION = "For whom is the model worst?"
 SOURCE = "Chung, Kraska, Polyzotis, Tae and Whang, ICDE 2019, https://arxiv.org/abs/1807.06068; Holm, 1979"
+SERVES: tuple[str, ...] = ("number", "category", "yes_no")
 
 FEWEST_ROWS = 20  # of a slice, on the rows of the search and on the test rows
 MOST_SHARE = 0.5  # of the rows: a larger slice is the rest turned round

@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.data.splitting import row_hashes
-from fathom.evidence.contract import Case, Finding, Part, not_applicable, plain
+from fathom.evidence.contract import TASKS, Case, Finding, Part, not_applicable, plain
 from fathom.resampling import Resamples
 from fathom.scoring import row_losses
 
 NAME = "suspects"
 QUESTION = "Which labels are probably wrong?"
 SOURCE = "Northcutt, Jiang and Chuang, JAIR 70, 2021, https://arxiv.org/abs/1911.00068"
+SERVES = TASKS
 
 LISTED = 20
 FEWEST_LISTED, MOST_LISTED = 3, 0.05  # rows, and share of the rows, that are shown

@@ -15,12 +15,13 @@ import pyarrow as pa
 from fathom.bundle.unlikeness import SHARE, Floats, Unlikeness
 from fathom.data.encoding import inputs_of
 from fathom.data.table import Table
-from fathom.evidence.contract import Case, Finding, not_applicable, plain, some
+from fathom.evidence.contract import EVERY_KIND, Case, Finding, not_applicable, plain, some
 from fathom.resampling import wilson
 
 NAME = "unlike"
 QUESTION = "Does it notice rows that are like nothing in training?"
 SOURCE = "Laxhammar and Falkman, IEEE TPAMI 36, 2014; Tipping and Bishop, JRSS B 61, 1999; Fort, Ren and Lakshminarayanan, NeurIPS 2021"
+SERVES = tuple(kind for kind in EVERY_KIND if kind != "yes_no")  # of which both answers are usual
 
 MOST_ROWS = 1_000  # that are asked of each set
 FEWEST_ROWS = 30

@@ -19,6 +19,7 @@ from fathom.training.batching import Batch, StoredRows
 from fathom.training.checkpointing import Checkpoints
 from fathom.training.diagnosing import Diagnosis, Norms
 from fathom.training.doctor import Doctor
+from fathom.training.hardening import pushed
 from fathom.training.objectives.contract import Objective
 from fathom.training.state import Epoch, State
 from fathom.training.threads import Choice, NetworkRehearsal, Pace
@@ -36,7 +37,7 @@ class TrainingPlan:
     and Bengio, ICML 2013, https://arxiv.org/abs/1211.5063). ``averaging`` is the decay a step of a running mean of the weights, which is
     what is judged and kept (Polyak and Juditsky, 1992); 0 keeps the last weights. ``threads`` cores are taken, or, where it is ``None``, as many
     of those that torch has as is quickest; the weights do not depend on what is found (`fathom.training.threads`). ``augment`` holds the options of the variation of
-    every array that is varied (`fathom.training.augmentations`).
+    every array that is varied (`fathom.training.augmentations`), ``adversary`` how far those are pushed that are attacked (`fathom.training.hardening`).
     """
 
     optimizer: Literal["adamw", "sgd"] = "adamw"
@@ -53,6 +54,7 @@ class TrainingPlan:
     seed: int = 0
     threads: int | None = None
     augment: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    adversary: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,12 +111,16 @@ def rows_at_once(row_numbers: int) -> int:
 
 
 @torch.inference_mode()
-def validation_loss(network: Network, rows: Batch, objective: Objective, generator: torch.Generator) -> float:
-    """Return the mean loss over rows with the network as it answers: nothing left out, nothing learned."""
+def validation_loss(
+    network: Network, rows: Batch, objective: Objective, generator: torch.Generator, plan: TrainingPlan | None = None
+) -> float:
+    """Return the mean loss over rows with the network as it answers: nothing left out, nothing learned. With a ``plan`` that pushes rows, they are pushed."""
     network.eval()
     total, size = 0.0, rows_at_once(rows.row_numbers)
     for start in range(0, rows.rows, size):
         batch = rows.slice(start, min(size, rows.rows - start)).trimmed()
+        if plan is not None:
+            batch = pushed(network, batch, plan.adversary, objective, (plan.seed, 0, start))
         total += objective.loss(network, batch, generator)[0].item() * batch.rows
     network.train()
     return total / rows.rows
@@ -163,6 +169,7 @@ def train(
                 for group in optimizer.param_groups:
                     group["lr"] = state.rate
                 batch = augmented(batch, plan.augment, plan.seed, state.epoch, state.step)
+                batch = pushed(network, batch, plan.adversary, objective, (plan.seed, state.epoch, state.step))
                 loss, _ = objective.loss(network, batch, generator)  # forward, and how wrong it was
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # backward: how each weight should change
@@ -176,7 +183,7 @@ def train(
                 if checkpoints and checkpoints.due():
                     checkpoints.write(*state.save())
             with average.in_place(train_rows.sample, plan.batch_rows):
-                now = validation_loss(network, validation_rows, objective, generator)
+                now = validation_loss(network, validation_rows, objective, generator, plan)
                 state.keep(now)
             doctor.approves_validation(state.epoch, now)
             on_epoch(state.end_epoch(now), plan.epochs)

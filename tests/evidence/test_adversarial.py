@@ -3,91 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
-import pytest
 import torch
 
 import fathom
-from fathom.data.encoding import Column, encode_inputs
-from fathom.data.modalities import by_name
-from fathom.data.table import Table
+from fathom.data.encoding import encode_inputs
 from fathom.evidence import adversarial
 from fathom.evidence.attacking import Attack
-from fathom.evidence.contract import Case, Part
-
-ROWS = 60
-CLASSES = ("no", "yes")
-
-
-def case_of(values, kind, say, classes=CLASSES):
-    """A table of one column, and a model that ``say``s how likely yes is."""
-    kind = by_name(kind)
-    state = kind.learn(values)
-    if hasattr(kind, "settle"):
-        values, _ = kind.settle(state, values, lambda done: None)
-    column = Column("told", "input", kind, 1.0, "planted", state)
-
-    def answer(table):
-        yes = np.clip(say(table.column("told"), column), 0.01, 0.99)
-        return np.stack([1 - yes, yes], 1)
-
-    table = Table.of({"told": values, "late": ["yes"] * len(values)})
-    truth = answer(table).argmax(axis=1)
-    table = Table.of({"told": values, "late": [CLASSES[code] for code in truth]})
-    target = Column(
-        "late", "target", by_name("category"), 1.0, "planted", by_name("category").learn(table.column("late"), "target")
-    )
-    return Case((column, target), target, CLASSES, Part(table, truth, answer(table)), answer)
-
-
-def numbers(width):
-    """Yes and no change places ``width`` standard deviations apart."""
-    random = np.random.default_rng(0)
-    values = pa.array(random.normal(0, 1, ROWS))
-
-    def say(told, column):
-        number = np.nan_to_num(told.to_numpy(zero_copy_only=False)) / width
-        return 0.5 + 0.49 * np.sin(np.pi * number)
-
-    return case_of(values, "number", say)
-
-
-def pictures(strong):
-    """The mean of a picture says yes: its light, or a difference of one step in 255."""
-    kind = by_name("image")
-    values = kind.sample(ROWS, 0)
-
-    def say(told, column):
-        light = kind.encode(column.state, told).astype(float).mean(axis=(1, 2, 3))
-        return 1 / (1 + np.exp(-(light - 70) / 20)) if strong else 0.5 + 0.49 * np.sin(np.pi * light / 1.5)
-
-    return case_of(values, "image", say)
-
-
-def texts(strong):
-    """Yes where one word stands, or where many do."""
-    random = np.random.default_rng(0)
-    words = ["good", "fine", "well", "bright"], ["poor", "dull", "grey", "worn"]
-    made = [" ".join(random.choice(words[row % 2], 40 if strong else 1)) for row in range(ROWS)]
-
-    def one_of(word):
-        return word in words[0] or (word not in words[1] and len(word) % 2 == 1)
-
-    def say(told, column):
-        found = [[one_of(word) for word in (text or "").split()] for text in told.to_pylist()]
-        return np.array([np.mean(one) if one else 0.5 for one in found])
-
-    return case_of(pa.array(made), "text", say)
-
-
-@pytest.mark.parametrize(
-    ("weak", "strong"), [(numbers(0.05), numbers(30.0)), (pictures(False), pictures(True)), (texts(False), texts(True))]
-)
-def test_what_hangs_on_little_is_easily_fooled_and_what_hangs_on_much_is_not(weak, strong):
-    fooled, firm = adversarial.run(weak), adversarial.run(strong)
-    assert fooled.answer == "easily" and fooled.remedy, fooled.sentence
-    assert firm.answer == "not easily", firm.sentence
-    assert "by its answers alone" in firm.sentence
+from fathom.evidence.contract import Part
+from tests.evidence.planted_cases import FOOLED_ROWS as ROWS
+from tests.evidence.planted_cases import numbers, pictures, texts
 
 
 def test_nothing_goes_beyond_its_reach():

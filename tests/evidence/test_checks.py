@@ -209,7 +209,7 @@ def test_a_column_that_gives_a_class_away_is_found(how):
 
 
 def test_a_clean_table_raises_no_alarm():
-    for seed in range(20):
+    for seed in range(8):
         columns, price, _ = numbers(seed)
         assert found_in(columns, price.tolist(), number).answer == "nothing found", seed
         kind = np.where(price > np.median(price), "dear", "cheap").tolist()

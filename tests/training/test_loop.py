@@ -80,6 +80,7 @@ def test_each_field_of_the_plan_changes_what_is_learned():
     assert weights_of(learn(sgd)[0]) != weights_of(learn(dataclasses.replace(sgd, momentum=0.0))[0])
     assert {field.name for field in dataclasses.fields(PLAN)} == {
         *changes,
+        "adversary",
         "augment",
         "momentum",
         "patience",
