@@ -163,8 +163,8 @@ def main() -> int:
     failed = False
     for name in chosen.sets.split(","):
         taught = fitted(name, chosen.fresh)
-        model = fathom.load(taught)
-        finding = next(one for one in model.result["findings"] if one["name"] == "adversarial")
+        result = json.loads((taught / "result.json").read_text())
+        finding = next(one for one in result["findings"] if one["name"] == "adversarial")
         print(f"{name}: {finding['sentence']}", flush=True)
         report[name] = {"sentence": finding["sentence"], "networks": {}}
         for which, folder in (("taught", taught), ("plain", run_of(name, chosen.fresh))):
