@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ LOOK = 20_000  # cells looked at to find how a column's numbers are written
 BLANKS = " \u00a0\u2009\u202f"  # the blanks that stand between thousands: plain, no-break, thin, narrow no-break
 CURRENCIES = "$€£¥₹₩₽₺₫฿₴₪₱"
 CODES = "EUR|USD|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|CZK|BRL|ZAR|kr|zł|Kč"
+_DIGITS = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 _SIGN = rf"(?:[{CURRENCIES}%]|{CODES})"
 
 
@@ -96,6 +98,15 @@ def parse(text: pa.Array, form: Form = PLAIN) -> Numbers:
     if form.decimal != ".":
         text = pc.replace_substring(text, form.decimal, ".")
     return _as_numpy(pc.replace_substring(text, "−", "-").cast(pa.float64()))
+
+
+def plain_number(cell: Any, form: Form) -> float | None:
+    """Return the number of one text cell that is digits and at most a point, which `parse` reads alike and a hundred times slower; None of every other.
+
+    >>> plain_number("-12.5", PLAIN), plain_number("12,5", PLAIN), plain_number("1.234", Form(",", "."))
+    (-12.5, None, None)
+    """
+    return float(cell) if cell.__class__ is str and form.decimal == "." and _DIGITS.fullmatch(cell) else None
 
 
 def _as_numpy(numbers: pa.Array) -> Numbers:

@@ -169,7 +169,8 @@ def _parse(layout: Layout) -> tuple[pa.Table, list[OddRecord]]:
 
     Arrow knows a record's position only on one thread: the first odd record stops the threads, and one begins again.
     """
-    block, threads = PARSED, True
+    block, content = PARSED, layout.content
+    threads = content.compression is not None or content.bytes_stored > block  # for a single block they only cost
     while True:
         odd: list[OddRecord] = []
         try:

@@ -24,6 +24,8 @@ from fathom.model import Model, predictions
 from fathom.service.refusing import Refused
 from fathom.shapes import Arrays
 
+FEW = 64  # rows of text that are encoded one by one, which costs less than columns of them
+TEXT = (pa.string(), pa.large_string())
 MEDIA = ("image", "audio", "video")
 _WORDS: dict[str, tuple[type, ...]] = {  # what a cell of each kind is in JSON, null apart
     "number": (int, float),
@@ -179,19 +181,21 @@ class Form:
 
     def encode_table(self, table: Table) -> tuple[Arrays, int, pa.Array | None]:
         """Return the same for rows that came as a table (CSV, Arrow)."""
-        known = {field.name for field in self.fields}
+        types = dict(zip(table.names, table.arrow.schema.types, strict=True))
         for field in self.fields:
-            if field.name not in table.names:
+            if field.name not in types:
                 raise Refused(422, f"the column is not there.{suggestion(field.name, table.names)}", field.name)
-            if is_media(table.column(field.name).type) or (
-                field.kind in MEDIA and pa.types.is_nested(table.column(field.name).type)
-            ):
+            kind = types[field.name]
+            if is_media(kind) or (field.kind in MEDIA and pa.types.is_nested(kind)):
                 raise Refused(422, "a file's own bytes are expected, and no path.", field.name)
-        for name in table.names:
-            if name not in known and name not in self.ignored:
-                raise Refused(422, f"the model has no such column.{suggestion(name, known)}", name)
+        names = [field.name for field in self.fields]
+        for name in types:
+            if name not in self.ignored and name not in names:
+                raise Refused(422, f"the model has no such column.{suggestion(name, names)}", name)
         if not table.rows:
             raise Refused(422, "one row or more is expected.", "rows")
+        if self.light and table.rows <= FEW and all(types[name] in TEXT for name in names):
+            return self.encode(table.arrow.select(names).to_pylist())
         try:
             table = self.model.gathered(table)
             for column in inputs_of(self.model.columns):

@@ -12,7 +12,8 @@ from fathom.model import class_labels
 from fathom.service.asking import Field, Form, words_for
 from fathom.service.health import json
 from fathom.service.hosting import Host, Hosted
-from fathom.service.pages import watching
+from fathom.service.pages import explains, watching
+from fathom.service.predicting import MOST_EXPLAINED
 
 _NOTHING = {"enum": [None, *MISSING_WORDS]}
 REFUSALS = {
@@ -159,7 +160,7 @@ def answer_schema(hosted: Hosted) -> dict[str, Any]:
 def _predict(hosted: Hosted, address: str, row: str, answer: str, most_rows: int) -> dict[str, Any]:
     form = hosted.live.form
     example = {field.name: (field.column.examples or (None,))[0] for field in form.fields if field.kind != "number"}
-    question = {
+    question: dict[str, Any] = {
         "type": "object",
         "properties": {
             "rows": {
@@ -176,6 +177,11 @@ def _predict(hosted: Hosted, address: str, row: str, answer: str, most_rows: int
         "required": ["rows"],
         "additionalProperties": False,
     }
+    if explains(hosted):
+        question["properties"]["explain"] = {
+            "type": "boolean",
+            "description": f"Also say why, of at most {MOST_EXPLAINED} rows: what each column adds to the answer.",
+        }
     found = {
         "type": "object",
         "properties": {
@@ -183,6 +189,11 @@ def _predict(hosted: Hosted, address: str, row: str, answer: str, most_rows: int
             "version": {"type": "string"},
             "request": {"type": "string"},
             "answers": {"type": "array", "items": {"$ref": f"#/components/schemas/{answer}"}},
+            "reasons": {
+                "type": "array",
+                "items": {"type": "object"},
+                "description": "Of each row, where they were asked for.",
+            },
         },
         "required": ["model", "version", "request", "answers"],
     }

@@ -47,7 +47,7 @@ def routes(host: Host) -> list[Route]:
                 one.name,
                 one.live.version,
                 watched=monitor is not None and one.name in monitor.recorders,
-                explains=_explains(one),
+                explains=explains(one),
             )
             for one in host.models.values()
         ]
@@ -148,7 +148,8 @@ def _hosted(host: Host, name: str | None) -> Hosted:
     return hosted
 
 
-def _explains(hosted: Hosted) -> bool:
+def explains(hosted: Hosted) -> bool:
+    """Say whether a model's answers are explained over HTTP."""
     return hosted.live.form.quick is not None  # rows that are gathered are explained nowhere yet
 
 
@@ -202,4 +203,4 @@ def _truth(one: Any, place: int) -> dict[str, Any]:
     return {ID: one[ID], PLACE: row, **truth}
 
 
-__all__ = ["monitor_of", "routes", "truths_of"]
+__all__ = ["explains", "monitor_of", "routes", "truths_of"]

@@ -206,7 +206,7 @@ class Recorder:
             made, large = entries_of(one, self.recording)
             entries += made
             too_large += large
-        store.write(entries)
+        written = store.write(entries)
         self._since_keeping += len(entries)
         if self._since_keeping >= KEEPING_EVERY:
             store.keep(rows=self.recording.rows, days=self.recording.days, now=self._clock())
@@ -217,7 +217,7 @@ class Recorder:
             known = self._health
             self._health = replace(
                 known,
-                written=known.written + len(entries),
+                written=known.written + written,
                 dropped=known.dropped + too_large,
                 too_large=known.too_large + too_large,
                 broken=wrong,

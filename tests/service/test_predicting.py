@@ -67,6 +67,25 @@ def test_csv_arrow_and_a_form_are_answered_as_json_is(late, rows, flights, tmp_p
     same(form.json()["answers"][0], expected[0])
 
 
+@pytest.mark.parametrize("count", [1, 64, 65])
+def test_few_rows_of_text_are_answered_and_refused_as_many_are(late, flights, rows, tmp_path, count):
+    """Few are encoded one by one, many as columns."""
+    kind = {"content-type": "text/csv"}
+    table = inputs(flights, count)
+    write(table, tmp_path / "some.csv")
+    far = [*table.column("distance_miles").to_pylist()[:-1], "far"]
+    write(table.with_column("distance_miles", pa.array(far)), tmp_path / "far.csv")
+    for got, wanted in zip(
+        late.ask("POST", "/predict", (tmp_path / "some.csv").read_bytes(), kind).json()["answers"],
+        late.predict(*rows[:count]).json()["answers"],
+        strict=True,
+    ):
+        same(got, wanted)
+    answer = late.ask("POST", "/predict", (tmp_path / "far.csv").read_bytes(), kind)
+    assert (answer.status, answer.json()["field"]) == (422, f"rows[{count - 1}].distance_miles")
+    assert "it is 'far', which is not readable as number" in answer.json()["error"]
+
+
 def test_answers_come_as_csv_or_arrow_where_they_are_wanted_so(late, rows, late_network, flights):
     expected = late_network.predict(inputs(flights, 3)).to_pylist()
     body = json.dumps({"rows": rows[:3]}).encode()

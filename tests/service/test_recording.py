@@ -55,6 +55,19 @@ def test_what_was_seen_can_be_read_again(recorded):
     assert not window(recorder, version="other").count and not window(recorder, shadow=True).count
 
 
+def test_a_request_that_is_sent_again_is_written_once(recorded):
+    """As the page does, which asks for the reasons of an answer under the id of that answer."""
+    recorder = recorded()
+    later = Table.of({"age": [42.0, 1.0], "name": ["Ann", None], "photo": [None, b"\x01"]})
+    for one in (note(), note(shadow=True), note(seconds=0.2), note(rows=later), note("a2"), note(shadow=True), note()):
+        recorder.seen(one)
+    found = window(recorder)
+    assert found.requests == ("a1", "a1", "a1", "a1", "a2", "a2")
+    assert found.rows.to_pylist()[2]["age"] == 42.0  # under one id, but another row
+    assert window(recorder, shadow=True).count == 2
+    assert recorder.health.written == 8
+
+
 def test_a_column_that_is_left_out_is_never_written(recorded):
     recorder = recorded(left_out=("name",))
     recorder.seen(note())

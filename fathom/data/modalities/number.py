@@ -226,10 +226,11 @@ def encode(state: State, values: pa.Array) -> npt.NDArray[np.float32]:
 
 
 def single(state: State, features: bool) -> Callable[[Any], tuple[float, ...] | None]:
-    """Return what encodes one Python number along the same straight lines as `encode`; all but numbers and None are left to that."""
+    """Return what encodes one Python number, or text of plain digits, along the same straight lines as `encode`; all else but None is left to that."""
     nothing: tuple[float, ...] = (state.middle, 1.0) if state.has_missing else (state.middle,)
+    form = state.form
     if features:
-        return _feature
+        return lambda value: _feature(value, form)
     if state.transform == "standard":
         return _leave
     landmarks, scores, there = state.landmarks, state.scores, (0.0,) if state.has_missing else ()
@@ -243,7 +244,10 @@ def single(state: State, features: bool) -> Callable[[Any], tuple[float, ...] | 
                 return (slopes[place] * (value - landmarks[place]) + scores[place], *there)
             if abs(value) < scaling.HUGE:
                 return (float(scaling.forth(np.array([value], np.float64), landmarks, scores)[0]), *there)
-        return nothing if value is None else None
+        if value is None:
+            return nothing
+        number = numerals.plain_number(value, form)
+        return None if number is None else encoded(number)
 
     return encoded
 
@@ -252,10 +256,13 @@ def _leave(value: Any) -> None:
     """Leave every cell to `encode`."""
 
 
-def _feature(value: Any) -> tuple[float, ...] | None:
+def _feature(value: Any, form: Form) -> tuple[float, ...] | None:
     if value.__class__ is float or value.__class__ is int:
         return (min(max(value, -FLOAT32), FLOAT32),)
-    return (math.nan,) if value is None else None
+    if value is None:
+        return (math.nan,)
+    number = numerals.plain_number(value, form)
+    return None if number is None else (number,)
 
 
 def decode(state: State, answer: npt.NDArray[Any]) -> pa.Array:

@@ -164,15 +164,16 @@ async function send(event) {
   try {
     const body = { rows: [await row()], doubt: true };
     const address = `predict/${encodeURIComponent(model.name)}`;
-    const ask = (extra) => fetched(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ...body, ...extra }) });
+    const ask = (extra, headers) => fetched(address, { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify({ ...body, ...extra }) });
     const reply = await ask({});
+    const again = { "X-Request-Id": reply.request }; // the same version says why, and the row is recorded once
     box.replaceChildren(...model.targets.map((target) => answered(target, reply.answers[0])), element("p", { class: "quiet" }, `Version ${reply.version}, request ${reply.request}`));
     if (model.explains) {
       const button = element("button", { type: "button", class: "plain" }, "Why?");
       button.addEventListener("click", async () => {
         button.disabled = true;
         try {
-          const told = await ask({ explain: true });
+          const told = await ask({ explain: true }, again);
           button.replaceWith(reasoned(told.reasons[0]));
         } catch (error) {
           button.replaceWith(wrong(error));
