@@ -41,7 +41,10 @@ def serve(
         str, typer.Option(help="all, a JSON line a request; events, only what happens to the server; off.")
     ] = "all",
     record: Annotated[
-        str, typer.Option(help="The store of requests and answers, or off.  [default: beside each model]")
+        str,
+        typer.Option(
+            help="The store of requests and answers: a file, postgresql://USER@HOST/DATABASE, or off.  [default: beside each model]"
+        ),
     ] = "",
     record_share: Annotated[float, typer.Option(help="Share of the requests that are recorded, above 0 to 1.")] = 1.0,
     record_rows: Annotated[int, typer.Option(help="Rows that the store keeps: the latest so many.")] = 200_000,

@@ -28,7 +28,10 @@ def watch(
         str | None, typer.Option(help="Columns whose change is no news, with commas between: month,season.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Show every question, not only those that stand out.")] = False,
-    store: Annotated[Path | None, typer.Option(help="Another store than the one beside the bundle.")] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(help="Another store than the one beside the bundle: a file, or postgresql://USER@HOST/DATABASE."),
+    ] = None,
     json_file: Annotated[str | None, typer.Option("--json", help="Write the look here; - is standard output.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the look as a page.")] = None,
     webhook: Annotated[

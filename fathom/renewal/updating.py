@@ -22,9 +22,9 @@ from fathom.renewal.gating import FEWEST_LATEST, MARGIN, Gate, judge_update
 from fathom.renewal.origins import Origin, origin_of_run, origin_on, read_as, table_bytes, table_from
 from fathom.renewal.renewing import base_of, check_size, frozen_rows, join_rows
 from fathom.report.gate import render_gate
+from fathom.service.databases import shown
 from fathom.service.journal import now, who_is_here
-from fathom.service.store import NAME as STORE
-from fathom.service.store import open_store
+from fathom.service.store import is_store, open_store
 from fathom.service.versions import GATES, NAME, Shelf, is_shelf, make_shelf, shelf_at
 from fathom.settings import Settings
 
@@ -100,7 +100,7 @@ def update(
 ) -> Updated:
     """Fit the live model of a shelf again on its old rows and ``new`` ones, and let the gate judge it; it is put on the shelf and serves nothing yet.
 
-    ``path`` is a shelf, a run or its bundle; ``new`` anything that `fathom.read` takes, with the truth in it, or the store of a server (``requests.sqlite``), whose truths have come. A network goes on from its weights, or starts ``anew``; a simpler model is
+    ``path`` is a shelf, a run or its bundle; ``new`` anything that `fathom.read` takes, with the truth in it, or the store of a server (``requests.sqlite``, or the URL of a database), whose truths have come. A network goes on from its weights, or starts ``anew``; a simpler model is
     fitted anew. ``settings`` by name take the place of those of the fit, ``margin`` is how much more the new model may err on the frozen rows at the end of the interval, as a share.
 
     Raises TableError, OptionError, OutputError, BundleError, TrainingError or ExtraError, each saying what to do; the shelf then serves what it served.
@@ -230,7 +230,7 @@ def _with_settings(origin: Origin, given: Mapping[str, Any]) -> tuple[Origin, st
 
 def _new_rows(new: Any, origin: Origin) -> Table:
     """Read new rows: a table, or those of a store of requests whose truth has become known."""
-    if not isinstance(new, (str, Path)) or not str(new).endswith(STORE):
+    if not isinstance(new, (str, Path)) or not is_store(new):
         return read_as(str(new) if isinstance(new, Path) else new, origin.settings, origin.targets)
     store = open_store(new)
     try:
@@ -241,13 +241,13 @@ def _new_rows(new: Any, origin: Origin) -> Table:
     known = [row for row, values in enumerate(zip(*truths, strict=True)) if None not in values]
     if window.rows is None or not known:
         raise TableError(
-            f"{new} has no request whose truth is known. Give truths to the server (POST /feedback), or to fathom watch."
+            f"{shown(str(new))} has no request whose truth is known. Give truths to the server (POST /feedback), or to fathom watch."
         )
     rows = window.rows.take(np.array(known))
     arrow = rows.arrow.drop_columns([name for name in origin.targets if name in rows.names])
     for name, values in zip(origin.targets, truths, strict=True):
         arrow = arrow.append_column(name, pa.array([values[row] for row in known]))
-    return Table(arrow, name=str(new))
+    return Table(arrow, name=shown(str(new)))
 
 
 def _earlier(place: Shelf, live: str) -> dict[str, Table]:

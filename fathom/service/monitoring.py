@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fathom.bundle.manifest import version as version_of
@@ -17,7 +16,7 @@ from fathom.service.alerting import metrics_text
 from fathom.service.contract import Answered
 from fathom.service.places import store_of
 from fathom.service.recording import Health, Recorder, Recording
-from fathom.service.store import open_store
+from fathom.service.store import is_absent, open_store
 from fathom.service.truths import learn
 from fathom.service.watching import LAST, Look, broken_look, look
 
@@ -65,10 +64,10 @@ class Monitor:
     def _taken(self, name: str, model: Model, version: str) -> Look:
         recorder = self.recorders[name]
         broken = [said] if (said := recorder.health.broken) else []
-        if not broken and not recorder.path.exists():
+        if not broken and is_absent(recorder.place):
             return Look(name, version, time.time(), "too few rows", "No request has been recorded yet.")
         try:
-            store = open_store(recorder.path)
+            store = open_store(recorder.place)
         except Exception as error:
             return broken_look(name, version, [*broken, str(error)])
         try:
@@ -80,7 +79,7 @@ class Monitor:
         """Write what turned out to be true; returns how many truths were matched to recorded rows, and how many were not. Raises TableError or StoreError."""
         recorder = self.recorders[name]
         recorder.flush(1.0)
-        store = open_store(recorder.path, write=True)
+        store = open_store(recorder.place, write=True)
         try:
             matched = learn(store, model, truths)
         finally:
@@ -117,9 +116,9 @@ def attach(host: "Host", recording: Recording) -> Monitor:
     for name in recording.left_out:
         if name not in asked:
             raise OptionError(f"--leave-out: no model asks for a column {name!r}.{suggestion(name, asked)}")
-    paths = {name: Path(recording.store) if recording.store else store_of(path) for name, path in host.sources.items()}
+    places = {name: recording.store or store_of(path) for name, path in host.sources.items()}
     lost = partial(host.metrics.count, "unnoted")
-    monitor = Monitor({name: Recorder(path, recording, lost=lost) for name, path in paths.items()})
+    monitor = Monitor({name: Recorder(place, recording, lost=lost) for name, place in places.items()})
     host.observers = (*host.observers, monitor)
     host.more_metrics.append(
         lambda: monitor.lines({name: one.live.model for name, one in host.models.items()}, host.others)

@@ -11,11 +11,11 @@ from fathom.service.versions import is_shelf, open_shelf
 
 @dataclass(frozen=True)
 class Place:
-    """A model's ``name``, the folder of the bundle that answers now, and its store, which may not be there yet."""
+    """A model's ``name``, the folder of the bundle that answers now, and its store (a file or a URL), which may not be there yet."""
 
     name: str
     bundle: Path
-    store: Path
+    store: str
 
 
 def store_of(path: str | Path) -> Path:
@@ -41,7 +41,7 @@ def place_of(path: str | Path, store: str | Path | None = None) -> Place:
     if path.name.endswith(NAME) and not path.is_dir():
         named = path.name.removesuffix(NAME).removesuffix(".")
         place = place_of(path.with_name(named) if named else path.absolute().parent)
-        return Place(place.name, place.bundle, Path(store or path))
+        return Place(place.name, place.bundle, str(store or path))
     if is_shelf(path):
         shelf = open_shelf(path)
         bundle = shelf.folder(shelf.state().live)
@@ -55,4 +55,4 @@ def place_of(path: str | Path, store: str | Path | None = None) -> Place:
         )
     resolved = path.resolve()
     name = resolved.parent.name if resolved.name == "bundle" else resolved.name
-    return Place(name, bundle, Path(store) if store else store_of(path))
+    return Place(name, bundle, str(store or store_of(path)))

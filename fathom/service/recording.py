@@ -1,6 +1,6 @@
 """Takes note of every request and answer without ever slowing or failing one: a bounded queue, and one thread that writes it to the store.
 
-What cannot be noted is dropped and counted, and the recorder says that it is broken and why: a full disk, a damaged store, a folder that is gone. It tries again by itself, ever more rarely, at most every half minute. A
+What cannot be noted is dropped and counted, and the recorder says that it is broken and why: a full disk, a damaged store, a folder that is gone, a database that does not answer. It tries again by itself, ever more rarely, at most every half minute. A
 thread of the server that reports an answer does no more than look at two numbers and append to a list.
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 
 from fathom.errors import FathomError, OptionError
 from fathom.service.contract import Answered
+from fathom.service.databases import database_of
 from fathom.service.store import Entry, Store, open_store
 
 WAITING_ROWS = 20_000  # at most; beyond, rows are dropped
@@ -33,7 +34,7 @@ OFF = "off"
 class Recording:
     """What is recorded: a ``share`` of the requests, of each row all columns but those ``left_out``; and for how long: the latest ``rows``, at most ``days``.
 
-    A row with a cell larger than ``cell_bytes`` is not recorded, and counted. ``store`` names a file; without, it lies beside the bundle.
+    A row with a cell larger than ``cell_bytes`` is not recorded, and counted. ``store`` names a file or the URL of a database; without, it lies beside the bundle.
     """
 
     store: str = ""
@@ -54,6 +55,8 @@ class Recording:
         return cls(**{**told, "left_out": tuple(told["left_out"])})
 
     def __post_init__(self) -> None:
+        if self.store:
+            database_of(self.store).check(self.store)
         if not 0 < self.share <= 1:
             raise OptionError(
                 f"The share of requests that are recorded is {self.share}, and must be above 0 and at most 1."
@@ -89,13 +92,13 @@ class Recorder:
 
     def __init__(
         self,
-        path: str | Path,
+        place: str | Path,
         recording: Recording | None = None,
         *,
         clock: Callable[[], float] = time.time,
         lost: Callable[[int], None] = lambda rows: None,
     ) -> None:
-        self.path = Path(path)
+        self.place = str(place)
         self.recording = recording or Recording()
         self._clock = clock
         self._lost = lost  # is told how many rows were dropped
@@ -224,10 +227,10 @@ class Recorder:
             )
 
     def _opened(self) -> Store:
-        if self._store is not None and not self.path.exists():  # moved away: a new one is begun
+        if self._store is not None and self._store.lost():  # moved away: a new one is begun
             self._shut()
         if self._store is None:
-            self._store = open_store(self.path, write=True)
+            self._store = open_store(self.place, write=True)
             self._store.note("left_out", list(self.recording.left_out))
             self._store.note("share", self.recording.share)
         return self._store

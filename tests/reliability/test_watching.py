@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import time
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,12 +58,12 @@ def test_a_model_in_service_raises_no_alarm_on_rows_of_its_own_world(late_run, t
         recorder = Recorder(tmp_path / f"{number}.sqlite", Recording(left_out=("late",)))
         recorder.seen(Answered("r", "late", version(model.files), rows, answers.take(chosen), time.time(), 0.0))
         recorder.close()
-        store = open_store(recorder.path, write=True)
+        store = open_store(recorder.place, write=True)
         store.learn(("r", place, "late", cell) for place, cell in enumerate(rows.column("late").to_pylist()))
         store.note("left_out", [])  # nothing that the model reads
         seen = look(store, model, draws=0)
         store.close()
-        recorder.path.unlink()
+        Path(recorder.place).unlink()
         assert seen.rows == seen.labelled == 500 and len(seen.drifts) > 55, seen.headline
         certain += any(one.corrected < 0.05 for one in seen.drifts)
         alarms += [sentence(one) for one in seen.alarms]
@@ -131,7 +132,7 @@ def state(address):
 def test_a_monitor_that_fails_fails_alone(fault, late_run, tmp_path, flight, times, monkeypatch):
     """I4. Not one request fails, the monitor says that it is broken, and it goes on by itself when the fault is gone."""
     monkeypatch.setattr("fathom.service.recording.LONGEST_PAUSE", 0.1)
-    monkeypatch.setattr("fathom.service.store.WAIT", 0.2)
+    monkeypatch.setattr("fathom.service.databases.contract.WAIT", 0.2)
     folder = tmp_path / "stores"
     folder.mkdir()
     store = folder / "requests.sqlite"
@@ -191,5 +192,5 @@ def test_a_store_survives_the_death_of_its_writer(tmp_path, flights, times):
         opened = open_store(store, write=True)
         window = opened.window(last=100_000)
         assert window.count % 100 == 0
-        assert opened.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert opened.connection.rows("PRAGMA integrity_check") == [("ok",)]
         opened.close()

@@ -4,6 +4,7 @@ import os
 import resource
 import sqlite3
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def recorded(tmp_path):
 
 def window(recorder, **choice):
     assert recorder.flush()
-    store = open_store(recorder.path)
+    store = open_store(recorder.place)
     found = store.window(**choice)
     store.close()
     return found
@@ -72,7 +73,7 @@ def test_a_column_that_is_left_out_is_never_written(recorded):
     recorder = recorded(left_out=("name",))
     recorder.seen(note())
     assert "name" not in window(recorder).rows.names
-    assert "Ann" not in recorder.path.read_bytes().decode("latin-1")
+    assert "Ann" not in Path(recorder.place).read_bytes().decode("latin-1")
 
 
 def test_a_share_of_the_requests_is_taken_whole_and_with_its_shadow(recorded):
@@ -102,7 +103,7 @@ def test_truths_without_a_request_are_counted_and_left_out(recorded):
     recorder = recorded()
     recorder.seen(note())
     recorder.flush()
-    store = open_store(recorder.path, write=True)
+    store = open_store(recorder.place, write=True)
     assert store.learn([("a1", 1, "price", 8.0), ("a1", 7, "price", 8.0), ("nobody", 0, "price", 8.0)]) == 1
     assert store.learn([("a1", 1, "price", 9.0)]) == 1  # a later truth takes the place of an earlier one
     found = store.window(labelled=True)
@@ -124,9 +125,9 @@ def test_a_cell_that_is_too_large_leaves_its_row_out_and_is_counted(recorded):
 
 def test_what_comes_faster_than_it_can_be_written_is_dropped_and_counted(recorded, monkeypatch):
     monkeypatch.setattr("fathom.service.recording.WAITING_ROWS", 50)
-    monkeypatch.setattr("fathom.service.store.WAIT", 0.2)
+    monkeypatch.setattr("fathom.service.databases.contract.WAIT", 0.2)
     recorder = recorded()
-    blocker = sqlite3.connect(recorder.path)
+    blocker = sqlite3.connect(recorder.place)
     blocker.execute("BEGIN IMMEDIATE")  # another process writes, and does not end
     for number in range(100):
         start = time.monotonic()

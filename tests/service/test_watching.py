@@ -179,8 +179,8 @@ def test_a_look_never_raises_but_says_that_it_is_broken(store, late, unseen):
     found = seen(store, late)
     assert found.state in ("alarm", "steady", "broken")  # whatever it makes of a list in a column of numbers
     opened = open_store(store, write=True)
-    opened.connection.execute("UPDATE requests SET answer = 'no JSON'")
-    opened.connection.commit()
+    with opened.connection.whole():
+        opened.connection.change("UPDATE requests SET answer = 'no JSON'")
     found = look(opened, late)
     opened.close()
     assert found.state == "broken" and "cannot be read" in found.headline
