@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fathom.bundle.unrolling import unroll
 from fathom.errors import require
 from fathom.networks.committee import Committee
 from fathom.networks.network import Network
@@ -38,7 +39,7 @@ def network_onnx(network: Network | Committee) -> bytes:
     kinds = {shape: torch.from_numpy(np.empty(0, kind)).dtype for shape, kind in KINDS.items()}
     example = tuple(torch.zeros(3, *row_size(parts), dtype=kinds[parts[0].shape]) for parts in network.arrays.values())
     row = torch.export.Dim("row")
-    with _quiet():
+    with _quiet(), torch.no_grad():  # as a network answers: what rounds so that it can learn rounds a little otherwise
         program = torch.onnx.export(
             _Answers(network),
             example,
@@ -51,6 +52,7 @@ def network_onnx(network: Network | Committee) -> bytes:
         )
     assert program is not None
     model = program.model_proto
+    unroll(model)
     model.ClearField("metadata_props")
     for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info):
         part.ClearField("metadata_props")  # they hold the places of our source files on the machine that exported

@@ -1,6 +1,6 @@
 """The operators that a bundle's graph may use, each with its attributes: those that Fathom's networks, simpler models and quantisation write, and no other.
 
-None of them holds a graph, reads a file, or repeats itself; ``tests/bundle/test_graphs.py`` exports every network and baseline to keep the table whole.
+None of them holds a graph, reads a file, or repeats itself; saving holds every graph against the table, and ``tests/contracts`` export every network and baseline.
 Source of names and attributes: https://onnx.ai/onnx/operators/.
 """
 

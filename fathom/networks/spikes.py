@@ -29,7 +29,10 @@ ADDITION, MULTIPLICATION = 0.9e-12, 4.6e-12  # joules
 STEEPNESS = 10.0
 GRID = 256.0  # of a weight
 COARSE = 16.0  # of what comes in, and of a bias
+VOLTAGE_GRID = GRID * COARSE
 LARGEST = 8.0
+# What stands for neurons in a graph while it is exported: no operator of ONNX does what they do, so `fathom.bundle.unrolling` writes their moments out.
+NEURONS = "fathom::Neurons"
 
 
 class _Spike(torch.autograd.Function):
@@ -118,11 +121,15 @@ class Neurons(nn.Module):
         super().__init__()
         self.leak = leak
 
-    def forward(self, currents: list[Tensor]) -> Tensor:
-        """Map the currents of each moment ``(row, …)`` to the spikes ``(row, moment, …)``."""
-        spikes, voltage = [], torch.zeros_like(currents[0])
-        for current in currents:
-            voltage = rounded(self.leak * voltage, GRID * COARSE) + current
+    def forward(self, currents: Tensor) -> Tensor:
+        """Map the currents ``(row, moment, …)`` to the spikes of the same shape."""
+        if torch.onnx.is_in_onnx_export():
+            return torch.onnx.ops.symbolic(
+                NEURONS, (currents,), {"leak": self.leak}, dtype=currents.dtype, shape=currents.shape
+            )
+        spikes, voltage = [], torch.zeros_like(currents[:, 0])
+        for current in currents.unbind(1):
+            voltage = rounded(self.leak * voltage, VOLTAGE_GRID) + current
             sent = spike(voltage)
             voltage = voltage - sent
             spikes.append(sent)

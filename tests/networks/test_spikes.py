@@ -19,7 +19,7 @@ def vectors(rows=6):
 
 def test_a_neuron_adds_up_leaks_and_starts_again():
     neurons = Neurons(0.5)
-    currents = [torch.tensor([0.75]), torch.tensor([0.75]), torch.tensor([0.0]), torch.tensor([2.0])]
+    currents = torch.tensor([[0.75, 0.75, 0.0, 2.0]])
     # Voltages: 0.75; 0.375 + 0.75 = 1.125, a spike, 0.125 left; 0.0625; 0.03125 + 2.0, a spike.
     assert neurons(currents).flatten().tolist() == [0, 1, 0, 1]
 

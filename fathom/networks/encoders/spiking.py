@@ -64,7 +64,7 @@ class Spiking(nn.Module):
         sent, known = self.moments(vectors)  # (row, channel, moment), (row, 1, moment)
         for synapses, neurons in zip(self.synapses, self.neurons, strict=True):
             currents = synapses(sent) * known
-            sent = neurons(list(currents.unbind(2))).transpose(1, 2) * known
+            sent = neurons(currents.transpose(1, 2)).transpose(1, 2) * known
         # How often each neuron sent in each stretch of the row.
         moment = torch.arange(sent.shape[2], device=sent.device)
         lengths = known.sum(2).clamp(min=1.0)  # (row, 1)

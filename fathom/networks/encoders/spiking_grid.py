@@ -60,14 +60,15 @@ class SpikingGrid(nn.Module):
 
     def forward(self, grid: Tensor) -> Features:
         """Map ``(row, channel, height, width)`` to :class:`Features`."""
-        currents = [self.synapses[0](rounded(self.pixels(grid), COARSE))] * self.count
+        still = self.synapses[0](rounded(self.pixels(grid), COARSE)).unsqueeze(1)
+        currents = still.expand(-1, self.count, -1, -1, -1)
         maps = []
         for number, neurons in enumerate(self.neurons):
             spikes = neurons(currents).flatten(0, 1)  # (row · moment, neuron, height, width)
             spikes = self.pool(spikes)
             maps.append(spikes.unflatten(0, (-1, self.count)).mean(1))
             if number + 1 < len(self.neurons):
-                currents = list(self.synapses[number + 1](spikes).unflatten(0, (-1, self.count)).unbind(1))
+                currents = self.synapses[number + 1](spikes).unflatten(0, (-1, self.count))
         rates = torch.mean(maps[-1], dim=(2, 3))
         return Features(self.out(self.dropout(rates)).unflatten(1, (self.tokens, -1)), None, tuple(maps))
 

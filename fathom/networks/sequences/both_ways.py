@@ -5,7 +5,7 @@ is needed, which ONNX does not know, and padding comes after all that is looked 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -26,24 +26,63 @@ class RecurrentOptions:
     dropout: float = 0.2
 
 
-class States(nn.Module):
-    """One of torch's recurrent layers from the first step to the last: the state after every step, and nothing else."""
+@dataclass(frozen=True)
+class Operator:
+    """What ONNX calls a recurrent layer: its name, the blocks of torch's weights in the order in which it wants them, and its attributes besides ``hidden_size``."""
 
-    def __init__(self, cell: nn.RNNBase) -> None:
+    name: str
+    order: tuple[int, ...]
+    attributes: Mapping[str, int] = field(default_factory=dict)
+
+
+class States(nn.Module):
+    """One of torch's recurrent layers from the first step to the last: the state after every step, and nothing else.
+
+    As ONNX it is one node, ``operator``. Left to torch, the exporter would walk through every step of a layer before it finds that out.
+    """
+
+    def __init__(self, cell: nn.RNNBase, operator: Operator) -> None:
         super().__init__()
-        self.cell = cell
+        self.cell, self.operator = cell, operator
 
     def forward(self, steps: Tensor) -> Tensor:
         """Map ``(row, step, before)`` to ``(row, step, width)``."""
+        if torch.onnx.is_in_onnx_export():
+            return self.as_node(steps)
         states: Tensor = self.cell(steps)[0]
         return states
+
+    def as_node(self, steps: Tensor) -> Tensor:
+        """Return what stands for the layer in a graph that is being exported: https://onnx.ai/onnx/operators/onnx__GRU.html and its neighbours."""
+        weights = {name: self.ordered(weight) for name, weight in self.cell.named_parameters()}
+        biases = torch.cat([weights["bias_ih_l0"], weights["bias_hh_l0"]])
+        width = self.cell.hidden_size
+        found = torch.onnx.ops.symbolic(
+            self.operator.name,
+            (
+                steps.transpose(0, 1),
+                weights["weight_ih_l0"].unsqueeze(0),
+                weights["weight_hh_l0"].unsqueeze(0),
+                biases.unsqueeze(0),
+            ),
+            {"hidden_size": width, **self.operator.attributes},
+            dtype=steps.dtype,
+            shape=(steps.shape[1], 1, steps.shape[0], width),  # (step, direction, row, width)
+        )
+        return found[:, 0].transpose(0, 1)
+
+    def ordered(self, weight: Tensor) -> Tensor:
+        """Return a weight or a bias with its blocks in ONNX's order."""
+        width = self.cell.hidden_size
+        order = self.operator.order
+        return torch.cat([weight[place * width : (place + 1) * width] for place in order]) if len(order) > 1 else weight
 
 
 class GatedStates(States):
     """A recurrent layer with gates: the one, number ``gate`` of the weights' blocks, that lets a step in, or, ``inverted``, keeps it out."""
 
-    def __init__(self, cell: nn.RNNBase, gate: int, inverted: bool = False) -> None:
-        super().__init__(cell)
+    def __init__(self, cell: nn.RNNBase, operator: Operator, gate: int, inverted: bool = False) -> None:
+        super().__init__(cell, operator)
         self.gate, self.inverted = gate, inverted
 
     def opened(self, steps: Tensor) -> Tensor:

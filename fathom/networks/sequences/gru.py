@@ -13,21 +13,22 @@ Statistical Machine Translation", EMNLP 2014, section 2.3 (https://arxiv.org/abs
 
 from torch import nn
 
-from fathom.networks.sequences.both_ways import BothWays, GatedStates, RecurrentOptions
+from fathom.networks.sequences.both_ways import BothWays, GatedStates, Operator, RecurrentOptions
 
 NAME = "gru"
 SUMMARY = "gated recurrent units, read from both ends"
 SOURCE = "https://arxiv.org/abs/1406.1078"
 
+# ONNX has the update gate before the reset gate, and, so told, multiplies by the reset gate after the state has met its weights.
+OPERATOR = Operator("GRU", (1, 0, 2), {"linear_before_reset": 1})
 
 Options = RecurrentOptions
 
 
 def one_way(before: int, width: int) -> nn.Module:
     """Return one layer from the first step to the last."""
-    return GatedStates(
-        nn.GRU(before, width, batch_first=True), gate=1, inverted=True
-    )  # of three: the update gate keeps
+    cell = nn.GRU(before, width, batch_first=True)
+    return GatedStates(cell, OPERATOR, gate=1, inverted=True)  # of three: the update gate keeps
 
 
 def build(options: RecurrentOptions) -> nn.Module:

@@ -15,12 +15,13 @@ Neural Computation 12(10), 2000. It starts nearly open (a bias of 1), as Jozefow
 import torch
 from torch import nn
 
-from fathom.networks.sequences.both_ways import BothWays, GatedStates, RecurrentOptions
+from fathom.networks.sequences.both_ways import BothWays, GatedStates, Operator, RecurrentOptions
 
 NAME = "lstm"
 SUMMARY = "long short-term memory, read from both ends"
 SOURCE = "https://doi.org/10.1162/neco.1997.9.8.1735"
 
+OPERATOR = Operator("LSTM", (0, 3, 1, 2))  # torch: input, forget, new, output; ONNX: input, output, forget, new
 
 Options = RecurrentOptions
 
@@ -30,7 +31,7 @@ def one_way(before: int, width: int) -> nn.Module:
     cell = nn.LSTM(before, width, batch_first=True)
     with torch.no_grad():
         dict(cell.named_parameters())["bias_ih_l0"][width : 2 * width] = 1.0  # the second of the four gates
-    return GatedStates(cell, gate=0)  # the first of the four: the input gate
+    return GatedStates(cell, OPERATOR, gate=0)  # the first of the four: the input gate
 
 
 def build(options: RecurrentOptions) -> nn.Module:
