@@ -59,7 +59,7 @@ def _written_out(model: Any, neurons: Any, moments: int) -> list[Any]:
     )
     nodes: list[Any] = []
 
-    def step(operator: str, inputs: list[str], output: str, **attributes: int) -> str:
+    def step(operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         node = helper.make_node(operator, inputs, [f"{name}.{output}"], f"{name}.{output}", **attributes)
         nodes.append(node)
         return str(node.output[0])

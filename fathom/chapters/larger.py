@@ -15,7 +15,7 @@ from fathom.data.parting import Parting, Parts
 from fathom.data.recognising import without_unusable
 from fathom.data.splitting import Hashes, row_hashes
 from fathom.data.stored import StoredArrays
-from fathom.data.streaming import Stream
+from fathom.data.streaming import FILE_BYTES, Stream
 from fathom.data.table import Table
 from fathom.data.typed_files import memory_bytes
 from fathom.errors import TableError
@@ -143,13 +143,14 @@ def in_words(size: float) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
 
 
-def sample_rows(settings: Settings, columns: int) -> int:
-    """Return how many rows of a table are kept in memory.
+def sample_rows(settings: Settings, columns: int, files: int = 0) -> int:
+    """Return how many rows of a table are kept in memory, of whose columns ``files`` name pictures, recordings or videos.
 
-    >>> sample_rows(Settings(memory=3.0), 18)
-    250000
+    >>> sample_rows(Settings(memory=3.0), 18), sample_rows(Settings(memory=3.0), 18, files=1)
+    (250000, 13017)
     """
-    return int(max(2_000, min(SAMPLE_ROWS, SHARE_OF_SAMPLE * memory(settings) / (CELL_BYTES * max(columns, 1)))))
+    row_bytes = CELL_BYTES * max(columns, 1) + FILE_BYTES * files
+    return int(max(2_000, min(SAMPLE_ROWS, SHARE_OF_SAMPLE * memory(settings) / row_bytes)))
 
 
 def window_rows(settings: Settings, row_bytes: int) -> int:

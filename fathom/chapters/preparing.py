@@ -1,6 +1,6 @@
 """From files to columns that have learned and rows that are parted: everything before the first model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -203,17 +203,29 @@ def decoded(prepared: Prepared, settings: Settings, progress: Progress) -> Prepa
     for column in inputs_of(prepared.columns):
         if column.kind is not None and hasattr(column.kind, "settle"):
             progress.begin(f"Decoding {column.name}", light.rows)
-            values, marks = column.kind.settle(column.state, light.column(column.name), progress.advance)
-            if settings.bad_rows == "error":
-                check_readable(light, column, settings.columns.get(column.name), marks)
-            elif marks.any():
+            decoded_rows, marks = decode_column(light, column, settings, progress.advance)
+            if marks.any():
                 warnings = (*warnings, taken_as_missing(light, column, marks))
-            light = light.with_column(column.name, values)
+            light = decoded_rows
             progress.end(f"{light.rows:,} cells")
     if light is prepared.table:
         return prepared
     train, validation, sealed = (light.take(prepared.split.rows(part)) for part in (TRAIN, VALIDATION, TEST))
     return replace(prepared, train=train, validation=validation, sealed=sealed, warnings=warnings)
+
+
+def decode_column(
+    table: Table, column: Column, settings: Settings, advance: Callable[[int], None]
+) -> tuple[Table, npt.NDArray[np.bool_]]:
+    """Return the table with a column whose kind settles decoded, and the cells ``(row,)`` that could not be and count as missing.
+
+    Raises TableError naming the first of them unless ``bad_rows`` is ``"skip"``.
+    """
+    assert column.kind is not None and hasattr(column.kind, "settle")
+    values, marks = column.kind.settle(column.state, table.column(column.name), advance)
+    if settings.bad_rows == "error":
+        check_readable(table, column, settings.columns.get(column.name), marks)
+    return table.with_column(column.name, values), marks
 
 
 def read_test(

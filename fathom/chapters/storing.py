@@ -14,7 +14,8 @@ import numpy.typing as npt
 from fathom.bundle.description import Description
 from fathom.chapters.larger import Larger, in_words
 from fathom.chapters.prepared import Prepared
-from fathom.data.encoding import Column, encode_inputs, encode_targets, input_parts, of_role, target_classes
+from fathom.chapters.preparing import decode_column
+from fathom.data.encoding import Column, encode_inputs, encode_targets, input_parts, inputs_of, of_role, target_classes
 from fathom.data.recognising import check_block
 from fathom.data.splitting import PARTS, TEST, TRAIN
 from fathom.data.stored import Layout, Writer, check_room
@@ -54,7 +55,16 @@ def encode_rows(prepared: Prepared, folder: Path, progress: Progress) -> Prepare
     counts[PARTS[TEST]] += larger.own_test
     progress.end(f"{stored.rows:,} rows, {in_words(stored.rows * stored.row_bytes)}")
     seen = {"classes_seen": writer.notes["classes"], "weights_seen": writer.notes["weights"]}
-    return replace(prepared, larger=replace(larger, counts=counts, stored=stored, **seen))
+    warnings = tuple(
+        f"{count:,} cells of {name!r} in all rows could not be decoded, and were taken as missing."
+        for name, count in writer.notes["undecoded"].items()
+        if count
+    )
+    return replace(
+        prepared,
+        larger=replace(larger, counts=counts, stored=stored, **seen),
+        warnings=(*prepared.warnings, *warnings),
+    )
 
 
 def batch_reader(prepared: Prepared, settings: Settings) -> Callable[[int, int], Any]:
@@ -109,6 +119,7 @@ def _encode(prepared: Prepared, larger: Larger, writer: Writer, progress: Progre
         "parts": [0] * len(PARTS),
         "classes": {column.name: [0] * max(target_classes(column), 1) for column in targets},
         "weights": {column.name: [0.0] * max(target_classes(column), 1) for column in targets},
+        "undecoded": {},
     }
     try:
         for block in larger.reading.blocks():
@@ -117,12 +128,13 @@ def _encode(prepared: Prepared, larger: Larger, writer: Writer, progress: Progre
                 continue
             fresh = block.take(np.arange(max(0, block.rows - (read - writer.read)), block.rows))
             check_block(fresh, columns, larger.reading.settings.columns)
-            part = larger.parts(fresh)
+            part = larger.parts(fresh)  # by the cells as they stand in the table
+            fresh, undecoded = _decoded(fresh, columns, larger.reading.settings)
             train = np.flatnonzero(part == TRAIN)
             encoded = _arrays(columns, fresh.take(train))
             if weight is not None:
                 encoded[WEIGHT] = row_weights(fresh, weight, fresh.rows)[train]
-            notes = _counted(notes, targets, part, encoded)
+            notes = _counted(notes, targets, part, encoded, undecoded)
             writer.append(encoded, read, notes)
             if time.monotonic() - noted > SECONDS_BETWEEN:
                 writer.note()
@@ -140,10 +152,27 @@ def _arrays(columns: Sequence[Column], rows: Table) -> dict[str, Any]:
     return {**inputs, **{f"target_{index}": array for index, array in enumerate(truth.values())}}
 
 
-def _counted(notes: Notes, targets: Sequence[Column], part: npt.NDArray[np.int8], encoded: dict[str, Any]) -> Notes:
+def _decoded(block: Table, columns: Sequence[Column], settings: Settings) -> tuple[Table, dict[str, int]]:
+    """Return the rows with what takes long decoded once, and how many cells of each such column could not be."""
+    undecoded = {}
+    for column in inputs_of(columns):
+        if hasattr(column.kind, "settle"):
+            block, marks = decode_column(block, column, settings, lambda done: None)
+            undecoded[column.name] = int(marks.sum())
+    return block, undecoded
+
+
+def _counted(
+    notes: Notes,
+    targets: Sequence[Column],
+    part: npt.NDArray[np.int8],
+    encoded: dict[str, Any],
+    undecoded: dict[str, int],
+) -> Notes:
     """Return the notes with the rows of a block counted."""
     found: Notes = {"parts": (np.array(notes["parts"]) + np.bincount(part, minlength=len(PARTS))).tolist()}
     found |= {"classes": {}, "weights": {}}
+    found["undecoded"] = {name: notes["undecoded"].get(name, 0) + count for name, count in undecoded.items()}
     for index, column in enumerate(targets):
         size = target_classes(column)
         truth = encoded[f"target_{index}"] if size else np.zeros(len(encoded[f"target_{index}"]), np.int64)

@@ -141,7 +141,7 @@ def survey(
 
 def _count(reading: Reading, moments: Moments | None, known: Hashes, progress: Progress) -> tuple[_Counted, int]:
     """Go through all rows once; returns what was gathered, and how many of the ``known`` test rows stand among them."""
-    most = sample_rows(reading.settings, len(reading.stream.schema.names))
+    most = sample_rows(reading.settings, len(reading.stream.schema.names), len(reading.stream.media))
     counted = _Counted(Sampler(most), {name: Tally() for name in reading.targets})
     met = np.zeros(len(known), np.bool_)
     for number, block in enumerate(reading.blocks()):

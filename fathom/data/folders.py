@@ -13,7 +13,8 @@ to it.
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -116,38 +117,48 @@ def parted(source: Any, target: Any, test: Any) -> tuple[Any, Any, Any]:
 def with_media(table: Table, folder: str | None) -> Table:
     """Return the table with its columns of paths to files as cells that stand for those files.
 
-    Paths are relative to ``folder``, that of the table; without one they are the caller's own, relative to where the program runs, or absolute. A column is one of paths when what is
-    looked at of it is named like media, and at least one of the files is there.
+    Paths are relative to ``folder``, that of the table; without one they are the caller's own, relative to where the program runs, or absolute.
     Raises TableError for a path that leads out of the folder.
     """
-    sentences = []
+    names, sentences = path_columns(table, folder)
+    table = as_media(table, names, folder)
+    return replace(table, decisions=(*table.decisions, *sentences)) if sentences else table
+
+
+def path_columns(table: Table, folder: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the columns that hold paths to files, and what to say of all that are named so.
+
+    A column is one of paths when what is looked at of it is named like media, and at least one of the files is there.
+    """
+    found, sentences = [], []
     for name, column in zip(table.names, table.arrow.itercolumns(), strict=True):
         if not media.is_text(column.type) or not _looks_like_paths(column):
             continue
-        values = table.column(name)
-        some = [path for path in media.evenly(values, LOOK) if path.strip()]
+        some = [path for path in media.evenly(table.column(name), LOOK) if path.strip()]
         kinds = [media.kind_of_name(path) if len(path) < 4_096 else None for path in some]
         if not some or not all(kinds):
             continue
-        base = folder if folder is not None else ""
-        if not any(_there(base, path) for path in some):
+        if not any(_there(folder if folder is not None else "", path) for path in some):
             sentences.append(
                 f"Column {name!r} names files such as {some[0]!r}, and none that was looked for is there: it is read as words."
             )
             continue
-        values = values.cast(pa.large_string())
+        what = Counter(kinds).most_common(1)[0][0]
+        sentences.append(f"Column {name!r}: paths of {what} files, relative to {'the table' if folder else 'here'}.")
+        found.append(name)
+    return tuple(found), tuple(sentences)
+
+
+def as_media(table: Table, names: Sequence[str], folder: str | None) -> Table:
+    """Return the table with these columns as cells that stand for the files. Raises TableError for a path that leads out of the folder."""
+    for name in names:
+        values = table.column(name).cast(pa.large_string())
         if folder is not None:
             _check_inside(table, name, values)
         empty = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(values)), 0)
         paths = pc.if_else(empty, pa.scalar(None, pa.large_string()), values)
-        table = table.with_column(name, media.cells(paths, base or "."))
-        what = Counter(kinds).most_common(1)[0][0]
-        sentences.append(f"Column {name!r}: paths of {what} files, relative to {'the table' if folder else 'here'}.")
-    if not sentences:
-        return table
-    from dataclasses import replace
-
-    return replace(table, decisions=(*table.decisions, *sentences))
+        table = table.with_column(name, media.cells(paths, folder or "."))
+    return table
 
 
 def _looks_like_paths(column: pa.ChunkedArray) -> bool:
@@ -272,4 +283,4 @@ def _some(names: tuple[str, ...]) -> str:
     return f"{shown} and {len(names) - 3:,} more" if len(names) > 3 else shown
 
 
-__all__ = ["FOLDER", "is_folder", "listing", "parted", "read_folder", "with_media"]
+__all__ = ["FOLDER", "as_media", "is_folder", "listing", "parted", "path_columns", "read_folder", "with_media"]

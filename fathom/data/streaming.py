@@ -1,16 +1,20 @@
 """Opens a table that is larger than memory, to be read block by block from the start as often as needed."""
 
 import hashlib
+import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from fathom.data import media
 from fathom.data.columns import first_line
 from fathom.data.files import Content, check_unchanged
-from fathom.data.folders import is_folder
+from fathom.data.folders import as_media, is_folder, path_columns
 from fathom.data.reading import format_of, how_written, joined, named_files, opened
 from fathom.data.table import Table
 from fathom.data.text_files import BadRows
@@ -20,19 +24,25 @@ from fathom.errors import TableError
 
 PACKED = 6  # how many times larger text is than its gzip or zstd bytes, about
 ARROW_TIMES = 1.5  # Arrow's size of a text table over its bytes: an offset a cell instead of a delimiter
+FILE_BYTES = 32_768  # what a picture, a recording or a video takes once it is decoded for a network, at most, as a rule
+FILE_ROWS = 1_024  # of a block whose cells stand for files: they are decoded together
+_ENDINGS = "|".join(ending[1:] for endings in media.ENDINGS.values() for ending in endings)
+_FILE_NAME = re.compile(rf"[^\s,;\"'|]\.(?:{_ENDINGS})\b".encode(), re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Stream:
     """A table of one file or more that is read block by block.
 
-    ``schema`` holds the columns in order; ``files`` the opened files, each with what yields its blocks from the start; ``decisions`` say how they were understood.
+    ``schema`` holds the columns in order; ``files`` the opened files, each with what yields its blocks from the start; ``decisions`` say how they were understood;
+    the columns ``media`` hold paths of files, relative to the table's.
     """
 
     files: tuple[tuple[Content, Callable[[], Iterator[Table]]], ...]
     schema: pa.Schema
     name: str
     decisions: tuple[str, ...]
+    media: tuple[str, ...] = ()
 
     @property
     def bytes_stored(self) -> int:
@@ -53,12 +63,13 @@ class Stream:
         for content, blocks in self.files:
             check_unchanged(content)
             for block in blocks():
-                yield replace(block, arrow=_cast(block, self.schema, content), name=self.name, _cache={})
+                whole = replace(block, arrow=_cast(block, self.schema, content), name=self.name, _cache={})
+                yield from _standing_for_files(whole, self.media, _folder_of(content)) if self.media else (whole,)
             check_unchanged(content)
 
 
 def larger_than(source: object, limit: float) -> int | None:
-    """Return the bytes that a source of files would take in memory, about, if that is more than ``limit``.
+    """Return the bytes that a source of files would take in memory, about, with the pictures and recordings that it names, if that is more than ``limit``.
 
     Frames, streams and the standard input are in memory already: they are never larger.
     """
@@ -93,7 +104,18 @@ def stream(
         files.append((content, blocks))
         heads.append(replace(head.take(range(min(head.rows, 100))), decisions=decisions))
     first = joined(heads)
-    return Stream(tuple(files), first.arrow.schema, first.name, first.decisions)
+    found, sentences = path_columns(first, _folder_of(files[0][0]))
+    return Stream(tuple(files), first.arrow.schema, first.name, (*first.decisions, *sentences), found)
+
+
+def _folder_of(content: Content) -> str:
+    return os.path.dirname(content.path or "") or "."  # noqa: PTH120  (by its bytes: a name need not be valid UTF-8)
+
+
+def _standing_for_files(block: Table, names: tuple[str, ...], folder: str) -> Iterator[Table]:
+    """Yield the rows with the columns ``names`` as cells that stand for files, few at a time, since each unfolds when it is decoded."""
+    for start in range(0, block.rows, FILE_ROWS):
+        yield as_media(block.take(np.arange(start, min(start + FILE_ROWS, block.rows))), names, folder)
 
 
 def _open_blocks(
@@ -115,10 +137,13 @@ def _open_blocks(
 
 
 def _arrow_bytes(content: Content) -> int:
-    size = unpacked_bytes(content)
-    if content.compression:
-        size *= PACKED
-    return int(size * ARROW_TIMES)
+    size = unpacked_bytes(content) * (PACKED if content.compression else 1)
+    return int(size * (ARROW_TIMES + _files_a_byte(content) * FILE_BYTES))
+
+
+def _files_a_byte(content: Content) -> float:
+    """Return how many files a table of text names, a byte of it, by its first lines; 0 for any other file."""
+    return 0.0 if b"\0" in content.head else len(_FILE_NAME.findall(content.head)) / max(len(content.head), 1)
 
 
 def _cast(block: Table, schema: pa.Schema, content: Content) -> pa.Table:

@@ -19,7 +19,9 @@ def standing_for_neurons(moments):
     currents = helper.make_tensor_value_info("currents", TensorProto.FLOAT, ["row", moments, 3])
     spikes = helper.make_tensor_value_info("spikes", TensorProto.FLOAT, ["row", moments, 3])
     sets = [helper.make_opsetid("", 20), helper.make_opsetid(DOMAIN, 1)]
-    return helper.make_model(helper.make_graph([node], "neurons", [currents], [spikes]), opset_imports=sets, ir_version=10)
+    return helper.make_model(
+        helper.make_graph([node], "neurons", [currents], [spikes]), opset_imports=sets, ir_version=10
+    )
 
 
 @pytest.mark.parametrize("moments", [1, 64])
