@@ -21,6 +21,7 @@ from fathom.networks.pruning import can_prune, left_whole, pruned
 from fathom.scoring import METRICS
 from fathom.shapes import Part
 from fathom.training.batching import Batch
+from fathom.training.diagnosing import silent_units
 from fathom.training.objectives import distil, predict
 from tests.conftest import QUICK
 
@@ -170,6 +171,7 @@ def test_pruning_thins_what_stands_between_two_layers_of_an_encoder(part, encode
     assert small.parameter_count < network.parameter_count and can_prune(plan)
     torch.testing.assert_close(small.answer(rows)["y"], network.answer(rows)["y"], rtol=0, atol=1e-5)
     assert list(left_whole(plan)) == ["the trunk 'transformer'"]
+    assert silent_units(small, lambda: small(rows))  # what is left can be looked after as any network
 
 
 def test_lookups_that_are_pooled_stay_in_eight_bits_and_answer_nearly_alike():
