@@ -7,7 +7,7 @@ PEERS := .venv-peers/.ready
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 RUNS := runs
 
-.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes bench-perception bench-small bench-causes bench-leaks bench-fairness bench-attacks bench-poisoned bench-labelling bench-serve screenshots clean bench-evidence bench-compress
+.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes bench-perception bench-small bench-splits bench-causes bench-leaks bench-fairness bench-attacks bench-poisoned bench-labelling bench-serve screenshots clean bench-evidence bench-compress
 
 $(READY): pyproject.toml constraints.txt dev/setup.sh
 	PYTHON=$(PYTHON) sh dev/setup.sh
@@ -71,6 +71,9 @@ bench-evidence: $(READY)  ## doubt and reasons: coverage, unlike rows, faithfuln
 
 bench-small: $(READY)  ## small tables against a linear model
 	$(BIN)/python -m bench.small
+
+bench-splits: $(READY)  ## diamonds against LightGBM, whichever rows are held out
+	$(BIN)/python -m bench.splits
 
 bench-causes: $(READY)  ## does the interval of an effect hold the true one, on 100 confounded tables?
 	$(BIN)/python -m bench.causes

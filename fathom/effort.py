@@ -14,7 +14,7 @@ EFFORTS: tuple[Effort, ...] = ("quick", "standard", "thorough")
 class Sizes:
     """Every size of a run.
 
-    ``folds`` is how many fits a model is, each without one fold of the rows. ``token_width``, ``trunk_options`` and ``encoder_options`` (by the encoder's name) make the network; ``batch_rows``, ``epochs``, ``patience``, ``learning_rate``, ``weight_decay`` and
+    ``folds`` is how many fits a model is, each without one fold of the rows. ``token_width``, ``trunk_options`` and ``encoder_options`` (by the encoder's name) make the network; ``batch_rows``, ``epochs``, ``patience``, ``rises``, ``learning_rate``, ``weight_decay`` and
     ``averaging`` (decay of the running mean of the weights, a step) train it; ``resamples`` are drawn for every interval; ``importance_rows`` rows
     are shuffled ``importance_repeats`` times to see what a column is worth.
     """
@@ -31,12 +31,18 @@ class Sizes:
     importance_rows: int
     importance_repeats: int
     folds: int = 1
+    rises: int = 0
     encoder_options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
+DEEP: frozenset["Shape"] = frozenset({"codes", "vectors", "grid"})
 # Rows that training may look at in all (epochs x training rows), and the fewest and most epochs, by effort.
 LOOKS = {"quick": 300_000, "standard": 800_000, "thorough": 4_000_000}
 EPOCHS = {"quick": (3, 60), "standard": (4, 120), "thorough": (10, 250)}
+# The most epochs of rows of flat columns alone, if there are so many: a rate that falls to zero over twice as many gains nothing (docs/log.md).
+FLAT_ROWS = 1_500
+FLAT_EPOCHS: dict[Effort, int] = {"quick": 30, "standard": 60, "thorough": 250}
+FLAT_RISES = 5  # epochs in a row of a rising loss, after which a network of flat columns has learned its rows by heart
 # Rows an epoch has at most where the table is larger than memory, by effort: each is drawn anew from all training rows.
 LARGEST_EPOCH: dict[Effort, int] = {"quick": 300_000, "standard": 1_500_000, "thorough": 10_000_000}
 FEW_ROWS = 10_000
@@ -121,10 +127,15 @@ def sizes(
 
     >>> sizes("quick", "tabm", 1_000).epochs > sizes("quick", "tabm", 100_000).epochs
     True
+    >>> sizes("standard", "tabm", 5_000).epochs, sizes("standard", "tabm", 5_000, shapes={"grid"}).epochs
+    (60, 120)
     >>> sizes("quick", "mlp", 1_000, layers=150).trunk_options["layers"]
     150
     """
     fewest, most = EPOCHS[effort]
+    flat = not shapes & DEEP
+    if flat and train_rows >= FLAT_ROWS and folds == 1:
+        most = FLAT_EPOCHS[effort]
     # Few rows are learned by heart sooner; for many, leaving units out only costs accuracy (docs/log.md).
     dropout = 0.1 if train_rows < FEW_ROWS else 0.0
     told = {name: value for name, value in (("layers", layers), ("skip", skip)) if value is not None}
@@ -136,6 +147,7 @@ def sizes(
         batch_rows=batch_rows,
         epochs=epochs,
         patience=max(4, epochs // 4),
+        rises=FLAT_RISES if flat else 0,
         learning_rate=1e-3 if trunk == "transformer" else 4e-3,
         weight_decay=1e-2,
         averaging=_averaging(epochs, train_rows, batch_rows),
@@ -143,7 +155,7 @@ def sizes(
         importance_rows=2_000 if effort == "thorough" else 1_000,
         importance_repeats=5 if effort == "thorough" else 3,
     )
-    if shapes & {"codes", "vectors", "grid"}:
+    if not flat:
         chosen = _for_deep_columns(chosen, effort, trunk, train_rows, shapes)
     chosen = replace(chosen, trunk_options={**chosen.trunk_options, **told})
     return chosen if folds == 1 else _for_few_rows(chosen, trunk, train_rows, folds, layers)

@@ -25,6 +25,7 @@ def training_plan(settings: Settings, sizes: Sizes, seconds: float | None) -> An
         batch_rows=settings.batch_rows or sizes.batch_rows,
         epochs=settings.epochs or sizes.epochs,
         patience=sizes.patience,
+        rises=sizes.rises,
         averaging=sizes.averaging,
         seconds=seconds,
         seed=settings.seed,

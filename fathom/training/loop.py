@@ -4,6 +4,7 @@ Source: mini-batch gradient descent with early stopping, Goodfellow, Bengio and 
 """
 
 import contextlib
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from fathom.training.state import Epoch, State
 from fathom.training.threads import Choice, NetworkRehearsal, Pace
 
 NUMBERS_AT_ONCE = 1 << 20  # of the inputs, that an evaluation reads together
+RISEN = 1.02  # times the lowest loss on the validation rows: a rise that a lower rate will not undo
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class TrainingPlan:
 
     ``learning_rate`` is the highest, reached after the first ``warm_up`` share of all steps and lowered to zero along a half cosine
     (Loshchilov and Hutter, ICLR 2017, https://arxiv.org/abs/1608.03983). Training stops early when the validation rows have not been
-    predicted better for ``patience`` epochs, or after ``seconds``. ``clip_norm`` bounds the length of the gradient (Pascanu, Mikolov
+    predicted better for ``patience`` epochs, when their loss has risen ``rises`` epochs in a row and well above its lowest (Prechelt, "Early Stopping -- But
+    When?", 1998, section 2.2, criteria UP and GL, https://doi.org/10.1007/3-540-49430-8_3; 0 is never), or after ``seconds``. ``clip_norm`` bounds the length of the gradient (Pascanu, Mikolov
     and Bengio, ICML 2013, https://arxiv.org/abs/1211.5063). ``averaging`` is the decay a step of a running mean of the weights, which is
     what is judged and kept (Polyak and Juditsky, 1992); 0 keeps the last weights. ``threads`` cores are taken, or, where it is ``None``, as many
     of those that torch has as is quickest; the weights do not depend on what is found (`fathom.training.threads`). ``augment`` holds the options of the variation of
@@ -47,6 +50,7 @@ class TrainingPlan:
     batch_rows: int = 256
     epochs: int = 40
     patience: int = 10
+    rises: int = 0
     warm_up: float = 0.05
     clip_norm: float = 1.0
     averaging: float = 0.0
@@ -202,4 +206,11 @@ def _reason_to_stop(state: State, plan: TrainingPlan) -> str:
         return "all epochs were used"
     if done - state.best >= plan.patience:
         return f"no better on the validation rows for {plan.patience} epochs"
+    if plan.rises and _is_rising([epoch.validation_loss for epoch in state.history[-plan.rises - 1 :]], plan, state):
+        return f"ever worse on the validation rows for {plan.rises} epochs"
     return ""
+
+
+def _is_rising(losses: list[float], plan: TrainingPlan, state: State) -> bool:
+    enough = len(losses) > plan.rises and losses[-1] > RISEN * state.best_loss
+    return enough and all(before < after for before, after in itertools.pairwise(losses))

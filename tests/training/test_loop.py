@@ -61,6 +61,16 @@ def test_training_stops_when_the_validation_rows_are_not_predicted_better():
     assert history.stopped == "no better on the validation rows for 3 epochs"
 
 
+def test_training_stops_when_the_loss_on_the_validation_rows_keeps_rising():
+    plan = dataclasses.replace(PLAN, epochs=200, patience=200, averaging=0.9, rises=5)
+    _, history = learn(plan, train_rows=noise())
+    losses = [epoch.validation_loss for epoch in history.epochs]
+    assert history.stopped == "ever worse on the validation rows for 5 epochs"
+    assert losses[-6:] == sorted(losses[-6:]) and losses[-1] > 1.02 * min(losses)
+    _, learning = learn(dataclasses.replace(plan, epochs=12))
+    assert learning.stopped == "all epochs were used"
+
+
 def test_training_stops_when_its_time_is_used_up():
     _, history = learn(dataclasses.replace(PLAN, epochs=100_000, patience=100_000, seconds=1.0))
     assert 0.5 < history.epochs[-1].seconds < 3.0
@@ -84,6 +94,7 @@ def test_each_field_of_the_plan_changes_what_is_learned():
         "augment",
         "momentum",
         "patience",
+        "rises",
         "seconds",
         "threads",
     }
