@@ -90,8 +90,7 @@ def serve(
         listening.set_inheritable(True)
         told = "" if record == OFF else recording.to_json()
         task = Task({name: str(path) for name, path in sources.items()}, limits, threads, which, access, told)
-        print(said, flush=True)
-        if Team(task, listening, workers, log=Log(which)).run():
+        if Team(task, listening, workers, log=Log(which)).run(lambda: print(said, flush=True)):
             raise OptionError("A process that answers did not stop in time, or failed; the log says which.")
 
 

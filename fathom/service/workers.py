@@ -14,12 +14,12 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fathom.errors import BundleError
+from fathom.errors import BundleError, FathomError
 from fathom.service.access import Access
 from fathom.service.hosting import Host
 from fathom.service.logs import Log, Which
@@ -30,6 +30,8 @@ MOST_DEATHS = 5  # of all workers together
 WITHIN = 60.0  # seconds
 PAUSE = 5.0  # seconds before another try, once there were so many deaths
 STARTING = 120.0  # seconds that a process may take until it answers
+ANSWERS = b"."  # what a process says when it answers; else it says why it cannot
+LONGEST = 4_096  # bytes of that
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,10 @@ class Team:
     asked: int = 0
     log: Log = field(default_factory=Log)
 
-    def run(self) -> int:
-        """Start the processes and watch over them until asked to stop; return the exit code.
+    def run(self, started: Callable[[], None] = lambda: None) -> int:
+        """Start the processes, call ``started`` once they answer, and watch over them until asked to stop; return the exit code.
 
-        Raises BundleError when the first of them cannot start.
+        Raises BundleError, in its own words, when one of the first cannot start.
         """
         self.shared.truncate(size_of(len(self.task.sources), self.count))
         for each in (signal.SIGTERM, signal.SIGINT):
@@ -95,8 +97,10 @@ class Team:
         self._wait_until_started()
         self.log.event("workers started", workers=self.count)
         self.log.flush()
+        if not self.asked:
+            started()
         while not self.asked:
-            time.sleep(0.2)
+            self._listen()
             self._look()
         self.log.flush()
         return self._end()
@@ -126,9 +130,31 @@ class Team:
         for process in self.processes.values():
             assert process.stdout is not None
             found, _, _ = select.select([process.stdout], [], [], max(0.0, end - time.monotonic()))
-            if (not found or not process.stdout.read(1)) and not self.asked:
+            said = os.read(process.stdout.fileno(), LONGEST) if found else b""
+            if said != ANSWERS and not self.asked:
                 self._asked(0, None)
-                raise BundleError("A process that answers could not be started; what it said stands above.")
+                raise BundleError(
+                    said.decode()
+                    or "A process that answers could not be started. See whether there is memory for all of them."
+                )
+
+    def _listen(self, seconds: float = 0.2) -> None:
+        """Wait until a process says something or ends, which closes its pipe, so that it is missed at once."""
+        pipes = {
+            one.stdout.fileno(): number
+            for number, one in self.processes.items()
+            if one.stdout is not None and one.poll() is None
+        }
+        for pipe in select.select(list(pipes), [], [], seconds)[0]:
+            said = os.read(pipe, LONGEST)
+            if not said:
+                continue
+            words = said.decode()
+            for name, path in self.task.sources.items():
+                words = words.replace(path, name)
+            told = {} if said == ANSWERS else {"error": words}
+            self.log.event("worker failed" if told else "worker answers", worker=pipes[pipe], **told)
+            self.log.flush()
 
     def _look(self) -> None:
         """Start those again that have died; after too many deaths, slowly."""
@@ -173,7 +199,7 @@ def work(task: Task, number: int, count: int, listening: socket.socket, shared: 
     host = Host(sources, task.limits, threads=task.threads, log=Log(task.log), metrics=metrics)
     monitor = attach(host, Recording.from_json(task.record)) if task.record else None
     running = server(host, task.access)
-    os.write(1, b".")
+    os.write(1, ANSWERS)
     try:
         running.run([listening])
     finally:
@@ -185,7 +211,12 @@ def main() -> None:
     """Begin a worker: its number, how many there are, and the handles of socket and counters; the task is on standard input."""
     number, count, handle, shared = map(int, sys.argv[1:5])
     task = Task.from_json(sys.stdin.read())
-    work(task, number, count, socket.socket(fileno=handle), shared)
+    signal.signal(signal.SIGTERM, lambda *asked: os._exit(0))  # before the server listens to it nothing is lost
+    try:
+        work(task, number, count, socket.socket(fileno=handle), shared)
+    except FathomError as error:
+        os.write(1, str(error).encode()[:LONGEST])
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -309,42 +309,6 @@ async def once(port, content):
         one.close()
 
 
-def test_a_second_signal_stops_at_once_and_a_dead_worker_comes_back(two_bundles, times, tmp_path):  # noqa: F811
-    """D8, D10: several workers on one socket."""
-    with started(two_bundles[0], tmp_path, "--workers", "2") as (process, port):
-        ask = request({"rows": [{"x": 3}]})
-        end = time.monotonic() + 120
-        while (
-            "workers started" not in (tmp_path / "log.txt").read_text()
-        ):  # one that dies before is a server that cannot start
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        for _ in range(times(1, 100)):
-            before = workers_of(process.pid)
-            assert len(before) == 2
-            os.kill(before[0], signal.SIGKILL)
-            end = time.monotonic() + 40
-            while time.monotonic() < end and len(set(workers_of(process.pid)) - {before[0]}) < 2:
-                time.sleep(0.05)
-            for _ in range(10):
-                status, _, _ = run(once(port, ask))
-                assert status == 200
-        process.send_signal(signal.SIGTERM)
-        time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
-
-
-def workers_of(parent):
-    """Return the living children of a process."""
-    found = []
-    for line in subprocess.run(["ps", "-o", "pid=,stat=", "--ppid", str(parent)], capture_output=True, text=True, check=False).stdout.splitlines():  # fmt: skip
-        number, state = line.split()
-        if not state.startswith("Z"):
-            found.append(int(number))
-    return found
-
-
 def test_no_request_fails_while_versions_change(two_bundles, tmp_path, times):  # noqa: F811
     """D9: each answer is wholly of one version; bad bundles are refused while the old one goes on."""
     shelf = make_shelf(tmp_path / "shelf", two_bundles[0], who="test")
