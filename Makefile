@@ -7,7 +7,7 @@ PEERS := .venv-peers/.ready
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 RUNS := runs
 
-.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes bench-perception bench-small bench-splits bench-causes bench-leaks bench-fairness bench-attacks bench-poisoned bench-labelling bench-serve screenshots clean bench-evidence bench-compress
+.PHONY: demo test test-all reliability check format peers bench bench-verdict bench-scale bench-large bench-frontier bench-step bench-minutes bench-perception bench-decoding bench-small bench-splits bench-causes bench-leaks bench-fairness bench-attacks bench-poisoned bench-labelling bench-serve screenshots clean bench-evidence bench-compress
 
 $(READY): pyproject.toml constraints.txt dev/setup.sh
 	PYTHON=$(PYTHON) sh dev/setup.sh
@@ -65,6 +65,9 @@ bench-minutes: $(READY)  ## is --minutes kept?
 
 bench-perception: $(READY)  ## pictures, texts, molecules and series, beside a hand-written loop; two hours
 	$(BIN)/python -m bench.perception
+
+bench-decoding: $(READY)  ## pictures and recordings a second, beside Pillow and libsndfile alone; a minute
+	$(BIN)/python -m bench.decoding
 
 bench-evidence: $(READY)  ## doubt and reasons: coverage, unlike rows, faithfulness; half an hour
 	$(BIN)/python -m bench.evidence

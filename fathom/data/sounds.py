@@ -68,7 +68,7 @@ def open_sound(cell: Any) -> Any:
             raise media.UnreadableError(f"it cannot be opened: {error.strerror or error}") from None
     elif not found:
         raise media.UnreadableError("it holds no bytes")
-    head = media.head(cell)
+    head = media.head(cell if isinstance(found, Path) else found)
     if format_of(head) is None:
         raise media.UnreadableError(
             f"its first bytes, {head[:8]!r}, are those of no WAV, FLAC, OGG, MP3, AIFF or AU file"
@@ -101,7 +101,9 @@ def read(cell: Any, seconds: float = MOST_SECONDS) -> tuple[Wave, int]:
             raise media.UnreadableError(f"it is damaged ({_reason(error)})") from None
     if not len(samples):
         raise media.UnreadableError("it holds no sample of sound")
-    wave = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0).mean(axis=1)
+    if not np.isfinite(samples.sum()):
+        samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+    wave = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
     return np.clip(wave, -4.0, 4.0), rate
 
 

@@ -26,8 +26,9 @@ PACKED = 6  # how many times larger text is than its gzip or zstd bytes, about
 ARROW_TIMES = 1.5  # Arrow's size of a text table over its bytes: an offset a cell instead of a delimiter
 FILE_BYTES = 32_768  # what a picture, a recording or a video takes once it is decoded for a network, at most, as a rule
 FILE_ROWS = 1_024  # of a block whose cells stand for files: they are decoded together
+LOOK = 64  # names that are looked for
 _ENDINGS = "|".join(ending[1:] for endings in media.ENDINGS.values() for ending in endings)
-_FILE_NAME = re.compile(rf"[^\s,;\"'|]\.(?:{_ENDINGS})\b".encode(), re.IGNORECASE)
+_FILE_NAME = re.compile(rf"[^\s,;\"'|]+\.(?:{_ENDINGS})\b".encode(), re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,13 @@ def _arrow_bytes(content: Content) -> int:
 
 
 def _files_a_byte(content: Content) -> float:
-    """Return how many files a table of text names, a byte of it, by its first lines; 0 for any other file."""
-    return 0.0 if b"\0" in content.head else len(_FILE_NAME.findall(content.head)) / max(len(content.head), 1)
+    """Return how many files a table of text names, a byte of it, by its first lines; 0 where none of those looked for is there."""
+    if b"\0" in content.head:
+        return 0.0
+    names = _FILE_NAME.findall(content.head)
+    folder = os.fsencode(_folder_of(content))
+    there = any(os.path.isfile(os.path.join(folder, name)) for name in names[:LOOK])  # noqa: PTH113, PTH118
+    return len(names) / len(content.head) if there else 0.0
 
 
 def _cast(block: Table, schema: pa.Schema, content: Content) -> pa.Table:
