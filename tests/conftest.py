@@ -1,5 +1,6 @@
 """What several test files share: real rows, fits of them, and the command line."""
 
+import functools
 import random
 import subprocess
 import sys
@@ -17,6 +18,16 @@ ROOT = Path(__file__).resolve().parent.parent
 FLIGHTS = ROOT / "examples" / "data" / "flights.csv"
 # Two epochs and two rivals: for tests that ask how, not how well.
 QUICK = {"effort": "quick", "epochs": 2, "baselines": (constant, linear)}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def operators_read_once():
+    """Keep the exporter's list of operators, which it makes anew from its source code for every network: a quarter of a small network's export."""
+    from onnxscript._framework_apis import torch_2_11 as exporter
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporter, "get_torchlib_ops", functools.cache(exporter.get_torchlib_ops))
+        yield
 
 
 @pytest.fixture(scope="session")
