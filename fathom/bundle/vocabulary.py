@@ -18,7 +18,7 @@ ENCODERS = (
     "piecewise", "periodic", "embedding", "bag", "tcn", "resnet", "vgg", "vit", "cnn", "rnn", "gru", "lstm", "transformer", "spiking", "bert", "efficientnet_lite",
 )  # fmt: skip
 OPTIONS = (
-    "blocks", "body", "codes", "dropout", "filters", "frequencies", "heads", "inner", "kernel", "kernels", "kinds", "layers", "leak", "members", "moments", "most_bins",
+    "between", "blocks", "body", "codes", "dropout", "filters", "frequencies", "heads", "inner", "kernel", "kernels", "kinds", "layers", "leak", "members", "moments", "most_bins",
     "pairs", "places", "side", "skip", "spread", "stages", "state", "stretches", "tokens", "width",
 )  # fmt: skip
 # What a column has learned that names something, by its kind and the field.
