@@ -14,10 +14,12 @@ from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, target_classes
 from fathom.data.reading import read
 from fathom.data.splitting import TRAIN, VALIDATION, row_hashes
-from fathom.effort import CHECKS_LEFT_OUT, SHORTEST_FOLDED
+from fathom.data.table import Table
+from fathom.effort import CHECKS_LEFT_OUT, EFFORTS, SHORTEST_FOLDED, Effort
 from fathom.errors import LeakageError, OptionError, suggestion
 from fathom.evidence import CHECKS, adversarial, leakage
-from fathom.evidence.contract import Case, Cost, Effect, Finding, Part, Refit, Twin, Weights, in_order
+from fathom.evidence.affording import FREE, Allowance
+from fathom.evidence.contract import LEFT_OUT, Case, Cost, Effect, Finding, Part, Refit, Twin, Weights, in_order
 from fathom.model import Model, class_labels
 from fathom.settings import Settings, names_in
 
@@ -64,16 +66,19 @@ def findings_of(
     seconds: float | None = None,
     besides: Mapping[str, bytes] | None = None,
     twin: Callable[[Column], Twin] | None = None,
+    allowance: Allowance = FREE,
 ) -> list[dict[str, Any]]:
     """Return the findings of a fit, a target after the other, each with the name of its target; those that warn come first.
 
     ``again`` fits models for a target again, for ``seconds`` in all at most; ``besides`` are the files that the bundle has besides its model;
-    ``twin`` is the network as it would have become without an adversary.
+    ``twin`` is the network as it would have become without an adversary; ``allowance`` is what asking the shipped model may cost.
     """
     found: list[dict[str, Any]] = []
     for column, leak in zip(prepared.targets, leaks, strict=True):
         case = _case(prepared, candidates, judged, settings, column)
-        case = replace(case, refit=again(column), seconds=seconds and seconds / len(prepared.targets))
+        count = len(prepared.targets)
+        case = replace(case, refit=again(column), seconds=seconds and seconds / count)
+        case = replace(case, allowance=replace(allowance, seconds=allowance.seconds / count))
         case = replace(case, unlikeness=unlikeness.opened(besides or {}, prepared.columns), twin=twin and twin(column))
         left_out = {leakage.NAME, *CHECKS_LEFT_OUT[settings.effort]}
         if settings.adversarial != "off":  # what was asked for is shown with its price
@@ -96,7 +101,7 @@ def _case(
         column,
         class_labels(column) if target_classes(column) else None,
         Part(prepared.sealed, judged.truth[column.name], judged.answers[shipped.name][column.name]),
-        lambda table: in_units(column, shipped.inference.answer(table)[column.name]),
+        lambda table: in_units(column, shipped.asked.answer(table)[column.name]),
         prepared.train,
         Part(
             prepared.validation,
@@ -131,19 +136,25 @@ def check(
     requests_per_day: float = 10_000.0,
     effect: str | None = None,
     confounders: str | None = None,
+    effort: Effort = "thorough",
     seed: int = 0,
 ) -> list[Finding]:
     """Let the checks answer for a bundle on rows whose first target is known and which it did not learn from.
 
     Half of the rows, drawn by ``seed``, stand for those that choices are made by, where a check needs such. ``only`` names checks, ``protect`` the columns whose groups are compared,
     ``effect`` the column whose effect on the target is asked for, and ``confounders`` those that may cause both, with commas between.
-    Raises TableError when a column is missing, and OptionError for a check that is not there.
+    ``effort`` says how much is asked, and what that may cost; a check that is named is asked whatever it costs.
+    Raises TableError when a column is missing, and OptionError for a check or an effort that is not there.
 
     >>> import fathom
     >>> rows = {"x": [x / 8 for x in range(200)], "y": [3.0 * (x % 7) + 0.25 * x for x in range(200)]}
     >>> [finding.name for finding in check(fathom.fit(rows, target="y", effort="quick", epochs=2), rows, only=["suspects"])]
     ['suspects']
     """
+    if effort not in EFFORTS:
+        raise OptionError(
+            f"There is no effort {effort!r}.{suggestion(effort, EFFORTS)} There are: {', '.join(EFFORTS)}."
+        )
     table = read(source)
     target = model.description.targets[0]
     assert target.kind is not None
@@ -168,11 +179,38 @@ def check(
         seed=seed,
         shipped=model.description.name,
         model=Weights(model.description, model.files[WEIGHTS]) if WEIGHTS in model.files else None,
-        effort="thorough",
+        effort=effort,
         effect=_effect(effect, confounders),
         unlikeness=model.unlikeness,
+        allowance=FREE if only else _allowance(model, inputs, effort),
     )
     return examine(case, only)
+
+
+def _allowance(model: Model, inputs: Table, effort: Effort) -> Allowance:
+    """Return what the questions about a bundle may cost; that of a network without its weights is not known, and is not limited."""
+    from fathom.chapters.reckoning import allowance_of_check
+
+    if model.description.kind != "network":
+        return allowance_of_check(None, model.columns, inputs, effort)
+    if WEIGHTS not in model.files or not inputs.rows:
+        return FREE
+    from fathom.bundle.loading import reload_network
+
+    network = reload_network(model.description, model.files[WEIGHTS])
+    return allowance_of_check(network, model.columns, inputs, effort)
+
+
+def counted(findings: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many questions were answered, and which were left out since they cost too much.
+
+    >>> counted([{"name": "slices", "answer": "none found"}, {"name": "robustness", "answer": "left out"}])
+    '1 question answered, left out: robustness'
+    """
+    answered = sum(finding["answer"] not in ("not applicable", LEFT_OUT) for finding in findings)
+    names = list(dict.fromkeys(finding["name"] for finding in findings if finding["answer"] == LEFT_OUT))
+    told = f"{answered} question{'' if answered == 1 else 's'} answered"
+    return f"{told}, left out: {', '.join(names)}" if names else told
 
 
 def warnings_of(findings: Sequence[Mapping[str, Any]]) -> list[str]:

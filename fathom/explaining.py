@@ -146,10 +146,12 @@ def has_layers(description: Description) -> bool:
     return description.kind == "network" and deep
 
 
-def explain_layers(description: Description, weights: bytes, table: Table, seed: int = 0) -> Layers:
+def explain_layers(
+    description: Description, weights: bytes, table: Table, seed: int = 0, most_rows: int = MOST_ROWS
+) -> Layers:
     """Return what each layer has learned, a deep column: ``{column, encoder, probes, map, exciting, filters, noticed}`` (``docs/result.md``).
 
-    ``table`` holds the inputs and the first target of rows that the network did not learn from; some hundreds of them are looked at.
+    ``table`` holds the inputs and the first target of rows that the network did not learn from; ``most_rows`` of them are looked at.
     """
     from fathom.bundle.loading import reload_network
     from fathom.networks.stages import activations, first_filters
@@ -158,7 +160,7 @@ def explain_layers(description: Description, weights: bytes, table: Table, seed:
 
     if not has_layers(description):
         return []
-    rows = table.take(np.linspace(0, table.rows - 1, min(table.rows, MOST_ROWS)).astype(np.int64))
+    rows = table.take(np.linspace(0, table.rows - 1, min(table.rows, most_rows)).astype(np.int64))
     target = description.targets[0]
     truth, classes = truth_in_units(target, rows), target_classes(target)
     network = reload_network(description, weights)

@@ -19,6 +19,7 @@ from fathom.chapters.planning import check_adversary, network_plan
 from fathom.chapters.prepared import Prepared, prepared_sizes
 from fathom.chapters.preparing import prepare
 from fathom.chapters.reasoning import reasons_of_fit
+from fathom.chapters.reckoning import allowances, finishing_seconds
 from fathom.chapters.refitting import refit_of
 from fathom.chapters.results import make_result
 from fathom.chapters.rivals import fit_baselines
@@ -32,7 +33,7 @@ from fathom.data.modalities.contract import Modality
 from fathom.effort import Sizes
 from fathom.errors import check_installed
 from fathom.evidence.contract import Finding
-from fathom.examining import findings_of, look_for_leaks
+from fathom.examining import counted, findings_of, look_for_leaks
 from fathom.model import Model
 from fathom.progress import Progress
 from fathom.settings import Settings, names_in
@@ -78,12 +79,12 @@ def fit(
         with allotting.arithmetic_on(asked := chosen.threads) as threads:
             free, chosen = replace(chosen, threads=asked), replace(chosen, threads=threads)
             size = prepared_sizes(prepared, chosen)
-            network_plan(prepared, chosen, size, modalities)  # what cannot be built is said before anything is trained
+            plan = network_plan(prepared, chosen, size, modalities)  # what cannot be built is said before all training
             limit = clock.share(allotting.BASELINE_SHARE)
             rivals = fit_baselines(prepared, chosen, baselines, modalities, limit, told)
             clock.mark("simpler models")
             with allotting.torch_threads(threads):
-                limit = _time_to_train(prepared, size, clock)
+                limit = _time_to_train(prepared, size, plan, clock)
                 trained = train_network(prepared, free, size, modalities, limit, told, run.checkpoints if run else None)
                 network = export_network(prepared, trained, free, size, modalities, told)
                 clock.mark("network")
@@ -95,6 +96,7 @@ def fit(
             other = plain_twin(prepared, free, size, modalities, trained, judged.shipped.name, told)
             told.begin("Asking for evidence")
             besides = equipment(prepared, chosen.seed)
+            costs = allowances(prepared, trained, network, judged, chosen, clock)
             left = allotting.refitting_seconds(
                 chosen, network.fit_seconds, clock.until(allotting.FINISHING_SECONDS / 2)
             )
@@ -108,19 +110,22 @@ def fit(
                 left,
                 besides,
                 other,
+                costs.shipped,
             )
-            told.end(f"{sum(one['answer'] != 'not applicable' for one in found)} questions answered")
+            told.end(counted(found))
             clock.mark("checks")
-            files = whole_bundle(prepared, judged, modalities, besides)
+            files = whole_bundle(prepared, judged, modalities, besides, costs.shipped)
             clock.mark("saving")
             look = sealing.look("opened once, to judge the models of this fit")
             looks = [*(sealing.earlier_looks(run.path, prepared.split.fingerprint) if run else []), look]
             told.begin("Gathering the evidence")
             result = make_result(
-                prepared, network, rivals, judged, chosen, size, looks, adds, found, clock.seconds, command
+                prepared, network, rivals, judged, chosen, size, looks, adds, found, clock.seconds, command, costs
             )
             model = Model.of(files, None, modalities, threads)
-            result |= reasons_of_fit(prepared, model, judged, result["importance"], chosen)
+            quicker = replace(model, inference=judged.shipped.recalling or model.inference)
+            shown, unasked = reasons_of_fit(prepared, quicker, judged, result["importance"], chosen, costs.shipped)
+            result |= {**shown, "findings": [*result["findings"], *unasked]}
             files = with_card(files, result)
             told.end()
         if run:
@@ -154,9 +159,12 @@ def _understood(
     return (prepared if opened is None else encode_rows(prepared, folder, told)), leaks
 
 
-def _time_to_train(prepared: Prepared, size: Sizes, clock: Clock) -> float | None:
+def _time_to_train(prepared: Prepared, size: Sizes, plan: Any, clock: Clock) -> float | None:
     """Return the seconds that the network may train, so that the rest is done in time; ``None`` without a limit."""
-    limit = clock.until(allotting.FINISHING_SECONDS + allotting.EXPORTING_SECONDS * (size.folds - 1))
-    if limit is not None and groups_of(prepared.columns):  # the columns are to be left out in turn
+    if clock.limit is None:
+        return None
+    reserve = allotting.FINISHING_SECONDS + allotting.EXPORTING_SECONDS * (size.folds - 1)
+    limit = clock.until(reserve + finishing_seconds(prepared, plan)) or 0.0
+    if groups_of(prepared.columns):  # the columns are to be left out in turn
         limit *= 1 - allotting.LEAVING_OUT_SHARE / 2
     return limit

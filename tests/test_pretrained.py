@@ -96,8 +96,20 @@ def fitted(remarks, folder, **settings):
 
 
 @pytest.fixture(scope="module")
-def model(remarks, bert_folder):
-    return fitted(remarks, bert_folder, epochs=20)
+def texts_read():
+    """The codes of every text that a frozen reader has read, in turn."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def model(remarks, bert_folder, texts_read):
+    def reading(reader, values, *more):
+        texts_read.extend(tuple(row.tolist()) for row in values)
+        return read_once(reader, values, *more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fathom.networks.encoders.pretrained.read_once", reading)
+        return fitted(remarks, bert_folder, epochs=20)
 
 
 def body_of(model):
@@ -114,6 +126,18 @@ def test_a_frozen_reader_keeps_what_it_was_taught_and_teaches_the_layers_behind_
     assert network["scores"]["accuracy"]["value"] > 0.85
     assert network["notes"]["remark is read by"] == "bert: it was taught elsewhere (little-bert), and stays as it is"
     assert "word pieces" in next(column["summary"] for column in model.result["columns"] if column["name"] == "remark")
+
+
+def test_no_text_is_read_twice_however_many_questions_are_asked(model, texts_read, remarks):
+    assert len(texts_read) == len(set(texts_read)) > len(remarks["kind"]) / 2
+    assert {"importance", "reasons"} <= {name for name in model.result if model.result[name]}
+
+
+def test_what_is_remembered_answers_as_what_is_shipped(model, remarks):
+    shares = next(iter(model.result["reasons"]))
+    row = int(shares["where"].removeprefix("row ")) - 1
+    answer = model.predict({"remark": [remarks["remark"][row]]}).to_pylist()[0]
+    assert abs(answer[f"kind={shares['of']}"] - shares["value"]) < 1e-4
 
 
 def test_the_bundle_answers_without_the_folder_and_without_torch(model, remarks, tmp_path):

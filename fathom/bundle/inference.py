@@ -37,12 +37,16 @@ def cores() -> int:
 
 @dataclass(frozen=True)
 class Inference:
-    """A description and the ONNX Runtime session that answers for it, of a graph of ``graph_bytes``, on ``threads`` pieces of a table at a time."""
+    """A description and the ONNX Runtime session that answers for it, of a graph of ``graph_bytes``, on ``threads`` pieces of a table at a time.
+
+    ``run_rows`` go through it together; 0 is as many as suit the graph.
+    """
 
     description: Description
     session: Any
     threads: int = 1
     graph_bytes: int = 0
+    run_rows: int = 0
 
     @classmethod
     def open(cls, files: Mapping[str, bytes], modalities: Sequence[Modality], threads: int = 0) -> "Inference":
@@ -87,8 +91,8 @@ class Inference:
     @cached_property
     def rows_a_run(self) -> int:
         """How many rows go through the graph together: fewer, the more numbers a row has and the larger the graph is."""
-        if self.description.kind == "baseline":
-            return ROWS_A_RUN
+        if self.run_rows or self.description.kind == "baseline":
+            return self.run_rows or ROWS_A_RUN
         sizes = (prod(row_size(parts)) for parts in arrays_of(input_parts(self.description.columns)).values())
         most = ROWS_A_RUN * LARGE_GRAPH // max(self.graph_bytes, LARGE_GRAPH)
         return max(1, min(most, NUMBERS_A_RUN // sum(sizes)))

@@ -1,9 +1,13 @@
 """Readers that were taught elsewhere find their columns: which reads what, what they make of rows, and how they go on learning."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from fathom.chapters.remembering import Readings
 from fathom.data.encoding import Column, inputs_of
 from fathom.data.pretrained import Pretrained, find
 from fathom.data.table import Table
@@ -16,6 +20,8 @@ from fathom.shapes import Part
 TIMES_LARGER, LARGEST_SHOWN = 4, 160
 # How a reader goes on learning: Devlin et al., "BERT", NAACL 2019, appendix A.3 (https://arxiv.org/abs/1810.04805): 2 to 4 epochs, rates from 2e-5 to 5e-5.
 FINE_TUNE_EPOCHS, FINE_TUNE_RATE, FINE_TUNE_BATCH = 3, 5e-5, 32
+# Training rows by which the speed of a reader is measured where time is short, and that it reads at least.
+PROBED, FEWEST_READ = 16, 100
 
 
 def readers_of(columns: Sequence[Column], settings: Settings) -> dict[str, Pretrained]:
@@ -85,8 +91,36 @@ def take_weights(network: Any, arrays: Mapping[str, Sequence[Part]], readers: Ma
             ) from None
 
 
-def read_through(network: Any, rows: Any, progress: Progress | None = None) -> Any:
-    """Return rows with what frozen readers make of them in place of what they read; rows that lie on the disk stay as they are."""
+def readable(network: Any, rows: Any, readings: Readings, seconds: float, seed: int, progress: Progress) -> Any:
+    """Return as many rows, drawn by ``seed``, as frozen readers can read within ``seconds`` by the clock; of rows that have in part been read before, those that have."""
+    import torch
+
+    from fathom.networks.encoders.pretrained import frozen_readers
+    from fathom.training.batching import Batch
+
+    readers = frozen_readers(network.encoders)
+    if not readers or not isinstance(rows, Batch):
+        return rows
+    met = [readings.met(reader.fingerprint, rows.inputs[name].numpy()) for name, reader in readers.items()]
+    known = np.flatnonzero(np.logical_and.reduce(met))
+    order = np.random.default_rng(seed).permutation(rows.rows)
+    if len(known) >= min(FEWEST_READ, rows.rows):
+        return rows.take(torch.from_numpy(known))
+    started = time.perf_counter()
+    read_through(network, rows.take(torch.from_numpy(np.sort(order[:PROBED]))), readings)
+    most = max(FEWEST_READ, int(PROBED * seconds / max(time.perf_counter() - started, 1e-6)))
+    if most >= rows.rows:
+        return rows
+    progress.say(
+        f"{most:,} of {rows.rows:,} training rows are learned from: what was taught elsewhere reads no more in the time that --minutes leaves."
+    )
+    return rows.take(torch.from_numpy(np.sort(order[:most])))
+
+
+def read_through(network: Any, rows: Any, readings: Readings, progress: Progress | None = None) -> Any:
+    """Return rows with what frozen readers make of them in place of what they read, remembered in ``readings``; rows that lie on the disk stay as they are."""
+    import torch
+
     from fathom.networks.encoders.pretrained import frozen_readers, read_once
     from fathom.training.batching import Batch
     from fathom.training.loop import rows_at_once
@@ -100,7 +134,12 @@ def read_through(network: Any, rows: Any, progress: Progress | None = None) -> A
         advance: Callable[[int], None] = (lambda done: None) if progress is None else progress.advance
         if progress is not None:
             progress.begin("Reading with what was taught elsewhere", rows.rows)
-        made[name] = read_once(reader, values, min(64, rows_at_once(values[0].numel())), advance)
+
+        def read(new: Any, reader: Any = reader, advance: Callable[[int], None] = advance) -> Any:
+            at_once = min(64, rows_at_once(int(new[:1].size) or 1))
+            return read_once(reader, torch.from_numpy(new), at_once, advance)[:, 0].numpy()
+
+        made[name] = torch.from_numpy(readings.of(reader.fingerprint, values.numpy(), read))[:, None]
         if progress is not None:
             progress.end(f"{rows.rows:,} rows, once")
     return replace(rows, inputs={**rows.inputs, **made})

@@ -30,7 +30,7 @@ class Candidate:
 
     ``weights`` are empty where there are none to go on from; ``trainers`` are the other ways in which the same model answers, by name: as it was trained, and reloaded from its weights; ``answers`` are those
     for the validation rows. ``unseen`` answers a table that stands in the place of validation rows, each row, with the fold it is in, by the fit that
-    has not learned from it; ``None`` where the model is one fit.
+    has not learned from it; ``None`` where the model is one fit. ``recalling`` answers as ``inference`` does, without reading again what a frozen reader has read before.
     """
 
     name: str
@@ -45,10 +45,16 @@ class Candidate:
     notes: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] | None = None
     unseen: Unseen | None = field(default=None, repr=False)
+    recalling: Inference | None = field(default=None, repr=False)
+
+    @property
+    def asked(self) -> Inference:
+        """What answers questions about the model: as it is shipped or, where readers stay as they are, with what they have made of rows before."""
+        return self.recalling or self.inference
 
     def answer_unseen(self, table: Table, folds: Folds | None) -> Answers:
         """Answer rows of which ``folds (row,)`` says by which fit, or, without folds, any rows but training rows."""
-        return self.inference.answer(table) if self.unseen is None or folds is None else self.unseen(table, folds)
+        return self.asked.answer(table) if self.unseen is None or folds is None else self.unseen(table, folds)
 
     @property
     def kind(self) -> str:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from fathom.bundle.description import Description
-from fathom.bundle.inference import Answers
+from fathom.bundle.inference import Answers, Inference
 from fathom.chapters.adopting import (
     FINE_TUNE_BATCH,
     FINE_TUNE_EPOCHS,
     FINE_TUNE_RATE,
     read_through,
+    readable,
     readers_of,
     take_weights,
 )
@@ -22,6 +23,7 @@ from fathom.chapters.histories import training_json
 from fathom.chapters.larger import window_rows
 from fathom.chapters.planning import network_plan, told_readers, training_plan
 from fathom.chapters.prepared import Prepared
+from fathom.chapters.remembering import Recalling
 from fathom.chapters.storing import batch_reader
 from fathom.data.encoding import Column, encode_inputs, encode_targets, inputs_of
 from fathom.data.folding import Folds
@@ -33,9 +35,9 @@ from fathom.settings import Settings
 from fathom.shapes import Arrays, arrays_of
 
 SHEET_ROWS, SHEET_LOOKS = 6, 5  # of the sheet of what the network sees
-
-
 SPIKING_ROWS = 128  # that spikes are counted on
+READING_SHARE = 0.6  # of the time to train, that readers which stay as they are may read in
+RECALLED_AT_ONCE = 1_024  # rows that are answered together where readers remember
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,9 @@ def _train_one(
             encode_targets(columns, prepared.validation),
             validation_weights(prepared),
         )
+        if training.seconds is not None:
+            within = READING_SHARE * training.seconds
+            train_rows = readable(network, train_rows, prepared.readings, within, settings.seed, progress)
         frozen = frozen_readers(network.encoders)
         varied = [part for part in plan.inputs if not any(part in network.arrays[name] for name in frozen)]
         kinds = {column.name: column.modality for column in inputs_of(columns)}
@@ -173,7 +178,8 @@ def _train_one(
         }
         augment = planned(settings.augment, varied, train_rows.sample, check)
         training = replace(training, augment=augment, adversary=adversary)
-        read, check_read = read_through(network, train_rows, progress), read_through(network, check)
+        read = read_through(network, train_rows, prepared.readings, progress)
+        check_read = read_through(network, check, prepared.readings)
         place.begin()
         if training.seconds is not None:  # what has gone by until now counts
             training = replace(training, seconds=max(1.0, training.seconds - (time.perf_counter() - started)))
@@ -345,11 +351,24 @@ def export_network(
     progress.end(f"{candidate.size / 1e6:.1f} MB")
     return replace(
         candidate,
+        recalling=recalling(candidate.inference, trained, prepared),
         training={
             **training_json(trained.histories, trained.training, network.parameter_count),
             "seen": list(trained.seen),
         },
     )
+
+
+def recalling(inference: Inference, trained: Trained, prepared: Prepared) -> Inference | None:
+    """Return what answers as ``inference`` does with what frozen readers have made of rows before; ``None`` where no reader is frozen."""
+    from fathom.networks.encoders.pretrained import frozen_readers
+    from fathom.networks.network import Network
+
+    if not isinstance(trained.network, Network) or not frozen_readers(trained.network.encoders):
+        return None
+    targets = [column.name for column in prepared.targets]
+    session = Recalling(trained.network, prepared.readings, targets)
+    return replace(inference, session=session, threads=1, run_rows=RECALLED_AT_ONCE)
 
 
 def _answers_of(network: Any, arrays: Arrays, rows: Any) -> Answers:

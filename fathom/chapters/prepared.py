@@ -1,11 +1,12 @@
 """What models learn from: a table whose columns are understood and whose rows are parted, and how large a run over it is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from fathom.chapters.larger import Larger
+from fathom.chapters.remembering import Readings
 from fathom.data.encoding import Column, input_parts
 from fathom.data.folding import Folds
 from fathom.data.splitting import Split
@@ -21,7 +22,7 @@ class Prepared:
     The test rows are in ``sealed``, apart from the others, so that nothing meets them by accident. ``weights (row,)`` and
     ``validation_weights (row,)`` say what each row counts in training and in its choices, with mean 1; ``None`` is all alike.
     Of a table ``larger`` than memory, all of this is a sample. Where ``folds (row,)`` are given, ``train`` and ``validation`` are the same rows, and
-    a model is several fits, each of which has left out one fold: `fits`.
+    a model is several fits, each of which has left out one fold: `fits`. ``readings`` are what readers that were taught elsewhere have made of rows, whoever asked.
     """
 
     table: Table
@@ -35,6 +36,7 @@ class Prepared:
     validation_weights: npt.NDArray[np.float64] | None = None
     larger: Larger | None = None
     folds: Folds | None = None
+    readings: Readings = field(default_factory=Readings, compare=False, repr=False)
 
     @property
     def targets(self) -> tuple[Column, ...]:

@@ -15,20 +15,24 @@ import fathom
 from fathom.chapters.candidates import Candidate, in_units, truth_in_units
 from fathom.chapters.judging import Judged, metric_of
 from fathom.chapters.prepared import Prepared
+from fathom.chapters.reckoning import Allowances
 from fathom.chapters.sealing import Look
 from fathom.data.encoding import Column, inputs_of, target_classes
 from fathom.data.splitting import TEST, TRAIN
 from fathom.data.table import Table
 from fathom.effort import Sizes
-from fathom.evidence import calibration, importance, worst_rows
+from fathom.evidence import calibration, importance, layers, worst_rows
+from fathom.evidence.contract import Finding, left_out
 from fathom.examining import warnings_of
-from fathom.explaining import explain_layers
+from fathom.explaining import MOST_ROWS as MOST_LOOKED_AT
+from fathom.explaining import explain_layers, has_layers
 from fathom.model import class_labels
 from fathom.scoring import METRICS, row_losses
 from fathom.settings import Settings
 
 FORMAT = 1
 MOST_POINTS = 1_000  # of a plot
+FEWEST_SHUFFLED = 100  # rows, or all, that tell what a column is worth
 MOST_SKIPPED = 100
 MOST_DRAWN = 12  # pictures of a column
 MOST_PLAYED = 4  # recordings of a column
@@ -46,9 +50,12 @@ def make_result(
     findings: Sequence[dict[str, Any]],
     seconds: Mapping[str, float],
     command: str,
+    allowances: Allowances,
 ) -> dict[str, Any]:
     """Return the result, with what each column ``adds`` and the ``findings`` of the checks. Nothing in it is computed from test rows but scores, plots and the worst rows."""
     table = prepared.table
+    measured, unasked = measures(prepared, network, judged, size, settings, allowances)
+    findings = [*findings, *unasked]
     return {
         "format": FORMAT,
         "fathom": fathom.__version__,
@@ -80,8 +87,8 @@ def make_result(
         "warnings": [*prepared.warnings, *_repeated_looks(looks), *warnings_of(findings)],
         "training": dict(network.training or {}),
         "plots": {column.name: _plots(column, prepared, judged) for column in prepared.targets},
-        "importance": _importance(prepared, judged, size, settings),
-        "layers": explain_layers(network.description, network.weights, prepared.validation, settings.seed),
+        **measured,
+        "allowance": {"network": allowances.network.as_json(), "shipped": allowances.shipped.as_json()},
         "worst_rows": _worst_rows(prepared, judged),
         "settings": {**settings.to_json(), **{f"size.{name}": value for name, value in asdict(size).items()}},
         "seed": settings.seed,
@@ -195,13 +202,42 @@ def _plots(column: Column, prepared: Prepared, judged: Judged) -> dict[str, Any]
     }
 
 
-def _importance(prepared: Prepared, judged: Judged, size: Sizes, settings: Settings) -> list[dict[str, Any]]:
-    """Return what each column is worth to the shipped model, on validation rows; folded rows are answered by the fit that left them out."""
+def measures(
+    prepared: Prepared, network: Candidate, judged: Judged, size: Sizes, settings: Settings, allowances: Allowances
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return what asks the model and has a place of its own in the report, ``importance`` and ``layers``; and a finding for each that costs more than it may."""
+    found: dict[str, Any] = {"importance": [], "layers": []}
+    unasked: list[Finding] = []
+    allowance, held = allowances.shipped, prepared.validation.rows
+    rows, repeats = min(held, size.importance_rows), size.importance_repeats
+    columns = len(inputs_of(prepared.columns))
+    for repeats in range(size.importance_repeats, 0, -1):  # fewer shuffles before fewer rows than make an interval
+        if some := allowance.affords(importance.NAME, rows, FEWEST_SHUFFLED, 1 + columns * repeats, known=True):
+            break
+    if some:
+        found["importance"] = _importance(prepared, judged, some, repeats, settings)
+    else:
+        least = min(held, FEWEST_SHUFFLED) * (1 + columns)
+        unasked.append(left_out(importance, allowance, least, "fathom explain RUN ROWS", known=True))
+    if has_layers(network.description):
+        most = allowances.network.affords(layers.NAME, min(held, MOST_LOOKED_AT), layers.FEWEST_ROWS)
+        if most:
+            found["layers"] = explain_layers(
+                network.description, network.weights, prepared.validation, settings.seed, most
+            )
+        else:
+            command = "fathom explain RUN ROWS --layers"
+            unasked.append(left_out(layers, allowances.network, min(held, layers.FEWEST_ROWS), command))
+    return found, [{"target": prepared.targets[0].name, **finding.as_json()} for finding in unasked]
+
+
+def _importance(
+    prepared: Prepared, judged: Judged, most: int, repeats: int, settings: Settings
+) -> list[dict[str, Any]]:
+    """Return what each column is worth to the shipped model, on ``most`` validation rows; folded rows are answered by the fit that left them out."""
     first = prepared.targets[0]
     names = [column.name for column in inputs_of(prepared.columns)]
-    chosen = np.linspace(0, prepared.validation.rows - 1, min(prepared.validation.rows, size.importance_rows)).astype(
-        np.int64
-    )
+    chosen = np.linspace(0, prepared.validation.rows - 1, most).astype(np.int64)
     rows = prepared.validation.take(chosen)
     folds = None if prepared.folds is None else prepared.folds[chosen]
     truth = truth_in_units(first, rows)
@@ -211,9 +247,7 @@ def _importance(prepared: Prepared, judged: Judged, size: Sizes, settings: Setti
 
     metric = metric_of(first, settings)
     unit = "nats" if metric.task == "classification" else "in the target's unit"
-    return importance.by_shuffling(
-        losses, rows.select(names), names, seed=settings.seed, repeats=size.importance_repeats, unit=unit
-    )
+    return importance.by_shuffling(losses, rows.select(names), names, seed=settings.seed, repeats=repeats, unit=unit)
 
 
 def _worst_rows(prepared: Prepared, judged: Judged) -> list[dict[str, Any]]:

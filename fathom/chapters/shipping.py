@@ -20,20 +20,26 @@ from fathom.data.encoding import inputs_of
 from fathom.data.modalities.contract import Modality
 from fathom.data.splitting import TEST
 from fathom.data.table import Table
+from fathom.evidence.affording import FREE, Allowance
 from fathom.model import predictions
 
-PARITY_ROWS = 512
+PARITY_ROWS, FEWEST_PARITY = 512, 64  # on which a bundle is held against the model as it was trained
 
 
 def whole_bundle(
-    prepared: Prepared, judged: Judged, modalities: Sequence[Modality], besides: Mapping[str, bytes]
+    prepared: Prepared,
+    judged: Judged,
+    modalities: Sequence[Modality],
+    besides: Mapping[str, bytes],
+    allowance: Allowance = FREE,
 ) -> dict[str, bytes]:
     """Return the bundle of the shipped model, with what was measured of it, the files ``besides``, and the reference against which drift is measured.
 
-    Raises ParityError when it does not answer as the model was trained.
+    ``allowance`` is what asking the model may cost: one that is slow is proven on fewer rows. Raises ParityError when it does not answer as the model was trained.
     """
     more = {**besides, "scores.json": dump(scores_of(prepared, judged))}
-    files = bundle_files(prepared, judged.shipped, modalities, more)
+    rows = max(FEWEST_PARITY, allowance.affords("parity", PARITY_ROWS, FEWEST_PARITY, 1 + len(judged.shipped.trainers)))
+    files = bundle_files(prepared, judged.shipped, modalities, more, rows)
     return with_reference(files, reference_of(prepared, judged, besides))
 
 
@@ -52,13 +58,17 @@ def run_files(
 
 
 def bundle_files(
-    prepared: Prepared, shipped: Candidate, modalities: Sequence[Modality], more: Mapping[str, bytes] | None = None
+    prepared: Prepared,
+    shipped: Candidate,
+    modalities: Sequence[Modality],
+    more: Mapping[str, bytes] | None = None,
+    parity_rows: int = PARITY_ROWS,
 ) -> dict[str, bytes]:
     """Return the bundle of the shipped candidate with ``more`` files, after proving that it answers as it was trained and would be let in again.
 
     Raises ParityError when it does not.
     """
-    rows = _parity_rows(prepared)
+    rows = _parity_rows(prepared, parity_rows)
     prove_parity(shipped.files(), rows, shipped.trainers, modalities)
     files = shipped.files(samples_of(shipped, rows), more)
     check_contents(files)
@@ -96,10 +106,10 @@ def reference_of(prepared: Prepared, judged: Judged, besides: Mapping[str, bytes
     return make_reference(shipped.description, prepared.train, judged.answers[shipped.name], judged.truth, unlike)
 
 
-def _parity_rows(prepared: Prepared) -> Table:
+def _parity_rows(prepared: Prepared, most: int) -> Table:
     """Return rows to compare answers on: training rows spread over the table, in the columns that the model reads."""
     names = [column.name for column in inputs_of(prepared.columns)]
-    spread = np.linspace(0, prepared.train.rows - 1, min(prepared.train.rows, PARITY_ROWS)).astype(np.int64)
+    spread = np.linspace(0, prepared.train.rows - 1, min(prepared.train.rows, most)).astype(np.int64)
     return prepared.train.select(names).take(spread)
 
 

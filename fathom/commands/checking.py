@@ -29,6 +29,12 @@ def check(
         str | None,
         typer.Option(help="The columns that may cause both it and the target: age,region.  [default: all others]"),
     ] = None,
+    effort: Annotated[
+        str,
+        typer.Option(
+            help="quick, standard or thorough: how much is asked. What --only names is asked whatever it costs."
+        ),
+    ] = "thorough",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the findings here, too.")] = None,
 ) -> None:
     """Ask a bundle every question on new rows. Exit code 1 where a finding warns."""
@@ -46,6 +52,7 @@ def check(
         requests_per_day=requests_per_day,
         effect=effect,
         confounders=confounders,
+        effort=effort,  # type: ignore[arg-type]
     )
     terminal.show_findings(found, terminal.console())
     if json_file is not None:

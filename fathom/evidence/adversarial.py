@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from fathom.data.encoding import input_parts, inputs_of
 from fathom.data.table import Table
-from fathom.evidence.contract import Case, Finding, Part, not_applicable, some
+from fathom.evidence.contract import Case, Finding, Part, left_out, not_applicable, some
 from fathom.evidence.hardened import price
 from fathom.evidence.perturbing import CHANGES, Change
 from fathom.resampling import wilson
@@ -39,6 +39,7 @@ UNITS = {
 MOST_ROWS = {"number": 200, "image": 100, "text": 100}
 TRIES = {"number": 60, "image": 60, "text": 40}  # of the black box, each of which asks the model about every row
 FEWEST_ROWS = 30
+GRADIENT_PASSES = 63  # that FGSM and PGD together take as long as: a pass back takes two forward
 EASY = 0.5  # of the rows that were right: fewer that hold at the second reach is easy to fool
 HIDDEN = 0.05  # of the rows, that the black box must find beyond the white one for gradients to hide
 
@@ -61,10 +62,17 @@ def run(case: Case) -> Finding:
         return not_applicable(module, "Pictures, numbers and texts are attacked, and there are none.")
     if case.sealed.table.rows < FEWEST_ROWS:
         return not_applicable(module, f"There are fewer than {FEWEST_ROWS} rows to attack.")
+    passes = {kind: len(REACHES[kind]) * (TRIES[kind] + GRADIENT_PASSES) * len(kinds) for kind in kinds}
+    most = {
+        kind: case.allowance.affords(NAME, min(MOST_ROWS[kind], case.sealed.table.rows), FEWEST_ROWS, passes[kind])
+        for kind in kinds
+    }
+    if not all(most.values()):
+        return left_out(module, case.allowance, FEWEST_ROWS * max(passes.values()))
     lines: list[dict[str, Any]] = []
     easy, hidden = [], []
     for kind in kinds:
-        part = some(case.sealed, MOST_ROWS[kind])
+        part = some(case.sealed, most[kind])
         clean = case.answer(part.table)
         for place, reach in enumerate(REACHES[kind]):
             weak = _attacked(case, part, kind, reach, clean)

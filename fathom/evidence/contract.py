@@ -15,12 +15,14 @@ from fathom.data.modalities import MODALITIES
 from fathom.data.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.effort import Effort
+from fathom.evidence.affording import FREE, SHARES, Allowance, in_words
 from fathom.scoring import Answer, Truth
 
 Status = Literal["good", "warning", "bad", "neutral"]
 MOST_CHARACTERS = 200  # of a cell: enough to recognise it
 EVERY_KIND = tuple(kind.NAME for kind in MODALITIES)  # of column, for a check's ``SERVES``
 TASKS: tuple[str, ...] = ("class", "number")  # the same, of a check that looks at answers alone
+LEFT_OUT = "left out"  # the answer to a question that costs more than it may
 
 Answerer = Callable[[Table], Answer]
 Rows = npt.NDArray[np.int64]
@@ -124,7 +126,8 @@ class Case:
 
     ``answers`` are those of every model that was compared, for the sealed rows; ``metric`` is the one that decides, ``""`` the task's own. ``model`` is the shipped one as it can be built
     again, ``refit`` fits again on fewer rows, for ``seconds`` in all at most; ``None`` where there is no such. ``effort`` says how much a check may do.
-    ``effect`` is asked for by the user, and so is the score ``goal``. ``taught`` says how rows were pushed in training (`fathom.training.hardening`), ``twin`` is the network without.
+    ``effect`` is asked for by the user, and so is the score ``goal``. ``taught`` says how rows were pushed in training (`fathom.training.hardening`), ``twin`` is the network without. ``allowance`` is what
+    asking the model may cost.
     """
 
     columns: Sequence[Column]
@@ -150,6 +153,7 @@ class Case:
     unlikeness: Unlikeness | None = None
     taught: str = "off"
     twin: Twin | None = None
+    allowance: Allowance = FREE
 
 
 def some(part: Part, most: int) -> Part:
@@ -209,6 +213,28 @@ class Check(Protocol):
 def not_applicable(check: Check, reason: str) -> Finding:
     """Return the finding of a check that cannot answer here, with the reason."""
     return Finding(check.NAME, check.QUESTION, "not applicable", reason, source=check.SOURCE)
+
+
+class Question(Protocol):
+    """What a check and what a fit measures have in common."""
+
+    NAME: str
+    QUESTION: str
+    SOURCE: str
+
+
+def left_out(asked: Question, allowance: Allowance, least: float, command: str = "", known: bool = False) -> Finding:
+    """Return the finding of a question that was left out since even its ``least`` answers cost more than it may take; ``command`` asks it all the same.
+
+    Where the rows are ``known``, a reader that stays as it is has met them before.
+    """
+    command = command or f"fathom check RUN ROWS --only {asked.NAME}"
+    price = allowance.known if known else allowance.row
+    sentence = (
+        f"A row takes this model about {in_words(price)} ({allowance.how}), and the {least:,.0f} answers that this question needs at least about {in_words(least * price)}: "
+        f"more than the {in_words(SHARES[asked.NAME] * allowance.seconds)} that it may have here. To ask it all the same: {command}"
+    )
+    return Finding(asked.NAME, asked.QUESTION, LEFT_OUT, sentence, source=asked.SOURCE)
 
 
 def plain(value: Any) -> Any:

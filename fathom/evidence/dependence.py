@@ -31,8 +31,9 @@ def curves(
     columns: Sequence[Column],
     classes: Sequence[str] | None = None,
     most: int = MOST_COLUMNS,
+    most_rows: int = MOST_ROWS,
 ) -> list[dict[str, Any]]:
-    """Return a curve for each of the first ``most`` columns that have one value a cell: ``{column, kind, of, values, mean, low, high}``.
+    """Return a curve, the mean over ``most_rows``, for each of the first ``most`` columns that have one value a cell: ``{column, kind, of, values, mean, low, high}``.
 
     ``answer`` answers rows: numbers ``(row,)`` or probabilities ``(row, class)``, of which the class is shown that moves the most. Intervals, at 95 %, are those of the mean over the rows.
 
@@ -43,7 +44,7 @@ def curves(
     >>> found[0]["values"], found[0]["mean"]
     ([1.0, 2.0, 3.0], [10.0, 20.0, 30.0])
     """
-    rows = table.take(np.linspace(0, table.rows - 1, min(table.rows, MOST_ROWS)).astype(np.int64))
+    rows = table.take(np.linspace(0, table.rows - 1, min(table.rows, most_rows)).astype(np.int64))
     found: list[dict[str, Any]] = []
     for column in columns:
         if column.kind is None or column.kind.SHAPE not in FLAT or len(found) == most:

@@ -15,10 +15,10 @@ from fathom import shapes
 from fathom.data.encoding import inputs_of
 from fathom.data.splitting import row_hashes
 from fathom.data.table import Table
-from fathom.evidence.contract import EVERY_KIND, Case, Finding, not_applicable, some
+from fathom.evidence.contract import EVERY_KIND, Case, Finding, left_out, not_applicable, some
 from fathom.reasons import METHODS
 from fathom.reasons.agreeing import rank_correlation
-from fathom.reasons.asking import Subject, question_of
+from fathom.reasons.asking import Subject, fewest_rows, question_of
 from fathom.reasons.contract import Question
 from fathom.resampling import Resamples
 
@@ -51,6 +51,13 @@ def run(case: Case) -> Finding:
         count, most = DEEP_THOROUGH if deep else FLAT_THOROUGH
     else:
         count, most = DEEP if deep else FLAT
+    fewest, each = (
+        fewest_rows(case.columns),
+        (len(METHODS) + 1) * count,
+    )  # the methods, and what comes of what they name
+    most = case.allowance.affords(NAME, max(most, fewest), fewest, each)
+    if not most:
+        return left_out(sys.modules[__name__], case.allowance, fewest * each)
     rows = some(case.sealed, count).table.select(names)
     others = others.select(names)
     found, orders = measured(case, rows, others.take(np.argsort(row_hashes(others), kind="stable")[:MOST_OTHERS]), most)

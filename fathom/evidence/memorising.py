@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from fathom.data.encoding import Column
 from fathom.data.table import Table
-from fathom.evidence.contract import TASKS, Case, Finding, Part, Rows, not_applicable, some
+from fathom.evidence.contract import TASKS, Case, Finding, Part, Rows, left_out, not_applicable, some
 from fathom.resampling import wilson
 from fathom.scoring import row_losses
 
@@ -46,10 +46,13 @@ def run(case: Case) -> Finding:
     if min(case.train.rows, case.sealed.table.rows) < FEWEST_ROWS:
         return not_applicable(module, f"There are fewer than {FEWEST_ROWS} rows on either side.")
     truth = _truth(case, case.train)
-    learned = some(Part(case.train, truth, np.zeros(len(truth))), MOST_ROWS)
+    most = case.allowance.affords(NAME, min(MOST_ROWS, case.train.rows), FEWEST_ROWS, known=True)
+    if not most:
+        return left_out(module, case.allowance, FEWEST_ROWS, known=True)
+    learned = some(Part(case.train, truth, np.zeros(len(truth))), most)
     others = some(case.sealed, MOST_ROWS)
     inside = row_losses(learned.truth, case.answer(learned.table))
-    outside = row_losses(others.truth, case.answer(others.table))
+    outside = row_losses(others.truth, others.answer)
     gap, gap_low, gap_high = _difference(outside, inside)
     attacks = {"loss": (-inside, -outside)}
     shadows = 0

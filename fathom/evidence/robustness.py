@@ -14,7 +14,7 @@ import numpy as np
 
 from fathom.data.encoding import inputs_of
 from fathom.data.table import Table
-from fathom.evidence.contract import EVERY_KIND, Case, Finding, Part, not_applicable, some
+from fathom.evidence.contract import EVERY_KIND, Case, Finding, Part, left_out, not_applicable, some
 from fathom.resampling import Floats, Interval, Resamples
 from fathom.scoring import METRICS, Metric, primary, score
 from fathom.shapes import DEEP
@@ -48,9 +48,14 @@ def run(case: Case) -> Finding:
     module = sys.modules[__name__]
     columns = inputs_of(case.columns)
     deep = any(column.kind is not None and column.kind.SHAPE in DEEP for column in columns)
-    part = some(case.sealed, MOST_ROWS[case.effort] // (DEEP_ROWS if deep else 1))
-    if part.table.rows < FEWEST_ROWS or not columns:
+    most = min(case.sealed.table.rows, MOST_ROWS[case.effort] // (DEEP_ROWS if deep else 1))
+    if most < FEWEST_ROWS or not columns:
         return not_applicable(module, f"There are fewer than {FEWEST_ROWS} rows whose truth is known.")
+    passes = len(SEVERITIES) + len({column.modality for column in columns})
+    most = case.allowance.affords(NAME, most, FEWEST_ROWS, passes)
+    if not most:
+        return left_out(module, case.allowance, FEWEST_ROWS * passes)
+    part = some(case.sealed, most)
     metric = METRICS[case.metric or primary("regression" if case.classes is None else "classification")]
     draws = Resamples.draw(part.table.rows, count=500, seed=case.seed)
     width = _half_width(case)

@@ -15,6 +15,7 @@ from fathom.shapes import FLAT
 
 STAND_INS = 16  # rows whose values stand in for a column that is taken away
 ROWS_AT_ONCE = 4_096
+FEWEST_QUESTIONS = 64  # that a method may ask of a row, whatever it costs
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,13 @@ def question_of(subject: Subject, most_rows: int = 8_192, stand_ins: int = STAND
                 made[column.name] = own.take(pa.array(np.repeat(np.arange(len(kept)), count)))
         return np.asarray(subject.answer(Table.of(made)).reshape(len(kept), count).mean(axis=1), np.float64)
 
-    return Question(parts, value, max(64, most_rows // count), seed)
+    return Question(parts, value, max(FEWEST_QUESTIONS, most_rows // count), seed)
+
+
+def fewest_rows(columns: Sequence[Column]) -> int:
+    """Return how many rows a method may answer for one row at least: each question of one with flat columns is answered once for each row that stands in."""
+    flat = any(column.kind is not None and column.kind.SHAPE in FLAT for column in inputs_of(columns))
+    return FEWEST_QUESTIONS * (STAND_INS if flat else 1)
 
 
 def without(column: Column, cell: pa.Array, kept: npt.NDArray[np.bool_]) -> pa.Array:

@@ -4,6 +4,7 @@ A frozen body answers the same for a row in every epoch, so it reads each row on
 Source: Yosinski, Clune, Bengio and Lipson, "How transferable are features in deep neural networks?", NeurIPS 2014 (https://arxiv.org/abs/1411.1792).
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -48,8 +49,21 @@ class PretrainedReader(nn.Module):
     def freeze(self, frozen: bool) -> None:
         """Keep the body as it is, or let it learn."""
         self.frozen = frozen
+        self._fingerprint = ""
         self.body.requires_grad_(not frozen)
         self.body.train(self.training and not frozen)
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells the body's weights from others; it is taken once, while the body is frozen."""
+        if self._fingerprint and self.frozen:
+            return self._fingerprint
+        digest = hashlib.blake2b(type(self.body).__name__.encode(), digest_size=16)
+        for name, tensor in sorted(self.body.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy())
+        self._fingerprint = digest.hexdigest()
+        return self._fingerprint
 
     def train(self, mode: bool = True) -> "PretrainedReader":
         """Turn to training; a frozen body stays as it answers."""
@@ -65,6 +79,7 @@ class PretrainedReader(nn.Module):
 
     def take(self, tensors: Mapping[str, Tensor]) -> None:
         """Take the weights of a file. Raises KeyError or RuntimeError where they are not the body's."""
+        self._fingerprint = ""
         self.body.load_state_dict(self.body.renamed(tensors))
 
     def forward(self, values: Tensor) -> Features:
