@@ -120,12 +120,13 @@ def fit(
             looks = [*(sealing.earlier_looks(run.path, prepared.split.fingerprint) if run else []), look]
             told.begin("Gathering the evidence")
             result = make_result(
-                prepared, network, rivals, judged, chosen, size, looks, adds, found, clock.seconds, command, costs
+                prepared, network, rivals, judged, chosen, size, looks, adds, found, clock, command, costs
             )
             model = Model.of(files, None, modalities, threads)
             quicker = replace(model, inference=judged.shipped.recalling or model.inference)
             shown, unasked = reasons_of_fit(prepared, quicker, judged, result["importance"], chosen, costs.shipped)
-            result |= {**shown, "findings": [*result["findings"], *unasked]}
+            clock.mark("gathering")
+            result |= {**shown, "findings": [*result["findings"], *unasked], **clock.as_json()}
             files = with_card(files, result)
             told.end()
         if run:

@@ -15,7 +15,7 @@ from tests.conftest import QUICK
 KEYS = {
     "format", "fathom", "created", "command", "table", "targets", "rows", "skipped_rows", "split", "columns", "models", "metrics",
     "verdict", "shipped", "shipped_reason", "warnings", "training", "plots", "importance", "adds", "dependence", "findings", "layers", "reasons", "worst_rows", "settings", "seed",
-    "seconds", "peak_bytes", "machine",
+    "allowance", "seconds", "processor_seconds", "peak_bytes", "machine",
 }  # fmt: skip
 
 

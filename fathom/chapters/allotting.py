@@ -50,19 +50,24 @@ def torch_threads(count: int) -> Iterator[None]:
 
 
 class Clock:
-    """What the stages took, in seconds, and what is left of the minutes that were allowed."""
+    """What the stages took, in seconds on the clock and of the processor, and what is left of the minutes that were allowed."""
 
     def __init__(self, minutes: float | None) -> None:
         self.started = self.last = time.perf_counter()
-        self.worked = time.process_time()
+        self.worked = self.last_worked = time.process_time()
         self.limit = None if minutes is None else 60.0 * minutes
         self.seconds: dict[str, float] = {}
+        self.processor_seconds: dict[str, float] = {}
 
     def mark(self, stage: str) -> None:
         """Write down what the stage that has just ended took."""
-        now = time.perf_counter()
-        self.seconds[stage] = now - self.last
-        self.last = now
+        now, worked = time.perf_counter(), time.process_time()
+        self.seconds[stage], self.processor_seconds[stage] = now - self.last, worked - self.last_worked
+        self.last, self.last_worked = now, worked
+
+    def as_json(self) -> dict[str, dict[str, float]]:
+        """Return what the stages took so far, by name."""
+        return {"seconds": dict(self.seconds), "processor_seconds": dict(self.processor_seconds)}
 
     def until(self, reserve: float) -> float | None:
         """Return the seconds until as long before the limit as ``reserve`` seconds of work will take, at least one; ``None`` without a limit."""

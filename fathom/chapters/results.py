@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import fathom
+from fathom.chapters.allotting import Clock
 from fathom.chapters.candidates import Candidate, in_units, truth_in_units
 from fathom.chapters.judging import Judged, metric_of
 from fathom.chapters.prepared import Prepared
@@ -48,7 +49,7 @@ def make_result(
     looks: Sequence[Look],
     adds: Sequence[Mapping[str, Any]],
     findings: Sequence[dict[str, Any]],
-    seconds: Mapping[str, float],
+    clock: Clock,
     command: str,
     allowances: Allowances,
 ) -> dict[str, Any]:
@@ -92,7 +93,7 @@ def make_result(
         "worst_rows": _worst_rows(prepared, judged),
         "settings": {**settings.to_json(), **{f"size.{name}": value for name, value in asdict(size).items()}},
         "seed": settings.seed,
-        "seconds": dict(seconds),
+        **clock.as_json(),
         "peak_bytes": peak_bytes(),
         "machine": _machine(settings),
     }
