@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -71,6 +72,13 @@ def test_bad_pictures_count_as_missing_where_bad_rows_are_skipped(photos):
     (photos / "disc" / "8.png").write_bytes(b"mislabelled")
     model = fathom.fit(photos, bad_rows="skip", **FAST)
     assert any("2 such cells were taken as missing" in warning for warning in model.result["warnings"])
+
+
+def test_a_pipe_among_the_pictures_is_named_and_not_waited_for(photos, tmp_path, command):
+    os.mkfifo(photos / "bar" / "pipe.png")
+    asked = command("fit", photos, "--effort", "quick", "--epochs", "1", "--out", tmp_path / "run")
+    assert asked.code == 2 and "holds 'bar/pipe.png', which cannot be read: it is no ordinary file" in asked.err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_class_of_one_picture_is_named(photos):

@@ -243,7 +243,8 @@ def _texts(path: str, names: tuple[str, ...]) -> pa.Array:
         except media.UnreadableError as error:
             if str(error) != "it holds no bytes":
                 raise TableError(
-                    f"{path}: the text {media.shown(cell)} cannot be read: {error}.", file=media.shown(cell)
+                    f"{path}: the text {media.shown(cell)} cannot be read: {error}. Put it right, shorten it, or take it out of the folder.",
+                    file=media.shown(cell),
                 ) from None
             content = b""
         try:

@@ -7,6 +7,7 @@ machine. A cell may also hold the bytes themselves, or a ``data:`` URL (RFC 2397
 
 import base64
 import binascii
+import stat
 import urllib.parse
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -96,7 +97,7 @@ def place(value: Any) -> Path | bytes:
         raise UnreadableError("it is neither a file that was read with a table, nor bytes, nor a data: URL")
     if is_archive_name(value["folder"]):
         return _member(open_archive(value["folder"]), value["path"])
-    return Path(str(value["folder"])) / str(value["path"])
+    return _ordinary(Path(str(value["folder"])) / str(value["path"]))
 
 
 def read_bytes(value: Any, most: int = MOST_BYTES) -> bytes:
@@ -142,6 +143,17 @@ def evenly(values: pa.Array, count: int) -> list[Any]:
         return []
     rows = np.unique(np.linspace(0, len(known) - 1, min(count, len(known))).astype(np.int64))
     return [known[int(row)].as_py() for row in rows]
+
+
+def _ordinary(path: Path) -> Path:
+    """Return the path of a file that is one, or is not there. Raises UnreadableError for a folder, a pipe or a device: who opens a pipe waits for ever."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return path  # whoever opens it says why it cannot be
+    if not stat.S_ISREG(mode):
+        raise UnreadableError("it is no ordinary file")
+    return path
 
 
 def _member(archive: Archive, name: str) -> bytes:

@@ -237,3 +237,14 @@ def test_a_member_that_is_damaged_is_one_cell_that_cannot_be_read(tmp_path, phot
     file.write_bytes(content)
     values = fathom.read(file).column("file")
     assert image.unreadable(STATE, values).sum() == 1
+
+
+def test_a_text_that_is_too_long_says_what_to_do(tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.txt").write_text("words")
+    (tmp_path / "one" / "2.txt").write_bytes(b"a" * ((16 << 20) + 1))
+    with pytest.raises(
+        TableError, match=r"one/2\.txt cannot be read: it is larger than 16 MiB\. Put it right, shorten"
+    ):
+        fathom.read(tmp_path)
