@@ -21,6 +21,7 @@ from fathom.data.modalities import yes_no
 from fathom.data.table import Table
 from fathom.errors import TableError, suggestion
 from fathom.model import Model, predictions
+from fathom.service.columns import alike
 from fathom.service.refusing import Refused
 from fathom.shapes import Arrays
 
@@ -160,21 +161,18 @@ class Form:
                 return self.quick.encode(rows), len(rows), None
             except TableError as error:
                 raise Refused(422, f"{error}.", at(error.line or 0, error.column or "")) from None
-        return self.encode_table(self._table(rows))
+        return self.encode_table(self.table(rows))
 
-    def _table(self, rows: Sequence[dict[str, Any]]) -> Table:
-        columns = {field.name: [row[field.name] for row in rows] for field in self.fields}
-        for name, cells in columns.items():
-            if any(cell.__class__ is str for cell in cells):
-                columns[name] = [None if cell is None else str(cell) for cell in cells]
-        return Table.of(columns, name="the request")
+    def table(self, rows: Sequence[dict[str, Any]]) -> Table:
+        """Return checked rows as a table of the columns that the model reads."""
+        return Table.of({name: alike([row[name] for row in rows]) for name, _, _ in self._checks}, name="the request")
 
     def unlike(self, rows: Sequence[dict[str, Any]] | Table) -> npt.NDArray[np.bool_] | None:
         """Mark the rows ``(row,)`` that are unlike those of training; ``None`` where the bundle cannot tell."""
         learned = self.model.unlikeness
         if learned is None:
             return None
-        table = self.model.gathered(rows if isinstance(rows, Table) else self._table(rows))
+        table = self.model.gathered(rows if isinstance(rows, Table) else self.table(rows))
         for column in inputs_of(self.model.columns):
             table = table.with_column(column.name, _readable(column, table))
         return learned.unlike(table)

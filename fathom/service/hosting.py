@@ -24,6 +24,7 @@ from fathom.model import Model
 from fathom.service.admission import Admission
 from fathom.service.asking import Form
 from fathom.service.batching import Batcher, Job
+from fathom.service.columns import alike
 from fathom.service.contract import Answered, Observer
 from fathom.service.logs import Log
 from fathom.service.metrics import Metrics
@@ -326,13 +327,7 @@ def _of(note: Note, rows: Table, answers: Table) -> Answered:
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     names = dict.fromkeys(name for row in rows for name in row)
-    return {name: _alike([row.get(name) for row in rows]) for name in names}
-
-
-def _alike(cells: list[Any]) -> list[Any]:
-    """Return cells of one type: as words where they are of several."""
-    kinds = {type(cell) for cell in cells if cell is not None}
-    return cells if len(kinds) <= 1 or kinds == {int, float} else [None if c is None else str(c) for c in cells]
+    return {name: alike([row.get(name) for row in rows]) for name in names}
 
 
 def _warm(opened: Opened) -> None:

@@ -96,9 +96,9 @@ async def _reply(
 
 def reasons(opened: Opened, rows: list[dict[str, Any]] | Table) -> list[Any]:
     """Say why the model answers each row as it does (`fathom.reasons.rows.explain_row`)."""
-    every = [rows.take([place]) for place in range(rows.rows)] if isinstance(rows, Table) else rows
+    table = rows if isinstance(rows, Table) else opened.form.table(rows)
     try:
-        return [explain_row(opened.model, row) for row in every]
+        return [explain_row(opened.model, table.take([place])) for place in range(table.rows)]
     except FathomError as error:
         raise Refused(422, str(error), "explain") from None
 

@@ -112,6 +112,16 @@ def test_a_row_is_explained_where_it_is_asked_for(late, rows):
     assert late.predict(*rows[:20], explain=True).status == 413
 
 
+def test_cells_of_several_types_in_one_column_are_doubted_and_explained_as_well(late, rows):
+    """JSON lets words be numbers or true; what looks at many rows as a table once took them for one type."""
+    several = [{**rows[0], "airline": cell, "distance_miles": number, "late": 10**30} for cell, number in ((True, 1), (2.5, 0.5), ("x", 10**30), (10**30, None))]  # fmt: skip
+    answer = late.predict(*several, doubt=True, explain=True)
+    assert answer.status == 200
+    assert len(answer.json()["reasons"]) == len(several)
+    for row, found in zip(several, answer.json()["answers"], strict=True):
+        same(late.predict(row, doubt=True).json()["answers"][0], found)
+
+
 REFUSED = {
     "no object": (b"[1]", 422, ""),
     "no rows": (b"{}", 422, "rows"),
