@@ -107,8 +107,10 @@ def ours(model: Any, name: str) -> tuple[list[dict[str, Any]], Any, dict[str, An
 
     kind, reaches = SETS[name]
     target = model.description.targets[0]
-    sealed = prepared_of(*rows_of(name)).sealed
-    table = model.checked(sealed).with_column(target.name, sealed.column(target.name))
+    table = prepared_of(*rows_of(name)).sealed
+    inputs = model.checked(table)
+    for column in inputs.names:  # decoded once
+        table = table.with_column(column, inputs.column(column))
 
     def answer(rows: Any) -> Any:
         return model.answer(rows.select([one.name for one in inputs_of(model.columns)]))[target.name]
@@ -140,7 +142,7 @@ def ours(model: Any, name: str) -> tuple[list[dict[str, Any]], Any, dict[str, An
             self.network = network
 
         def forward(self, values: torch.Tensor) -> torch.Tensor:
-            chances: torch.Tensor = self.network.answer({array: values})[target.name]
+            chances: torch.Tensor = self.network.answer({array: values.float()})[target.name]
             return chances.clamp(min=1e-12).log()
 
     traced = torch.jit.trace(Alone(), torch.from_numpy(rows[:8]), check_trace=False)

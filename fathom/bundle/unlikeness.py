@@ -2,12 +2,12 @@
 
 Two kinds of views, of which the one that wonders most decides, or, where there are several, all of them together:
 
-* **features**: how improbable a row's features are under a bell curve of few dimensions and noise in all others, learned on training rows: the distance to the mean, in
-  units of what is usual in each direction (Tipping and Bishop, "Probabilistic Principal Component Analysis", JRSS B 61, 1999, section 3; Mahalanobis, 1936).
+* **features**: how improbable a row's features are under a bell curve of few dimensions and noise of its own in each feature, learned on training rows: the distance to the mean, in
+  units of what is usual in each direction (Tipping and Bishop, "Probabilistic Principal Component Analysis", JRSS B 61, 1999, section 3; Mahalanobis, 1936; with noise of its own, a factor analysis), and the part of it that lies along these few dimensions.
 * **surprise**, a column of texts or other codes: how rare a text's subwords are on average, how many there are, and how many of them follow each other as they never did in training, which tells another language, another manner of writing, or no
   language at all (Shannon, 1948).
 
-Each is measured in how far the rows that were kept aside lie from their own median, and a row is unlike where it lies further than 99 % of these (conformal anomaly
+Of texts, it is what follows what that tells the most; the other views of a text add noise to it, and count from further out on, where nothing usual lies. Each is measured in how far the rows that were kept aside lie from their own median, and a row is unlike where it lies further than 99 % of these (conformal anomaly
 detection: Laxhammar and Falkman, IEEE TPAMI 36, 2014). A column that deep training rows never lack, such as a text, must not be empty either. The distance in the network's last layer and the energy of its
 answer (Lee et al., NeurIPS 2018; Liu et al., NeurIPS 2020) were tried beside it and tell far rows worse (``make bench-evidence``).
 """
@@ -29,17 +29,28 @@ from fathom.shapes import DEEP
 
 NAME = "unlike.safetensors"
 TOGETHER, LENGTH = "all together", "length of "
+FEATURES, ALONG, SURPRISE, PAIRS_OF, EVERY_PAIR = (
+    "features",
+    "main directions",
+    "surprise of ",
+    "pairs of ",
+    "pairs of all texts",
+)
 WORDS = "nothing like this was seen"
 
 SHARE = 0.01  # of rows like those of training that are called unlike all the same
 DIRECTIONS = 32  # in which rows of training differ most
 MOST_ROWS = 2_000  # to learn from, and as many to measure what is usual
+MOST_TEXTS = 6_000  # to learn from which codes follow each other
 FEWEST_ROWS = 30  # kept aside, from which "unlike" means something
 LIMIT = 20.0  # of a number, in standard deviations
 PAIRS = 1 << 20  # numbers that pairs of codes are given
 FREQUENT = 20  # categories of a column that have a place of their own
 NOVEL = 3.0  # standard deviations that a category counts which training rows lack, or a gap where they have none
 RARELY_EMPTY = 0.002  # of the training rows: a deep column with fewer gaps may not be empty
+LEAST_NOISE = 1e-2  # of the mean noise: that of a feature which the directions tell wholly
+BEYOND = 1.0  # further out than one in a hundred rows, from where on a view counts that adds noise to a better one
+ALONG_BEYOND = 0.2  # the same of the few dimensions beside all of the distance
 LEAST = 1e-3  # of the mean variance: the variance of a direction in which rows do not differ
 
 Floats = npt.NDArray[np.float64]
@@ -65,9 +76,12 @@ class Unlikeness:
 
     def views(self, table: Table) -> list[tuple[str, Floats]]:
         """Return the score of each row ``(row,)`` by each view, with its name."""
-        found = _measured(_views(self.columns, self.arrays, table), self.arrays["usual"])
+        usual = self.arrays["usual"]
+        found = _measured(_views(self.columns, self.arrays, table), usual)
         if len(found) > 1:  # what none of them says alone, several may say together
-            found |= _measured({TOGETHER: _together(found)}, self.arrays["usual"][len(found) :])
+            found |= _measured({TOGETHER: _together(found)}, usual[len(found) :])
+        if usual.shape[1] == 3:  # bundles of before weigh all views alike
+            found = {name: scores - beyond for (name, scores), beyond in zip(found.items(), usual[:, 2], strict=True)}
         return [*found.items(), ("empty", np.where(_empty(self.columns, table), np.inf, -np.inf))]
 
     def unlike(self, table: Table) -> npt.NDArray[np.bool_]:
@@ -101,11 +115,12 @@ def learn(columns: Sequence[Column], train: Table, aside: Table, seed: int = 0) 
     if min(train.rows, aside.rows) < FEWEST_ROWS:
         return None
     names = [column.name for column in inputs_of(columns)]
-    train, aside = (_some(table.select(names), MOST_ROWS) for table in (train, aside))
+    every, aside = _some(train.select(names), MOST_TEXTS), _some(aside.select(names), MOST_ROWS)
+    train = every.take(np.arange(min(every.rows, MOST_ROWS)))
     features = hand_made_features(columns, train)
     arrays = _scales(features)
     for place, column in enumerate(_of_codes(columns)):
-        codes = _codes(column, train)
+        codes = _codes(column, every)
         counts = np.bincount(codes[codes > 0].ravel(), minlength=column.parts[0].codes) + 0.5
         arrays[f"surprise/{place}"] = np.asarray(-np.log(counts / counts.sum()), np.float32)
         means = _means(codes, arrays[f"surprise/{place}"])
@@ -114,10 +129,11 @@ def learn(columns: Sequence[Column], train: Table, aside: Table, seed: int = 0) 
         arrays[f"means/{place}"] = np.stack([middle, np.maximum(np.median(np.abs(means - middle), axis=0), 0.05)])
     arrays |= _directions(_scaled(features, arrays), seed)
     raw = _views(columns, arrays, aside)
-    arrays["usual"] = np.array([_usual(values) for values in raw.values()])
+    usual = [(*_usual(values), _beyond(name, columns)) for name, values in raw.items()]
     if len(raw) > 1:
-        together = _together(_measured(raw, arrays["usual"]))
-        arrays["usual"] = np.concatenate([arrays["usual"], [_usual(together)]])
+        together = _together(_measured(raw, np.array(usual)))
+        usual.append((*_usual(together), _beyond(TOGETHER, columns)))
+    arrays["usual"] = np.array(usual)
     made = Unlikeness(columns, {**arrays, "limit": np.zeros(1)})
     known = np.sort(made.scores(aside))
     place = min(len(known), int(np.ceil((len(known) + 1) * (1 - SHARE))))
@@ -133,18 +149,29 @@ def _usual(values: Floats) -> tuple[float, float]:
     return middle, max(float(np.quantile(values, 1 - SHARE)) - middle, 1e-9)
 
 
+def _beyond(name: str, columns: Sequence[Column]) -> float:
+    """Return how much further out than one in a hundred usual rows a view counts: from there on, of what adds noise to a better view."""
+    texts = [column.name for column in inputs_of(columns) if column.modality == "text"]
+    alone = len(texts) == len(inputs_of(columns))
+    noisy = [f"{view}{text}" for text in texts for view in (SURPRISE, LENGTH)]
+    noisy += [f"{PAIRS_OF}{text}" for text in texts if len(texts) > 1]
+    noisy += [FEATURES, ALONG, TOGETHER] if alone else []
+    return BEYOND if name in noisy else ALONG_BEYOND if name == ALONG else 0.0
+
+
 def _measured(raw: Mapping[str, Floats], usual: Floats) -> dict[str, Floats]:
     """Return each view's scores by how far usual rows lie from their own median."""
-    return {
-        name: (values - middle) / spread for (name, values), (middle, spread) in zip(raw.items(), usual, strict=False)
-    }
+    return {name: (values - one[0]) / one[1] for (name, values), one in zip(raw.items(), usual, strict=False)}
 
 
 def _together(measured: Mapping[str, Floats]) -> Floats:
-    """Return how far all views but those of lengths are above their medians, summed."""
-    return np.asarray(
-        np.sum([np.maximum(values, 0.0) for name, values in measured.items() if not name.startswith(LENGTH)], axis=0)
-    )
+    """Return how far all views but those of lengths, and those that are part of another, are above their medians, summed."""
+    told = [
+        np.maximum(values, 0.0)
+        for name, values in measured.items()
+        if not name.startswith(LENGTH) and name not in (ALONG, EVERY_PAIR)
+    ]
+    return np.asarray(np.sum(told, axis=0))
 
 
 def _some(table: Table, most: int) -> Table:
@@ -156,15 +183,25 @@ def _views(columns: Sequence[Column], arrays: Mapping[str, Any], table: Table) -
     """Return the score of each row ``(row,)`` by each view, each on a scale of its own."""
     scaled = _scaled(hand_made_features(columns, table), arrays) - arrays["mean"]
     along = scaled @ arrays["directions"]
-    beside = np.maximum(np.square(scaled).sum(axis=1) - np.square(along).sum(axis=1), 0.0)
-    found = {"features": np.log1p((np.square(along) / arrays["spreads"]).sum(axis=1) + beside / arrays["rest"][0])}
+    beside = (np.square(scaled - along @ arrays["directions"].T) / arrays["rest"]).sum(axis=1)
+    within = (np.square(along) / arrays["spreads"]).sum(axis=1)
+    found = {FEATURES: np.log1p(within + beside)}
+    whole = "usual" not in arrays or arrays["usual"].shape[1] == 3
+    if whole and len(arrays["directions"]) > arrays["directions"].shape[1]:
+        found[ALONG] = np.log1p(within)
+    new, every, texts = np.zeros(table.rows), np.zeros(table.rows), 0
     for place, column in enumerate(_of_codes(columns)):
         middle, spread = arrays[f"means/{place}"]
         codes = _codes(column, table)
         away = np.abs(_means(codes, arrays[f"surprise/{place}"]) - middle) / spread
-        found[f"surprise of {column.name}"] = np.log1p(away[:, 0])
+        found[f"{SURPRISE}{column.name}"] = np.log1p(away[:, 0])
         found[f"{LENGTH}{column.name}"] = np.log1p(away[:, 1])
-        found[f"pairs of {column.name}"] = _new_pairs(codes, arrays[f"pairs/{place}"])
+        own, there = _new_pairs(codes, arrays[f"pairs/{place}"])
+        found[f"{PAIRS_OF}{column.name}"] = own / np.maximum(there, 1)
+        if column.modality == "text":
+            new, every, texts = new + own, every + there, texts + 1
+    if whole and texts > 1:
+        found[EVERY_PAIR] = new / np.maximum(every, 1)
     return found
 
 
@@ -213,7 +250,7 @@ def _scaled(features: Features, arrays: Mapping[str, Any]) -> Floats:
 
 
 def _directions(scaled: Floats, seed: int) -> dict[str, npt.NDArray[Any]]:
-    """Return the mean, the directions of the largest variance with these variances, and the mean variance of all others.
+    """Return the mean, the directions of the largest variance with these variances, and what each feature varies by besides.
 
     By subspace iteration from a random start (Halko, Martinsson and Tropp, SIAM Review 53, 2011, algorithm 4.4), which costs rows x features x directions.
     """
@@ -230,11 +267,12 @@ def _directions(scaled: Floats, seed: int) -> dict[str, npt.NDArray[Any]]:
     whole = float(np.square(centred).sum() / rows)
     floor = LEAST * whole / width
     rest = max((whole - float(variances.sum())) / max(width - count, 1), floor, 1e-9)
+    left = centred - (centred @ turned[:count].T) @ turned[:count]
     return {
         "mean": mean,
         "directions": np.asarray(turned[:count].T, np.float32),
         "spreads": np.maximum(variances, min(rest, floor) if width > count else max(floor, 1e-9)),
-        "rest": np.array([rest]),
+        "rest": np.maximum(np.square(left).mean(axis=0), LEAST_NOISE * rest),
     }
 
 
@@ -269,11 +307,11 @@ def _seen_pairs(codes: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return np.packbits(seen)
 
 
-def _new_pairs(codes: npt.NDArray[Any], seen: npt.NDArray[np.uint8]) -> Floats:
-    """Return the share of each row's pairs ``(row,)`` that were never seen; 0 of a row without pairs."""
+def _new_pairs(codes: npt.NDArray[Any], seen: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """Return how many of each row's pairs ``(row,)`` were never seen, and how many it has."""
     numbers, there = _pairs(codes)
     known = seen[numbers >> 3] >> (7 - (numbers & 7)).astype(np.uint8) & 1
-    return np.asarray(((known == 0) & there).sum(axis=1) / np.maximum(there.sum(axis=1), 1))
+    return ((known == 0) & there).sum(axis=1).astype(np.float64), there.sum(axis=1).astype(np.float64)
 
 
 def _empty(columns: Sequence[Column], table: Table) -> npt.NDArray[np.bool_]:

@@ -32,7 +32,7 @@ SERVES: tuple[str, ...] = ("number", "image", "text")
 
 REACHES = {"number": (0.05, 0.1, 0.25), "image": (1.0, 2.0, 4.0, 8.0), "text": (0.05, 0.1, 0.2)}
 UNITS = {
-    "number": "standard deviations of each number",
+    "number": "standard deviations of each number (of its normal scores)",
     "image": "of 255 steps of each pixel",
     "text": "of the words",
 }

@@ -1,15 +1,17 @@
 """Small changes of rows, each by chance and within reach of where a row started: what an attack that only asks for answers tries.
 
-Numbers are pushed by standard deviations, squares of pixels by steps of 255, texts get slips of the pen in a share of their words.
+Numbers are pushed on the scale on which networks read them, in standard deviations of their ranks' normal scores, so that a long tail makes no long step and attacks that follow the gradient have the same reach; squares of pixels by steps of 255, texts get slips of the pen in a share of their words.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.types as types
 
+from fathom.data import scaling
 from fathom.data.encoding import Column
 from fathom.data.table import Table
 from fathom.data.values import words_of
@@ -21,14 +23,16 @@ Floats = npt.NDArray[np.float64]
 def _numbers(columns: Sequence[Column], table: Table, reach: float) -> Change:
     """Push a random half of the numbers of a row by the reach, up or down from where they stand in ``table``; whole ones stay whole."""
     first = {column.name: _plain_numbers(column, table.column(column.name)) for column in columns}
-    spreads = {name: float(np.nanstd(values)) if np.isfinite(values).any() else 0.0 for name, values in first.items()}
+    ends = {
+        column.name: [_pushed(column, first[column.name], way * reach) for way in (-1.0, 1.0)] for column in columns
+    }
     whole = {name: bool((values[np.isfinite(values)] % 1 == 0).all()) for name, values in first.items()}
 
     def change(now: Table, rows: npt.NDArray[np.bool_], random: np.random.Generator) -> Table:
         for column in columns:
             name = column.name
             values = _plain_numbers(column, now.column(name))
-            moved = first[name] + reach * spreads[name] * random.choice([-1.0, 1.0], len(values))
+            moved = np.where(random.random(len(values)) < 0.5, *ends[name])
             if whole[name]:
                 moved = np.trunc(moved - first[name]) + first[name]
             taken = rows & np.isfinite(values) & (random.random(len(values)) < 0.5)
@@ -37,6 +41,18 @@ def _numbers(columns: Sequence[Column], table: Table, reach: float) -> Change:
         return now
 
     return change
+
+
+def _pushed(column: Column, numbers: Floats, push: float) -> Floats:
+    """Return numbers ``(row,)`` moved by ``push`` on the scale of their code; those so far out that nothing lies there stay."""
+    assert column.kind is not None
+    state: Any = column.state
+    codes = column.kind.encode(state, pa.array(numbers, mask=~np.isfinite(numbers)))[:, 0].astype(np.float64)
+    if state.transform == "standard":
+        return numbers + push * state.deviation
+    moved = scaling.back(codes + push, state.landmarks, state.scores)
+    apart = scaling.forth(moved, state.landmarks, state.scores) - codes
+    return np.where(np.abs(apart) <= abs(push) + 1e-6, moved, numbers)
 
 
 def _plain_numbers(column: Column, values: pa.Array) -> Floats:

@@ -23,7 +23,7 @@ from fathom.training.objectives.contract import Objective
 
 OFF, AUTO = "off", "auto"
 STEPS = "steps"
-REACHES = {"number": 0.1, "image": 4.0}  # of ``auto``: standard deviations, and steps of 255
+REACHES = {"number": 0.1, "image": 4.0}  # of ``auto``: standard deviations of normal scores, and steps of 255
 SPARE = 1.25  # times the reach, that one step is long (Wong et al., section 4.1)
 STRIDE = 2.5  # times the reach, that several are long together
 PIXELS = (1.0, 255.0)  # 0 is no picture

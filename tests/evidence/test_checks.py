@@ -10,6 +10,7 @@ from fathom.data.modalities import category, number
 from fathom.data.table import Table
 from fathom.evidence import abstaining, cost, fairness, leakage, slices, suspects
 from fathom.evidence.contract import Case, Cost, Part
+from tests.evidence.planted import regression_case
 
 CLASSES = ("no", "yes")
 ROWS = 1_200
@@ -100,6 +101,33 @@ def test_groups_that_are_treated_unlike_are_found(seed):
     assert remedies[0]["parity_difference"] < before["parity_difference"]
     assert {row["columns"] for row in found.rows} == {"sex", "town", "sex and town"}
     assert fairness.run(case_of(seed)).answer == "not applicable"
+
+
+def test_rows_that_count_otherwise_bring_groups_nearer_and_every_remedy_has_its_price():
+    random = np.random.default_rng(0)
+    skill, sex = random.normal(size=2_400), random.integers(0, 2, 2_400)
+    truth = (skill + 1.2 * sex + 0.5 * random.normal(size=2_400) > 0.6).astype(np.int64)
+
+    def fit(name, x, y, weights=None):
+        root = np.sqrt(np.ones(len(y)) if weights is None else weights)[:, None]
+        slope = np.linalg.lstsq(np.c_[x, np.ones(len(x))] * root, y * root[:, 0], rcond=None)[0]
+
+        def chances(asked):
+            yes = np.clip(np.c_[asked, np.ones(len(asked))] @ slope, 0.01, 0.99)
+            return np.stack([1 - yes, yes], 1)
+
+        return chances
+
+    case = regression_case({"skill": skill, "sex": sex}, truth, 1_200, fit, CLASSES, protect=("sex",))
+    found = fairness.run(case)
+    before, *tried = found.plot["remedies"]
+    again = next(one for one in tried if one["remedy"] == fairness.REWEIGHTED)
+    assert again["parity_difference"] < 0.5 * before["parity_difference"]
+    assert again["accuracy"] < before["accuracy"]
+    for one in tried:
+        told = f"{one['remedy']}: {one['parity_difference']:.3f} at an accuracy of {one['accuracy']:.3f}"
+        assert told in found.sentence
+    assert "were not tried" in fairness.run(replace(case, refit=None)).sentence
 
 
 def test_sets_that_hold_the_truth_keep_their_promise_and_those_of_changed_rows_do_not():

@@ -156,6 +156,36 @@ def test_a_bundle_of_long_texts_calls_blank_and_nonsense_unlike():
     assert learned.unlike(Table.of({"note": pa.array(odd, pa.string())})).all()
 
 
+def told_in_order(seed, rows=300, order=WORDS):
+    """Texts in which a word is mostly followed by the next of an order."""
+    random = np.random.default_rng(seed)
+    made = []
+    for _ in range(rows):
+        steps = np.where(random.random(random.integers(20, 200)) < 0.9, 1, random.integers(1, len(order)))
+        made.append(" ".join(order[place % len(order)] for place in random.integers(9) + np.cumsum(steps)))
+    return Table.of({"note": made, "subject": [" ".join(text.split()[:3]) for text in made]})
+
+
+def test_texts_of_the_same_words_in_another_order_are_told_by_what_follows_what():
+    table = told_in_order(0)
+    columns = columns_of({"note": text, "subject": text}, table)
+    learned = unlikeness.learn(columns, table, told_in_order(1))
+    usual, other = told_in_order(2), told_in_order(3, order=list(np.random.default_rng(5).permutation(WORDS)))
+    assert learned.unlike(usual).mean() < 0.05
+    assert unlike.area(learned.scores(usual), learned.scores(other)) > 0.95
+
+
+def test_a_bundle_of_before_weighs_all_views_alike():
+    table = numbers(0)
+    columns = columns_of({"size": number, "rooms": number, "town": category}, table)
+    learned = unlikeness.learn(columns, table, numbers(1))
+    views = [name for name, _ in learned.views(table) if name != "empty"]
+    assert views == ["features"] and learned.arrays["usual"].shape == (1, 3)
+    arrays = {**learned.arrays, "usual": learned.arrays["usual"][:, :2], "rest": np.array([1.0])}
+    before = unlikeness.opened({unlikeness.NAME: stored.write(arrays)}, columns)
+    assert np.isfinite(before.scores(numbers(2))).all() and before.unlike(numbers(9, moved=400)).all()
+
+
 def test_shuffled_columns_are_near_and_told_by_what_goes_together():
     table = numbers(0)
     columns = columns_of({"size": number, "rooms": number, "town": category}, table)
