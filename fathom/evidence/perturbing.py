@@ -49,7 +49,7 @@ def _pushed(column: Column, numbers: Floats, push: float) -> Floats:
     state: Any = column.state
     codes = column.kind.encode(state, pa.array(numbers, mask=~np.isfinite(numbers)))[:, 0].astype(np.float64)
     if state.transform == "standard":
-        return numbers + push * state.deviation
+        return np.asarray(numbers + push * state.deviation)
     moved = scaling.back(codes + push, state.landmarks, state.scores)
     apart = scaling.forth(moved, state.landmarks, state.scores) - codes
     return np.where(np.abs(apart) <= abs(push) + 1e-6, moved, numbers)
