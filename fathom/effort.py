@@ -72,7 +72,7 @@ CHECKS_LEFT_OUT: dict[Effort, frozenset[str]] = {
 # The time that checks may take to fit models again, in times of what training the network took.
 REFITTING_SHARE: dict[Effort, float] = {"quick": 0.0, "standard": 0.5, "thorough": 3.0}
 # Seconds, as they are reckoned (`fathom.chapters.reckoning`), that questions may ask the model for: so many at least, and in times of what the network took to train and to be judged.
-EVIDENCE_FLOOR: dict[Effort, float] = {"quick": 20.0, "standard": 60.0, "thorough": 300.0}
+EVIDENCE_FLOOR: dict[Effort, float] = {"quick": 40.0, "standard": 60.0, "thorough": 300.0}
 EVIDENCE_SHARE: dict[Effort, float] = {"quick": 0.5, "standard": 1.0, "thorough": 3.0}
 TRUNKS: dict[str, dict[Effort, dict[str, Any]]] = {
     "tabm": {

@@ -23,7 +23,7 @@ from fathom.data.table import Table
 from fathom.evidence.affording import FREE, Allowance
 from fathom.model import predictions
 
-PARITY_ROWS, FEWEST_PARITY = 512, 64  # on which a bundle is held against the model as it was trained
+PARITY_ROWS, FEWEST_PARITY = 512, 16  # on which a bundle is held against the model as it was trained
 
 
 def whole_bundle(
