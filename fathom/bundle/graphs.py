@@ -241,14 +241,14 @@ def _tensor(message: Any, budget: Budget) -> Tensor:
     dims: list[Ints] = []
     for number, wire, value in fields(message, budget):
         if number == 1 and wire in (VARINT, BYTES):
-            dims.append(packed_numbers(value) if wire == BYTES else _many(value))  # type: ignore[arg-type]
+            dims.append(packed_numbers(value) if isinstance(value, memoryview) else _many(value))
         elif number == 2 and wire == VARINT:
             kind = _one(value)
         elif number in (8, 12) and wire == BYTES:
             text = _text(value)
             name = text if number == 8 else name
-        elif number == 9 and wire == BYTES:
-            raw = value  # type: ignore[assignment]
+        elif number == 9 and wire == BYTES and isinstance(value, memoryview):
+            raw = value
         else:
             outside = {13: "keeps its numbers in another file", 14: "keeps its numbers in another file"}
             _refuse(f"a constant {outside.get(number, f'holds a part {number}')}, which no bundle does")
@@ -346,9 +346,9 @@ def _check_growth(graph: Graph) -> None:
         read = [name for name in node.inputs if name]
         if not read or not all(name in sizes for name in read):
             continue
-        shapes = [dims.get(name) for name in read]
+        shapes = [dims[name] for name in read if dims.get(name) is not None]
         try:
-            alike = None if None in shapes else np.broadcast_shapes(*shapes)  # type: ignore[arg-type]
+            alike = np.broadcast_shapes(*shapes) if len(shapes) == len(read) else None
         except ValueError:
             alike = None
         if node.operator in ("Concat", "Sum"):

@@ -43,6 +43,11 @@ def packed(files: Mapping[str, bytes]) -> bytes:
 
 def unpacked(content: bytes, file: str) -> dict[str, bytes]:
     """Return the files of a bundle that is one file, each as the manifest says. Raises BundleError, naming ``file``."""
+    if content[:4] != b"PK\x03\x04":
+        raise BundleError(
+            f"{file} is no bundle: it does not begin as one. Name a run, the bundle in it, or a file that fathom pack wrote.",
+            file=file,
+        )
     first, place = _member(content, 0, manifest.NAME, None, file)
     files = {manifest.NAME: first}
     _, listed = manifest.entries(first, f"{file}: {manifest.NAME}")

@@ -153,7 +153,7 @@ def _read(values: Mapping[str, Any]) -> dict[str, dict[str, Sketch]]:
 
 def _sketch(entry: dict[str, Any]) -> Sketch:
     kind = _KINDS[entry.pop("kind")]
-    sketch = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
+    sketch: Sketch = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
     if isinstance(sketch, Ordered):
         edges = np.asarray(sketch.edges, np.float64)
         if (
@@ -164,7 +164,7 @@ def _sketch(entry: dict[str, Any]) -> Sketch:
             raise ValueError("edges that do not rise")
     elif isinstance(sketch, Words) and not len(sketch.codes) == len(sketch.names) == len(sketch.counts):
         raise ValueError("words without counts")
-    return sketch  # type: ignore[no-any-return]
+    return sketch
 
 
 def sketch_numbers(numbers: Floats) -> Ordered:

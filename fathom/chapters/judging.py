@@ -14,7 +14,7 @@ from fathom.data.splitting import TEST
 from fathom.data.table import Table
 from fathom.evidence.verdict import Contender, Contest, Verdict, judge
 from fathom.progress import Progress
-from fathom.scoring import METRICS, Interval, Metric, Resamples, find_metric, metrics_for, primary, score
+from fathom.scoring import METRICS, Interval, Metric, Resamples, Task, find_metric, metrics_for, primary, score
 from fathom.settings import Settings
 
 Answers = Mapping[str, Any]
@@ -44,10 +44,10 @@ def metric_of(column: Column, settings: Settings) -> Metric:
 
     Raises OptionError when the user's metric fits no target of that task.
     """
-    task = "classification" if target_classes(column) else "regression"
+    task: Task = "classification" if target_classes(column) else "regression"
     if settings.metric in METRICS and METRICS[settings.metric].task != task:
-        return METRICS[primary(task)]  # type: ignore[arg-type]
-    return find_metric(settings.metric, task)  # type: ignore[arg-type]
+        return METRICS[primary(task)]
+    return find_metric(settings.metric, task)
 
 
 def check_metric(targets: Sequence[Column], settings: Settings) -> None:

@@ -27,6 +27,9 @@ def label(
         str | None,
         typer.Option(help="The classes, with commas between.  [default: the bundle's, or those in the table]"),
     ] = None,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Labels are numbers.  [default: as the bundle has it]", show_default=False)
+    ] = False,
     labeller: Annotated[
         str, typer.Option(help="Who labels; a second name measures how far two agree.  [default: yours here]")
     ] = "",
@@ -39,7 +42,7 @@ def label(
         bool, typer.Option("--agreement", help="Print how far the labellers of --output agree, and end.")
     ] = False,
 ) -> None:
-    """Open a page on this machine where people label rows, with the keys 1 to 9, space to skip and u to undo. Ctrl-C ends; nothing is lost."""
+    """Open a page on this machine where people label rows, with the keys 1 to 9 (or a number and Enter), space to skip and u to undo. Ctrl-C ends; nothing is lost."""
     from fathom.service.journal import who_is_here
     from fathom.service.label_page import server_of
     from fathom.service.labelling import open_session
@@ -50,6 +53,7 @@ def label(
         bundle=bundle,
         target=target,
         classes=names_in(classes),
+        numbers=numbers,
         labeller=labeller or who_is_here(),
         seed=seed,
     )
@@ -74,8 +78,8 @@ def label(
 def _show_agreement(session: object) -> None:
     from itertools import combinations
 
+    from fathom.service.agreeing import agreement_of
     from fathom.service.labelling import Session
-    from fathom.service.labels import agreement as kappa_of
 
     assert isinstance(session, Session)
     book = session.book
@@ -84,10 +88,8 @@ def _show_agreement(session: object) -> None:
             f"{len(book.labellers)} people have labelled: {', '.join(book.labellers) or 'nobody'}. Agreement needs two."
         )
     for one, other in combinations(book.labellers, 2):
-        kappa, rows = kappa_of(book.of(one), book.of(other))
-        between = f" ({kappa.low:.2f} to {kappa.high:.2f})" if kappa.low == kappa.low else ""
-        told = f"kappa {kappa.value:.2f}{between}" if kappa.value == kappa.value else kappa.reason
-        print(f"{one} and {other}: {told}, {rows:,} rows in common")
+        found = agreement_of(book.of(one), book.of(other), numbers=not book.classes)
+        print(f"{one} and {other}: {found.sentence()}")
     for key, labels in book.differing():
         if key in session.row_of:
             said = ", ".join(f"{who} says {label}" for who, label in sorted(labels.items()))

@@ -19,7 +19,7 @@ from fathom.data.table import Table
 from fathom.errors import OptionError
 from fathom.evidence.slicing import conditions
 from fathom.model import Model
-from fathom.scoring import Metric, Resamples, find_metric, row_losses, score
+from fathom.scoring import Metric, Resamples, Task, find_metric, row_losses, score
 
 ROUNDS, CALLS = 12, 10  # models take turns, so that a busy machine is slow for all of them alike
 BULK_ROWS = 2_000
@@ -85,8 +85,8 @@ class Price:
 
 def metric_for(description: Description, name: str | None) -> Metric:
     """Return the metric by which a model is priced: the one of this name, or its task's own. Raises OptionError."""
-    task = "classification" if target_classes(description.targets[0]) else "regression"
-    return find_metric(name, task)  # type: ignore[arg-type]
+    task: Task = "classification" if target_classes(description.targets[0]) else "regression"
+    return find_metric(name, task)
 
 
 def scores_on(model: Model, prepared: Prepared, metric: Metric) -> Price:

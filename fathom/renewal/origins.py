@@ -68,8 +68,13 @@ def read_as(source: Any, settings: Settings, targets: tuple[str, ...]) -> Table:
     """Read a table as the settings of a fit say that it is written."""
     if is_folder(source):
         source = parted(source, targets[0], None)[0]
-    text = {"delimiter": settings.delimiter, "encoding": settings.encoding, "header": settings.header}
-    return read(source, bad_rows=settings.bad_rows, **text)  # type: ignore[arg-type]
+    return read(
+        source,
+        bad_rows=settings.bad_rows,
+        delimiter=settings.delimiter,
+        encoding=settings.encoding,
+        header=settings.header,
+    )
 
 
 def origin_of_run(run: Path) -> Origin:

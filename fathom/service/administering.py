@@ -17,7 +17,7 @@ from fathom.service.refusing import Refused
 from fathom.service.requests import read_body
 
 STEPS = ("promote", "shadow", "canary", "undo", "approve")
-_KEYS = {"step": str, "version": str, "share": (int, float), "who": str, "why": str}
+_KEYS: dict[str, type | tuple[type, ...]] = {"step": str, "version": str, "share": (int, float), "who": str, "why": str}
 
 
 def routes(host: Host) -> list[Route]:
@@ -56,7 +56,7 @@ def _read(body: bytes) -> dict[str, Any]:
     for name, each in value.items():
         if name not in _KEYS:
             raise Refused(422, "there is no such key.", name[:60])
-        if not isinstance(each, _KEYS[name]) or isinstance(each, bool):  # type: ignore[arg-type]
+        if not isinstance(each, _KEYS[name]) or isinstance(each, bool):
             raise Refused(422, "it is of another type than expected.", name)
     if value.get("step") not in STEPS:
         raise Refused(422, f"one of these is expected: {', '.join(STEPS)}.", "step")

@@ -30,19 +30,20 @@ def margins(probabilities: Floats) -> Floats:
     return np.asarray(two[:, 1] - two[:, 0], np.float64)
 
 
-def informative_order(probabilities: Floats, features: Callable[[Rows], Floats], seed: int = 0) -> Rows:
+def informative_order(sure: Floats, features: Callable[[Rows], Floats], seed: int = 0) -> Rows:
     """Return all rows, the most informative first: batches of `BATCH` rows that are unsure and unlike each other.
+
+    ``sure (row,)`` says how sure the answer to each row is, in any unit: `margins` of classes, intervals of numbers from wide to narrow. Where all are alike, what is left is that rows differ.
 
     ``features`` returns numbers of some rows ``(row, feature)``, in which distance means something; NaN is taken as the mean.
 
     >>> chances = np.array([[0.9, 0.1], [0.5, 0.5], [0.51, 0.49], [0.8, 0.2]])
-    >>> informative_order(chances, lambda rows: rows[:, None].astype(float)).tolist()[0]
+    >>> informative_order(margins(chances), lambda rows: rows[:, None].astype(float)).tolist()[0]
     1
     """
-    unsure = margins(probabilities)
     generator = np.random.default_rng(seed)
-    ties = generator.permutation(len(unsure))
-    left = ties[np.argsort(unsure[ties], kind="stable")]
+    ties = generator.permutation(len(sure))
+    left = ties[np.argsort(sure[ties], kind="stable")]
     ordered: list[Rows] = []
     while len(left):
         pool = left[: min(BATCH * POOL, max(BATCH, len(left) // LEAST_SURE))]

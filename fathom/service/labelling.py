@@ -13,9 +13,10 @@ from fathom.data.modalities import MODALITIES
 from fathom.data.recognising import recognise_inputs
 from fathom.data.table import Table
 from fathom.errors import OptionError, TableError, suggestion
-from fathom.model import Model, class_labels, load
-from fathom.service.choosing import informative_order, random_order
-from fathom.service.labels import LabelBook, agreement, keys_of
+from fathom.model import Model, class_labels, load, predictions
+from fathom.service.agreeing import agreement_of
+from fathom.service.choosing import informative_order, margins, random_order
+from fathom.service.labels import LabelBook, as_number, keys_of
 from fathom.service.versions import NAME, is_shelf, open_shelf
 
 LOOK = 2_000  # rows from which is seen what the columns are
@@ -26,10 +27,18 @@ MOST_LISTED = 50  # rows on which labellers differ
 
 
 class Session:
-    """One person labels the rows of a table. Safe to use from several threads."""
+    """One person labels the rows of a table, with classes or with numbers, for which ``usual`` is the range that is known. Safe to use from several threads."""
 
-    def __init__(self, table: Table, book: LabelBook, labeller: str, model: Model | None = None, seed: int = 0) -> None:
-        self.table, self.book, self.labeller = table, book, labeller
+    def __init__(
+        self,
+        table: Table,
+        book: LabelBook,
+        labeller: str,
+        model: Model | None = None,
+        seed: int = 0,
+        usual: tuple[float, float] | None = None,
+    ) -> None:
+        self.table, self.book, self.labeller, self.usual = table, book, labeller, usual
         self.keys = keys_of(table, book.target)
         self.row_of = {key: row for row, key in reversed([*enumerate(self.keys)])}
         self.columns = _columns_of(table, book.target)
@@ -50,6 +59,7 @@ class Session:
             return {
                 "target": self.book.target,
                 "classes": list(self.book.classes),
+                "usual": self.usual,
                 "labeller": self.labeller,
                 "asks": self.asks,
                 "done": len(mine.keys() & self.open),
@@ -60,11 +70,13 @@ class Session:
             }
 
     def label(self, key: str, label: str) -> None:
-        """Write a label down. Raises OptionError for a row or a class that is not there."""
+        """Write a label down. Raises OptionError for a row or a class that is not there, or what is no number."""
         with self._lock:
             if key not in self.row_of:
                 raise OptionError("There is no such row. Load the page anew.")
-            if label not in self.book.classes:
+            if not self.book.classes:
+                label = as_number(label)
+            elif label not in self.book.classes:
                 raise OptionError(f"There is no class {label!r}.{suggestion(label, self.book.classes)}")
             self.book.label(key, label, self.labeller)
             self.skipped.discard(key)
@@ -114,24 +126,25 @@ class Session:
         return next((key for key in self.order if key in self.skipped and key in self.open and key not in mine), None)
 
     def _agreement(self) -> list[dict[str, Any]]:
-        """Return kappa of this person with each other one, and the rows on which they differ."""
+        """Return how far this person agrees with each other one, and the rows on which they differ."""
         found = []
         mine = self.book.of(self.labeller)
         for other in self.book.labellers:
             if other != self.labeller:
                 theirs = self.book.of(other)
-                kappa, rows = agreement(mine, theirs)
+                found_out = agreement_of(mine, theirs, numbers=not self.book.classes)
                 differ = [
                     {"number": self.row_of[key] + 1, "mine": mine[key], "theirs": theirs[key]}
                     for key in mine
                     if key in theirs and mine[key] != theirs[key] and key in self.row_of
                 ]
-                numbers = kappa.as_json()
                 found.append(
                     {
                         "other": other,
-                        "rows": rows,
-                        "kappa": numbers,
+                        "rows": found_out.rows,
+                        "measure": found_out.measure,
+                        "value": found_out.value.as_json(),
+                        "apart": found_out.apart,
                         "differ": differ[:MOST_LISTED],
                         "differing": len(differ),
                     }
@@ -150,12 +163,13 @@ def open_session(
     bundle: str | Path | None = None,
     target: str | None = None,
     classes: tuple[str, ...] = (),
+    numbers: bool = False,
     labeller: str = "",
     seed: int = 0,
 ) -> Session:
     """Open a table to be labelled by one person; with a bundle (or a shelf), the rows that it is least sure of come first.
 
-    ``target`` and ``classes`` are the bundle's where there is one. Raises TableError, BundleError or OptionError, each saying what to do.
+    ``target`` and ``classes`` are the bundle's where there is one; ``numbers`` says that labels are numbers, as they are where the bundle predicts one. Raises TableError, BundleError or OptionError, each saying what to do.
     """
     from fathom.data.reading import read
 
@@ -168,25 +182,50 @@ def open_session(
             raise OptionError(
                 f"{bundle} does not predict {target!r}.{suggestion(str(target), known)} It predicts: {', '.join(known)}."
             )
+        target = column.name
         if not column.parts[0].codes:
+            numbers = True
+        elif numbers:
             raise OptionError(
-                f"{column.name!r} is a number, and labels are classes. Fill numbers in with a spreadsheet, and give the file to fathom update --with."
+                f"{bundle} predicts classes of {target!r}, and labels for it are classes. Leave --numbers out."
             )
-        target, classes = column.name, classes or tuple(class_labels(column))
+        else:
+            classes = classes or tuple(class_labels(column))
     if not target:
-        raise OptionError("Name what is labelled: --target NAME --classes a,b,c, or --bundle RUN, which knows both.")
-    known = _known(table, target)
-    if not classes and target in table.names:
-        classes = tuple(sorted({str(value) for value in table.column(target).filter(known).to_pylist()}))
-    if not 2 <= len(set(classes)) <= MOST_CLASSES or len(set(classes)) != len(classes):
         raise OptionError(
-            f"{len(set(classes))} different classes are named, and at least two are needed: --classes a,b,c"
+            "Name what is labelled: --target NAME --classes a,b,c (or --numbers), or --bundle RUN, which knows both."
+        )
+    known = _known(table, target)
+    if numbers and classes:
+        raise OptionError("Labels are classes or numbers, not both. Leave --classes or --numbers out.")
+    if not numbers and not classes and target in table.names:
+        classes = tuple(sorted({str(value) for value in table.column(target).filter(known).to_pylist()}))
+    if not numbers and (not 2 <= len(set(classes)) <= MOST_CLASSES or len(set(classes)) != len(classes)):
+        raise OptionError(
+            f"{len(set(classes))} different classes are named, and at least two are needed: --classes a,b,c. For numbers: --numbers"
         )
     if not table.rows or known.all():
         raise TableError(f"{table.name} has no row without a label in {target!r}: there is nothing to do.")
     if not labeller.strip():
         raise OptionError("Whose labels are they? Give a name: --labeller NAME")
-    return Session(table, LabelBook(output, target, classes), labeller.strip(), model, seed)
+    usual = _usual(model, table, target, known) if numbers else None
+    return Session(table, LabelBook(output, target, classes), labeller.strip(), model, seed, usual)
+
+
+def _usual(model: Model | None, table: Table, target: str, known: Any) -> tuple[float, float] | None:
+    """Return the lowest and the highest number of the training rows, or of the rows of the table that have one; ``None`` where none has."""
+    if model is not None:
+        state = next(column.state for column in model.description.targets if column.name == target)
+        lowest, highest = getattr(state, "lowest", None), getattr(state, "highest", None)
+        return None if lowest is None or highest is None else (float(lowest), float(highest))
+    if target not in table.names:
+        return None
+    given = [str(cell) for cell in table.column(target).filter(known).to_pylist()]
+    try:
+        found = [float(as_number(cell)) for cell in given]
+    except OptionError as error:
+        raise TableError(f"{table.name} has labels in {target!r} that are no numbers: {error}") from None
+    return (min(found), max(found)) if found else None
 
 
 def _model(bundle: str | Path) -> Model:
@@ -211,8 +250,14 @@ def _order(table: Table, target: str, model: Model | None, seed: int) -> Any:
     if model is None:
         return random_order(table.rows, seed)
     inputs = model.checked(model.gathered(table))
-    chances = model.answer(inputs)[target]
-    return informative_order(chances, lambda rows: hand_made_features(model.columns, inputs.take(rows)).matrix, seed)
+    answers = model.answer(inputs)
+    answer = answers[target]
+    if answer.ndim == 2:
+        sure = margins(answer)
+    else:  # of a number, the wider its interval the less is known
+        told = predictions(model.description, answers).arrow
+        sure = np.asarray(told[f"{target}_low"].to_numpy() - told[f"{target}_high"].to_numpy(), np.float64)
+    return informative_order(sure, lambda rows: hand_made_features(model.columns, inputs.take(rows)).matrix, seed)
 
 
 def _columns_of(table: Table, target: str) -> list[Column]:

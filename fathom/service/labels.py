@@ -1,13 +1,14 @@
-"""Labels that people gave: each one forced to the disk at once, taken back without a trace being lost, joined into a table, and how far two people agree.
+"""Labels that people gave: each one forced to the disk at once, taken back without a trace being lost, and joined into a table.
 
 The journal beside the labels (``labels.csv.journal``) holds a line for every label and every one that was taken back; ``labels.csv`` is made from it: a row a line, all its cells and the label,
-ready for ``fathom update --with labels.csv``. A row on which labellers differ is left out until more of them say the same.
+ready for ``fathom update --with labels.csv``. A row on which labellers differ is left out until more of them say the same; of numbers, the label is the mean of what was said.
 """
 
 import base64
 import csv
 import io
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,14 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fathom.data.media import is_media
 from fathom.data.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.data.writing import write_text
-from fathom.errors import OutputError
-from fathom.resampling import Interval, Resamples
+from fathom.errors import OptionError, OutputError
 from fathom.service import journal
 
 FREQUENT = (
@@ -38,9 +37,9 @@ def keys_of(table: Table, target: str) -> list[str]:
 
 
 class LabelBook:
-    """The labels of one table, in a journal that several people may write at the same time."""
+    """The labels of one table, in a journal that several people may write at the same time; without ``classes``, a label is a number."""
 
-    def __init__(self, output: str | Path, target: str, classes: Sequence[str]) -> None:
+    def __init__(self, output: str | Path, target: str, classes: Sequence[str] = ()) -> None:
         self.output, self.target, self.classes = Path(output), target, tuple(classes)
         self.journal = self.output.with_name(f"{self.output.name}.journal")
         self.given: dict[str, dict[str, str]] = {}  # key of a row -> labeller -> label
@@ -85,13 +84,19 @@ class LabelBook:
         return {key: labels[labeller] for key, labels in self.given.items() if labeller in labels}
 
     def agreed(self) -> dict[str, str]:
-        """Return the label of every row that more people gave than any other.
+        """Return the label of every row that more people gave than any other; of numbers, their mean.
 
         >>> book = LabelBook("none.csv", "topic", ["a", "b"])
         >>> book.given = {"1": {"ada": "a"}, "2": {"ada": "a", "bob": "b"}, "3": {"ada": "a", "bob": "b", "cy": "b"}}
         >>> book.agreed()
         {'1': 'a', '3': 'b'}
+        >>> numbers = LabelBook("none.csv", "price")
+        >>> numbers.given = {"1": {"ada": "2", "bob": "2.5"}, "2": {"ada": "7"}}
+        >>> numbers.agreed()
+        {'1': '2.25', '2': '7'}
         """
+        if not self.classes:
+            return {key: _mean(list(labels.values())) for key, labels in self.given.items() if labels}
         found = {}
         for key, labels in self.given.items():
             counted = Counter(labels.values()).most_common(2)
@@ -128,32 +133,27 @@ class LabelBook:
         return count <= FREQUENT or count % 100 == 0
 
 
-def agreement(one: Mapping[str, str], other: Mapping[str, str], seed: int = 0) -> tuple[Interval, int]:
-    """Return Cohen's kappa of two people on the rows that both labelled, with its interval, and how many those are.
+def as_number(label: str) -> str:
+    """Return a number that a person typed as it is written down. Raises OptionError.
 
-    Kappa is what two people agree beyond what they would by chance: 1 is always, 0 as chance would have it (Cohen, "A coefficient of agreement for nominal scales",
-    Educational and Psychological Measurement 20, 1960). The interval is the bootstrap's.
-
-    >>> both = {str(row): "ab"[row % 2] for row in range(100)}
-    >>> kappa, rows = agreement(both, both)
-    >>> kappa.value, rows
-    (1.0, 100)
+    >>> as_number(" 3.50 "), as_number("-0"), as_number("1e3")
+    ('3.5', '0', '1000')
     """
-    rows = sorted(set(one) & set(other))
-    if not rows:
-        return Interval(float("nan"), reason="No row has been labelled by both."), 0
-    classes = sorted({*(one[row] for row in rows), *(other[row] for row in rows)})
-    place = {label: number for number, label in enumerate(classes)}
-    first, second = (np.array([place[labels[row]] for row in rows]) for labels in (one, other))
-    draws = Resamples.draw(len(rows), seed=seed)
-    size = len(classes)
-    joint = draws.sums_by(first * size + second, size * size).reshape(-1, size, size) / len(rows)
-    observed = np.trace(joint, axis1=1, axis2=2)
-    expected = (joint.sum(axis=2) * joint.sum(axis=1)).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        kappa: npt.NDArray[np.float64] = np.where(expected < 1, (observed - expected) / (1 - expected), np.nan)
-    reason = "Both gave every row the same label, so there is nothing that chance could not do."
-    return draws.interval(kappa, reason), len(rows)
+    try:
+        number = float(label)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise OptionError(f"{label[:40]!r} is no number. Write digits, with a point before decimals: 12.5")
+    return _written(number)
+
+
+def _written(number: float) -> str:
+    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
+
+
+def _mean(labels: Sequence[str]) -> str:
+    return labels[0] if len(set(labels)) == 1 else _written(math.fsum(map(float, labels)) / len(labels))
 
 
 def _cells(table: Table, name: str, folder: Path) -> list[Any]:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import shutil
 import threading
 from contextlib import contextmanager
@@ -14,11 +15,13 @@ import fathom
 from fathom.data.table import Table
 from fathom.data.writing import write
 from fathom.errors import OptionError, OutputError, TableError
-from fathom.service.choosing import informative_order, random_order
+from fathom.service.agreeing import agreement, agreement_of, correlation
+from fathom.service.choosing import informative_order, margins, random_order
 from fathom.service.label_page import server_of
 from fathom.service.labelling import open_session
-from fathom.service.labels import LabelBook, agreement
+from fathom.service.labels import LabelBook
 
+PICTURE = os.environ.get("FATHOM_PICTURE")  # where to keep a look at the page, for people
 HOSTILE = "<img src=x onerror=alert(1)>\u202egnp.exe"
 
 
@@ -91,8 +94,9 @@ def test_two_people_label_common_rows_and_their_agreement_is_measured(session, r
     (found,) = other.state()["agreement"]
     assert found["other"] == "ada" and found["rows"] == 12 and found["differing"] == 1
     assert found["differ"] == [{"number": 1, "mine": "a", "theirs": "b"}]
-    assert found["kappa"]["value"] == pytest.approx(10 / 12)  # (11/12 - 1/2) / (1 - 1/2)
-    assert found["kappa"]["low"] < found["kappa"]["value"] <= found["kappa"]["high"]
+    assert found["measure"] == "Cohen's kappa" and found["apart"] is None
+    assert found["value"]["value"] == pytest.approx(10 / 12)  # (11/12 - 1/2) / (1 - 1/2)
+    assert found["value"]["low"] < found["value"]["value"] <= found["value"]["high"]
     assert fathom.read(tmp_path / "labels.csv").rows == 11  # the row on which they differ is nobody's
     third = open_session(rows, tmp_path / "labels.csv", target="topic", classes=("a", "b"), labeller="cy")
     third.label(third.keys[0], "b")
@@ -107,6 +111,40 @@ def test_kappa_is_that_of_the_textbook_and_says_when_it_is_not_defined():
     observed, chance = 35 / 50, 0.5 * 0.6 + 0.5 * 0.4
     assert rows == 50 and kappa.value == pytest.approx((observed - chance) / (1 - chance))
     assert np.isnan(agreement({"1": "a"}, {"1": "a"})[0].value) and agreement({}, one)[1] == 0
+
+
+def test_numbers_are_labelled_with_their_mean_and_agreement_is_an_intraclass_correlation(rows, tmp_path):
+    out = tmp_path / "labels.csv"
+    ada = open_session(rows, out, target="price", numbers=True, labeller="ada")
+    with pytest.raises(OptionError, match=r"'about 3' is no number\. Write digits"):
+        ada.label(ada.state()["row"]["key"], "about 3")
+    assert ada.state()["classes"] == [] and ada.state()["usual"] is None and not out.exists()
+    label_all(ada, lambda number: f"{number}.50")
+    bob = open_session(rows, out, target="price", numbers=True, labeller="bob")
+    label_all(bob, lambda number: str(number + (0.5 if number < 12 else 2.5)))
+    (found,) = bob.state()["agreement"]
+    assert found["measure"] == "intraclass correlation" and found["apart"] == pytest.approx(2 / 12)
+    assert 0.9 < found["value"]["value"] < 1 and found["differ"] == [{"number": 12, "mine": "14.5", "theirs": "12.5"}]
+    told = fathom.read(out).column("price").to_pylist()
+    assert sorted(map(float, told)) == [*(number + 0.5 for number in range(1, 12)), 13.5]
+    bob.undo()
+    assert len(bob.book.of("bob")) == 11 and fathom.read(out).rows == 12
+
+
+def test_an_intraclass_correlation_is_that_of_the_analysis_of_variance():
+    generator = np.random.default_rng(0)
+    one = generator.normal(50, 10, 40)
+    other = one + generator.normal(3, 4, 40)
+    both = np.stack([one, other], 1)
+    rows, people = both.mean(1), both.mean(0)
+    between = 2 * ((rows - both.mean()) ** 2).sum() / 39
+    raters = 40 * ((people - both.mean()) ** 2).sum()
+    left = ((both - rows[:, None] - people + both.mean()) ** 2).sum() / 39
+    expected = (between - left) / (between + left + 2 * (raters - left) / 40)  # Shrout and Fleiss, ICC(2, 1)
+    found = correlation(one + 1e6, other + 1e6)
+    assert found.value == pytest.approx(expected, abs=1e-6) and found.low < found.value < found.high
+    assert np.isnan(correlation(np.ones(5), np.ones(5)).value) and np.isnan(correlation(one[:1], one[:1]).value)
+    assert "Fewer than two" in agreement_of({"1": "2"}, {"1": "3"}, numbers=True).sentence()
 
 
 def test_what_people_write_meanwhile_is_seen(session, rows, tmp_path):
@@ -124,7 +162,7 @@ def test_the_least_sure_rows_come_first_and_are_unlike_each_other():
     chances[100:200] = [0.51, 0.49]
     places = np.zeros(600, np.int64)
     places[150:200] = np.arange(50)
-    order = informative_order(chances, lambda rows: np.eye(50)[places[rows]])
+    order = informative_order(margins(chances), lambda rows: np.eye(50)[places[rows]])
     assert sorted(order.tolist()) == list(range(600))
     assert set(order[:20].tolist()) <= set(range(100, 200))
     assert (
@@ -142,6 +180,18 @@ def test_with_a_bundle_the_rows_that_it_is_least_sure_of_come_first(late_network
     sure = np.abs(late_network.predict(bare).column("late=yes").to_numpy() - 0.5)
     first = [session.row_of[key] for key in session.order[:20]]
     assert set(first) <= set(np.argsort(sure)[:40].tolist())
+
+
+def test_with_a_bundle_that_predicts_a_number_its_range_is_known_and_rows_differ(two_targets, flights, tmp_path):
+    bundle = two_targets.save(tmp_path / "bundle")
+    bare = flights.take(np.arange(100)).select(
+        [name for name in flights.names if name not in ("temperature_f", "origin")]
+    )
+    session = open_session(bare, tmp_path / "labels.csv", bundle=bundle, target="temperature_f", labeller="ada")
+    lowest, highest = session.state()["usual"]
+    assert -30 < lowest < highest < 130 and sorted(session.order) == sorted(session.keys)
+    with pytest.raises(OptionError, match="predicts classes of 'origin'"):
+        open_session(bare, tmp_path / "x.csv", bundle=bundle, target="origin", numbers=True, labeller="ada")
 
 
 def test_files_bytes_and_lists_come_back_as_they_were(tmp_path):
@@ -164,8 +214,11 @@ def test_wrong_use_is_a_lesson(rows, late_network, two_targets, tmp_path):
     with pytest.raises(TableError, match="nothing to do"):
         open_session(Table.of({"x": ["1"], "t": ["a"]}), out, target="t", classes=("a", "b"), labeller="ada")
     bundle = two_targets.save(tmp_path / "bundle")
-    with pytest.raises(OptionError, match="is a number"):
-        open_session(rows, out, bundle=bundle, target="temperature_f", labeller="ada")
+    with pytest.raises(OptionError, match="classes or numbers, not both"):
+        open_session(rows, out, target="t", classes=("a", "b"), numbers=True, labeller="ada")
+    partly = Table.of({"x": ["1", "2"], "t": ["about 3", None]})
+    with pytest.raises(TableError, match="labels in 't' that are no numbers: 'about 3' is no number"):
+        open_session(partly, out, target="t", numbers=True, labeller="ada")
     with pytest.raises(OptionError, match="does not predict 'colour'"):
         open_session(rows, out, bundle=bundle, target="colour", labeller="ada")
     assert not out.exists()
@@ -261,6 +314,56 @@ def test_the_page_by_keyboard(tmp_path):
         chromium.close()
     labels = session.book.of("ada")
     assert len(labels) == 3 and list(labels.values()).count(HOSTILE) == 1
+
+
+def test_numbers_by_keyboard(tmp_path):
+    playwright = pytest.importorskip("playwright.sync_api")
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium on the PATH")
+    rows = Table.of({"text": [f"house {n}" for n in range(5)], "price": [100.0, 250.5, None, None, None]})
+    session = open_session(rows, tmp_path / "labels.csv", target="price", numbers=True, labeller="ada")
+    other = LabelBook(tmp_path / "labels.csv", "price")
+    for place in (2, 3, 4):
+        other.label(session.keys[place], "200", "bob")
+    with served(session) as server, playwright.sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        page = chromium.new_page()
+        said = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(server.address)
+        page.wait_for_selector("#number:not([hidden])")
+        assert page.inner_text("#usual") == "usually 100 to 250.5" and page.locator("#classes button").count() == 0
+
+        def enter(text, count):
+            page.keyboard.type(text)
+            page.keyboard.press("Enter")
+            page.locator("#count", has_text=f"{count} of").wait_for()
+            page.wait_for_selector("body[aria-busy='false']")
+
+        enter("123.5", 1)
+        page.keyboard.press("u")
+        page.locator("#count", has_text="0 of").wait_for()
+        page.wait_for_selector("body[aria-busy='false']")
+        shown = session.state()["row"]["cells"][0]["value"]
+        page.keyboard.press(" ")
+        page.get_by_text(shown, exact=True).wait_for(state="detached")
+        page.wait_for_selector("body[aria-busy='false']")
+        enter("200", 1)
+        page.keyboard.press("Enter")  # nothing was written
+        assert "no number" in page.inner_text("#usual")
+        enter("-7e3", 1)  # far beyond: asked about once
+        assert "Beyond 100 to 250.5" in page.inner_text("#usual")
+        page.keyboard.press("Enter")
+        page.locator("#count", has_text="2 of").wait_for()
+        page.wait_for_selector("body[aria-busy='false']")
+        assert "intraclass correlation" in page.inner_text("#agreement")
+        if PICTURE:
+            page.screenshot(path=PICTURE, full_page=True)
+        assert said == []
+        chromium.close()
+    assert sorted(session.book.of("ada").values()) == ["-7000", "200"]
 
 
 def test_labels_feed_an_update(late_run, flights, tmp_path, command):

@@ -2,6 +2,7 @@
 "use strict";
 const at = (name) => document.getElementById(name);
 let state = null, busy = false, chosen = -1, undoing = false;  // chosen: the class that the arrows are on, if any
+let sure = null;  // the number beyond what is usual that was asked about once
 
 function element(tag, text, name) {
   const made = document.createElement(tag);
@@ -63,15 +64,47 @@ function showClasses() {
   });
 }
 
+function showNumber() {
+  const asked = state.classes.length === 0;
+  at("number").hidden = !asked;
+  if (!asked) return;
+  at("help").textContent = "a number and Enter label";
+  at("value").value = "";
+  at("value").disabled = state.row === null;
+  sure = null;
+  at("usual").classList.remove("beyond");
+  at("usual").textContent = state.usual === null ? "" : `usually ${state.usual[0]} to ${state.usual[1]}`;
+  if (state.row !== null) at("value").focus();
+}
+
+function giveNumber() {
+  const typed = at("value").value;  // what a browser gives of a number: a point before decimals, nothing where it is none
+  if (state.row === null) return;
+  if (typed === "") {
+    at("usual").textContent = "That is no number.";
+    at("usual").classList.add("beyond");
+    return;
+  }
+  const beyond = state.usual !== null && (Number(typed) < state.usual[0] || Number(typed) > state.usual[1]);
+  if (beyond && sure !== typed) {
+    sure = typed;
+    at("usual").textContent = `Beyond ${state.usual[0]} to ${state.usual[1]}: Enter again if it is so.`;
+    at("usual").classList.add("beyond");
+    return;
+  }
+  send("label", { key: state.row.key, label: typed });
+}
+
 function showAgreement() {
   const place = at("agreement");
   place.replaceChildren();
   for (const one of state.agreement) {
     place.append(element("h2", `You and ${one.other}`));
-    const kappa = one.kappa;
-    const told = kappa.value === null ? (kappa.reason || "") :
-      `Cohen's kappa ${kappa.value.toFixed(2)}` + (kappa.low === null ? "" : ` (${kappa.low.toFixed(2)} to ${kappa.high.toFixed(2)})`) +
-      ` on ${one.rows} rows that both labelled; they differ on ${one.differing}.`;
+    const value = one.value;
+    const apart = one.apart === null ? "" : `, and are ${Number(one.apart.toPrecision(4))} apart in the mean`;
+    const told = value.value === null ? (value.reason || "") :
+      `${one.measure} ${value.value.toFixed(2)}` + (value.low === null ? "" : ` (${value.low.toFixed(2)} to ${value.high.toFixed(2)})`) +
+      ` on ${one.rows} rows that both labelled; they differ on ${one.differing}${apart}.`;
     place.append(element("p", told));
     if (one.differ.length) {
       const table = element("table");
@@ -98,6 +131,7 @@ function show() {
   at("undo").disabled = state.done === 0;
   showRow();
   showClasses();
+  showNumber();
   showAgreement();
 }
 
@@ -138,6 +172,7 @@ async function send(name, body) {
 
 document.addEventListener("keydown", (event) => {
   if (state === null || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+  if (event.target === at("value") && event.key !== " " && event.key !== "u") return;  // a number is being written
   const inside = event.target.closest("audio, button");
   if (event.key >= "1" && event.key <= "9") {
     const label = state.classes[Number(event.key) - 1];
@@ -146,7 +181,7 @@ document.addEventListener("keydown", (event) => {
     if (state.row) send("skip", { key: state.row.key });
   } else if (event.key === "u") {
     send("undo", {});
-  } else if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
+  } else if (state.classes.length && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
     const count = state.classes.length;
     chosen = event.key === "ArrowRight" ? (chosen + 1) % count : (Math.max(chosen, 0) + count - 1) % count;
     showClasses();
@@ -157,6 +192,7 @@ document.addEventListener("keydown", (event) => {
   }
   event.preventDefault();
 });
+at("number").addEventListener("submit", (event) => { event.preventDefault(); giveNumber(); });
 at("skip").addEventListener("click", () => { send("skip", { key: state.row.key }); at("skip").blur(); });
 at("undo").addEventListener("click", () => { send("undo", {}); at("undo").blur(); });
 
