@@ -74,6 +74,7 @@ class Store:
     >>> import tempfile
     >>> store = open_store(Path(tempfile.mkdtemp()) / "requests.sqlite", write=True)
     >>> store.write([Entry("a1", 0, 0.0, "homes", "c0ffee", '{"rooms": 3}', '{"price": 7.5}', 0.001, False)])
+    1
     >>> store.learn([("a1", 0, "price", 8.0)]), store.learn([("b2", 0, "price", 8.0)])
     (1, 0)
     >>> window = store.window(labelled=True)
