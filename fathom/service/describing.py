@@ -182,6 +182,8 @@ def _predict(hosted: Hosted, address: str, row: str, answer: str, most_rows: int
             "type": "boolean",
             "description": f"Also say why, of at most {MOST_EXPLAINED} rows: what each column adds to the answer.",
         }
+        question["if"] = {"properties": {"explain": {"const": True}}, "required": ["explain"]}
+        question["then"] = {"properties": {"rows": {"maxItems": MOST_EXPLAINED}}}
     found = {
         "type": "object",
         "properties": {

@@ -2,8 +2,7 @@
 
 import asyncio
 import io
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -136,18 +135,10 @@ def watching(host: Host) -> dict[str, tuple[str, str, dict[str, Any] | None]]:
             "required": ["truths"],
             "additionalProperties": False,
         }
-        body = {"application/json": {"schema": {"oneOf": [truth, listed]}}, "text/csv": {"schema": _csv(names)}}
+        body = {"application/json": {"schema": {"oneOf": [truth, listed]}}}
         for address in (f"/feedback/{hosted.name}", *(["/feedback"] if len(host.models) == 1 else [])):
-            found[address] = ("post", "What turned out to be true.", body)
+            found[address] = ("post", "What turned out to be true. CSV is taken by its content type, too.", body)
     return found
-
-
-def _csv(targets: Sequence[str]) -> dict[str, Any]:
-    """Return the schema of truths as CSV, with one target."""
-    told = f"Columns {ID}, {PLACE} and one or more of: {', '.join(targets)}."
-    head = re.escape(",".join((ID, PLACE, targets[0])))
-    pattern = f"^{head}(\\n[A-Za-z0-9._-]{{1,64}},[0-9]{{1,4}},[0-9]{{1,9}})+\\n?$"
-    return {"type": "string", "description": told, **({"pattern": pattern} if targets[0].isidentifier() else {})}
 
 
 def _hosted(host: Host, name: str | None) -> Hosted:
