@@ -78,20 +78,14 @@ def block_lines(cells: pa.Table, odd: Sequence[tuple[int, int]], first: int, *, 
     return lines, even
 
 
-def blank_rows(content: Content, codec: str, cells: pa.Table, lines: Lines, *, single: bool) -> npt.NDArray[np.bool_]:
-    """Mark the rows ``(row,)`` that are blank lines rather than rows of empty cells.
-
-    In a table of one column, a blank line between rows is an empty cell; only blank lines before the first
-    and after the last row are none.
-    """
+def blank_rows(
+    content: Content, codec: str, cells: pa.Table, lines: Lines, lines_in_file: int, *, single: bool
+) -> npt.NDArray[np.bool_]:
+    """Mark the rows ``(row,)``, which begin on these ``lines``, that are blank lines rather than rows of empty cells."""
     blank = np.zeros(cells.num_rows, dtype=np.bool_)
     candidates = empty_rows(cells)
-    if not len(candidates):
-        return blank
-    blank[candidates] = np.isin(lines[candidates], blank_lines(content, codec))
-    if single and not blank.all():
-        filled = np.flatnonzero(~blank)
-        blank[filled[0] : filled[-1]] = False
+    if len(candidates):
+        blank[candidates] = np.isin(lines[candidates], passed_over(content, codec, lines_in_file, single=single))
     return blank
 
 
@@ -105,7 +99,10 @@ def empty_rows(cells: pa.Table) -> Lines:
 
 
 def passed_over(content: Content, codec: str, lines_in_file: int, *, single: bool) -> Lines:
-    """Return the lines of which `blank_rows` marks the rows, for a file that is read block by block."""
+    """Return the lines that are blank and no row.
+
+    In a table of a ``single`` column, a blank line between records is an empty cell; only those before the first record and after the last are none.
+    """
     lines = blank_lines(content, codec)
     if not single:
         return lines

@@ -106,7 +106,7 @@ def read_text(
     cells, odd = _parse(layout)
     lines, even = record_lines(cells, [(record.position, record.breaks) for record in odd], characters.lines)
     skipped = left_out(layout, odd, [int(lines[record.position]) for record in odd], bad_rows)
-    blank = blank_rows(content, characters.codec, cells, lines[even], single=dialect.width == 1)
+    blank = blank_rows(content, characters.codec, cells, lines[even], characters.lines, single=dialect.width == 1)
     kept = ~blank & ~layout.named(even)
     if not kept.any():
         raise no_rows(layout, skipped)

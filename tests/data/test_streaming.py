@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -44,6 +44,9 @@ ROWS = st.lists(st.lists(CELLS, min_size=1, max_size=3), min_size=2, max_size=25
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(
+    rows=[["a"], ['"a,b"'], ['"two\nlines"']], block=64, end="\n", blank=True
+)  # a blank line before a bad row is a row
 @given(rows=ROWS, block=st.sampled_from([16, 64, 4 << 20]), end=st.sampled_from(["\n", "\r\n"]), blank=st.booleans())
 def test_any_text_read_in_blocks_is_the_text_read_whole(tmp_path, monkeypatch, rows, block, end, blank):
     monkeypatch.setattr(text_streams, "PARSED", block)
