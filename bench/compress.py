@@ -16,7 +16,7 @@ import numpy as np
 import fathom
 from fathom.baselines import constant, linear
 from fathom.compression.compressing import compress
-from fathom.data.writing import write
+from fathom.data.files.writing import write
 
 CACHE = Path(__file__).parent / "cache"
 TABLES: dict[str, tuple[str, str, int, dict[str, Any], int]] = {  # file, target, rows, settings, epochs of students

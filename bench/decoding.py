@@ -27,7 +27,7 @@ from PIL import Image
 
 from bench.concluding import conclude
 from bench.perception_tables import fetch
-from fathom.data import pictures, sounds
+from fathom.data.cells import pictures, sounds
 from fathom.data.modalities import audio
 
 LEAST_RATIO = 0.8

@@ -85,7 +85,7 @@ def prepared_of(table: pa.Table, target: str) -> Any:
 def coverage(name: str, fresh: bool) -> dict[str, Any]:
     """Part validation and test rows 200 times into those that learn the promise and those that hold it to it."""
     import fathom
-    from fathom.bundle import doubting
+    from fathom.bundle.answers import doubting
     from fathom.chapters.candidates import in_units, truth_in_units
 
     model = fathom.load(run_of(name, fresh))
@@ -192,7 +192,7 @@ def _png(pixels: Any) -> bytes:
 def near_class(name: str) -> dict[str, float]:
     """Learn what is usual without the rows of one class, and return how well its rows are told from test rows of the others."""
     import fathom
-    from fathom.bundle import unlikeness
+    from fathom.bundle.answers import unlikeness
     from fathom.data.encoding import inputs_of
     from fathom.evidence.unlike import area
 
@@ -273,7 +273,7 @@ def last_layer(model: Any, rows: Any) -> tuple[Any, Any]:
 def unlike(name: str, fresh: bool) -> dict[str, Any]:
     """Return, for each score, how well it tells each set of rows from test rows, and the share of test rows that Fathom calls unlike."""
     import fathom
-    from fathom.bundle import unlikeness
+    from fathom.bundle.answers import unlikeness
     from fathom.chapters.candidates import truth_in_units
     from fathom.evidence.unlike import area
 

@@ -57,7 +57,7 @@ def parts_of(table: FrontierTable) -> tuple[Path, str]:
 
     from fathom.chapters.preparing import prepare
     from fathom.data.modalities import MODALITIES
-    from fathom.data.splitting import TEST, TRAIN, VALIDATION
+    from fathom.data.rows.splitting import TEST, TRAIN, VALIDATION
     from fathom.progress import Silent
     from fathom.settings import Settings
 

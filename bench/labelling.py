@@ -19,12 +19,12 @@ from fathom.baselines import linear
 from fathom.chapters.preparing import prepare
 from fathom.chapters.rivals import fit_baselines
 from fathom.data.modalities import MODALITIES
-from fathom.data.splitting import row_hashes
+from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.model import Model, class_labels
 from fathom.progress import Silent
-from fathom.service.labelling import Session
-from fathom.service.labels import LabelBook
+from fathom.service.label.labelling import Session
+from fathom.service.label.labels import LabelBook
 from fathom.settings import Settings
 
 STEP = 20

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fathom.data import media
+from fathom.data.cells import media
 from fathom.data.encoding import Column
 from fathom.data.modalities import by_name
 from fathom.data.table import Table

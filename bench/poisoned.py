@@ -14,8 +14,8 @@ import pyarrow as pa
 
 import fathom
 from fathom.chapters.candidates import in_units, truth_in_units
+from fathom.data.files.writing import write
 from fathom.data.table import Table
-from fathom.data.writing import write
 from fathom.renewal.updating import update
 from fathom.scoring import row_losses
 

@@ -64,7 +64,7 @@ def fit_plain(fetched: Fetched, seed: int) -> Report:
     from bench.plain_mlp import fit_predict
     from fathom.chapters.preparing import prepare
     from fathom.data.modalities import MODALITIES
-    from fathom.data.splitting import TEST, TRAIN, VALIDATION
+    from fathom.data.rows.splitting import TEST, TRAIN, VALIDATION
     from fathom.progress import Silent
     from fathom.resampling import Resamples
     from fathom.scoring import score

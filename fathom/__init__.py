@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from fathom.data.files.reading import read
     from fathom.data.modalities import MODALITIES
-    from fathom.data.reading import read
     from fathom.data.table import Table
     from fathom.errors import FathomError
     from fathom.explaining import explain
@@ -31,7 +31,7 @@ _HOMES = {
     "explain": "fathom.explaining",
     "fit": "fathom.fitting",
     "load": "fathom.model",
-    "read": "fathom.data.reading",
+    "read": "fathom.data.files.reading",
     "settings_from": "fathom.settings_files",
     "trace": "fathom.tracing",
 }

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from fathom.chapters.larger import SHARE_OF_MEMORY, memory_for
-from fathom.data.streaming import larger_than, stream
+from fathom.data.files.streaming import larger_than, stream
+from fathom.data.files.writing import write_blocks
 from fathom.data.table import Table
-from fathom.data.writing import write_blocks
 from fathom.model import Model
 
 
@@ -26,7 +26,7 @@ def answer_blocks(
     header: bool | None = None,
     doubt: bool = False,
 ) -> int:
-    """Answer the rows of files as ``model.predict`` does and write them as `fathom.data.writing.write` does, block by block; returns how many.
+    """Answer the rows of files as ``model.predict`` does and write them as `fathom.data.files.writing.write` does, block by block; returns how many.
 
     Raises TableError for a row or a column that cannot be used, OutputError when the answers cannot be written.
     """

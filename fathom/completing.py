@@ -57,7 +57,7 @@ def column_names(file: Path) -> tuple[str, ...]:
     import pyarrow as pa
     from pyarrow import ipc, parquet
 
-    from fathom.data.reading import read
+    from fathom.data.files.reading import read
 
     try:
         with file.open("rb") as opened:

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from fathom.bundle import unlikeness
+from fathom.bundle.answers import unlikeness
 from fathom.bundle.manifest import WEIGHTS
 from fathom.chapters.candidates import Candidate, in_units, truth_in_units
 from fathom.chapters.judging import Judged, metric_of
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, target_classes
-from fathom.data.reading import read
-from fathom.data.splitting import TRAIN, VALIDATION, row_hashes
+from fathom.data.files.reading import read
+from fathom.data.rows.splitting import TRAIN, VALIDATION, row_hashes
 from fathom.data.table import Table
 from fathom.effort import CHECKS_LEFT_OUT, EFFORTS, SHORTEST_FOLDED, Effort
 from fathom.errors import LeakageError, OptionError, suggestion

@@ -9,7 +9,7 @@ from fathom.bundle.description import Description
 from fathom.bundle.manifest import WEIGHTS
 from fathom.chapters.candidates import in_units, truth_in_units
 from fathom.data.encoding import Column, encode_inputs, inputs_of, target_classes
-from fathom.data.reading import read
+from fathom.data.files.reading import read
 from fathom.data.table import Table
 from fathom.errors import BundleError, OptionError
 from fathom.evidence import layers as evidence

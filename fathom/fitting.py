@@ -27,7 +27,7 @@ from fathom.chapters.running import RunFolder
 from fathom.chapters.shipping import run_files, whole_bundle, with_card
 from fathom.chapters.storing import encode_rows
 from fathom.chapters.surveying import open_larger, survey
-from fathom.data.folders import parted
+from fathom.data.files.folders import parted
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.effort import Sizes

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from fathom.bundle import background
-from fathom.data import subwords
+from fathom.bundle.answers import background
+from fathom.data.cells import subwords
 from fathom.data.encoding import encode_inputs, inputs_of
 from fathom.data.table import Table
 from fathom.errors import OptionError, check_installed
@@ -27,7 +27,7 @@ SOURCE = "Sundararajan, Taly and Yan, ICML 2017, https://arxiv.org/abs/1703.0136
 
 STEPS = 64
 NEAR_NOTHING = 4  # the power that makes steps shorter near the start, where a network that divides by the size of what it reads changes fastest
-SIDES = 7  # of a picture's patches, as in `fathom.data.pieces`
+SIDES = 7  # of a picture's patches, as in `fathom.data.cells.pieces`
 
 
 def integrated(asked: Asked, steps: int = STEPS) -> tuple[list[Part], Shares]:

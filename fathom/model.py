@@ -12,17 +12,18 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.bundle import doubting, manifest
+from fathom.bundle import manifest
+from fathom.bundle.answers import doubting
+from fathom.bundle.answers.inference import Answers, Inference
+from fathom.bundle.answers.listing import Listed, listed
+from fathom.bundle.answers.quick import Quick
+from fathom.bundle.answers.unlikeness import WORDS, Unlikeness, opened
 from fathom.bundle.description import Description
-from fathom.bundle.inference import Answers, Inference
-from fathom.bundle.listing import Listed, listed
-from fathom.bundle.quick import Quick
 from fathom.bundle.saving import save
-from fathom.bundle.unlikeness import WORDS, Unlikeness, opened
 from fathom.data.encoding import Column, gather, inputs_of, target_classes, unreadable_cells
+from fathom.data.files.reading import read
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
-from fathom.data.reading import read
 from fathom.data.recognising import first_marked, taken_as_missing
 from fathom.data.table import Table
 from fathom.errors import BundleError, OptionError, OutputError, TableError, suggestion
@@ -172,7 +173,7 @@ class Model:
 
         Raises OutputError when it cannot be written, or when the model was loaded and has no result to write.
         """
-        from fathom.data.writing import write_text
+        from fathom.data.files.writing import write_text
         from fathom.report import render
 
         if self.result is None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from fathom.data.writing import cannot_write
+from fathom.data.files.writing import cannot_write
 from fathom.errors import require
 
 FOLDER = "tensorboard"  # in the run folder

@@ -18,7 +18,7 @@ from fathom.data.encoding import (
 )
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
-from fathom.data.splitting import PARTS, TRAIN
+from fathom.data.rows.splitting import PARTS, TRAIN
 from fathom.errors import OptionError, check_installed
 from fathom.progress import Silent
 from fathom.settings import Settings

@@ -13,7 +13,7 @@ import pytest
 import fathom
 from fathom.chapters import sealing
 from fathom.commands import COMMANDS
-from fathom.data.writing import write
+from fathom.data.files.writing import write
 from tests.conftest import FLIGHTS, ROOT
 
 PYTHON = [sys.executable, "-m", "fathom"]

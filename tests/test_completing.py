@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fathom.completing import HEAD_BYTES, column_names
-from fathom.data.writing import write
+from fathom.data.files.writing import write
 from tests.conftest import FLIGHTS, python
 
 

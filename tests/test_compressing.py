@@ -8,9 +8,10 @@ import pytest
 import torch
 
 import fathom
-from fathom.bundle import graphs, manifest
+from fathom.bundle import manifest
+from fathom.bundle.graph.quantising import quantised
+from fathom.bundle.guard import graphs
 from fathom.bundle.loading import reload_network
-from fathom.bundle.quantising import quantised
 from fathom.compression.compressing import price_list
 from fathom.compression.distilling import narrower, telling
 from fathom.compression.pricing import Budget, Price, apart_alone, calibration_error, check_budget, chosen, nearest
@@ -30,7 +31,7 @@ from tests.conftest import QUICK
 def run(flights, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "late"
     file = folder.parent / "flights.csv"
-    from fathom.data.writing import write
+    from fathom.data.files.writing import write
 
     write(flights, file)
     fathom.fit(str(file), target="late", keep="network", out=folder, trunk="mlp", **QUICK)
@@ -177,7 +178,7 @@ def test_pruning_thins_what_stands_between_two_layers_of_an_encoder(part, encode
 def test_lookups_that_are_pooled_stay_in_eight_bits_and_answer_nearly_alike():
     import onnxruntime
 
-    from fathom.bundle.exporting import network_onnx
+    from fathom.bundle.graph.exporting import network_onnx
 
     torch.manual_seed(0)
     plan = NetworkPlan((WORDS,), (TARGET,), "mlp", 8, {"width": 16}, {"codes_0": "bag"}, {})
@@ -290,7 +291,7 @@ def test_ranges_from_the_batch_are_seen():
 def test_convolutions_in_eight_bits_answer_nearly_alike_whatever_stands_beside_a_row():
     import onnxruntime
 
-    from fathom.bundle.exporting import network_onnx
+    from fathom.bundle.graph.exporting import network_onnx
 
     photo = Part("photo", "value", "grid", size=(1, 16, 16), centre=(120.0,), spread=(50.0,))
     torch.manual_seed(0)

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 import fathom
+from fathom.data.cells.values import words_of
 from fathom.data.modalities import MODALITIES, category
 from fathom.data.modalities.contract import Claim, Features
-from fathom.data.values import words_of
 from fathom.errors import OptionError
 from fathom.explaining import explain
 from fathom.report import render

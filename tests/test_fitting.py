@@ -51,7 +51,7 @@ def test_the_same_seed_gives_the_same_bundle_and_another_seed_another(flights, l
 
 def test_no_test_row_touches_what_is_learned(flights, late_network):
     """Spoil every test row: nothing that was learned may change."""
-    from fathom.data.splitting import TEST, split
+    from fathom.data.rows.splitting import TEST, split
 
     parts = split(flights, classes=flights.column("late"))
     spoiled = flights.arrow.to_pydict()

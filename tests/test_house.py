@@ -128,9 +128,9 @@ def test_importing_fathom_and_asking_for_help_load_no_heavy_library():
 @pytest.mark.parametrize(
     "part",
     [
-        "fathom.data.reading",
+        "fathom.data.files.reading",
         "fathom.data.recognising",
-        "fathom.bundle.inference",
+        "fathom.bundle.answers.inference",
         "fathom.model",
         "fathom.scoring",
         "fathom.reasons.rows",

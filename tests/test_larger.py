@@ -16,11 +16,11 @@ from fathom.chapters.preparing import prepare
 from fathom.chapters.running import can_go_on
 from fathom.chapters.storing import batch_reader, encode_rows
 from fathom.chapters.surveying import open_larger, survey
-from fathom.data import text_streams
 from fathom.data.encoding import encode_inputs, encode_targets
+from fathom.data.files import text_streams
+from fathom.data.files.writing import write
 from fathom.data.modalities import MODALITIES
 from fathom.data.table import Table
-from fathom.data.writing import write
 from fathom.errors import TableError
 from fathom.progress import Silent
 from fathom.settings import Settings
@@ -262,7 +262,7 @@ def test_memory_stays_bounded_whatever_the_size_of_the_file(tmp_path):
     code = f"""
 import resource, sys
 from pathlib import Path
-from fathom.data import text_streams
+from fathom.data.files import text_streams
 from fathom.data.modalities import MODALITIES
 from fathom.progress import Silent
 from fathom.settings import Settings

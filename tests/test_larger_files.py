@@ -10,8 +10,8 @@ from fathom.baselines import constant
 from fathom.chapters.preparing import prepare
 from fathom.chapters.storing import batch_reader, encode_rows
 from fathom.chapters.surveying import open_larger, survey
-from fathom.data import streaming
 from fathom.data.encoding import encode_inputs
+from fathom.data.files import streaming
 from fathom.data.modalities import MODALITIES
 from fathom.errors import TableError
 from fathom.progress import Silent

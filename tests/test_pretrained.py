@@ -10,8 +10,8 @@ from safetensors.torch import load, load_file, save_file
 
 import fathom
 from fathom.baselines import constant
+from fathom.data.cells.word_pieces import WordPieces, codes_of
 from fathom.data.pretrained import find
-from fathom.data.word_pieces import WordPieces, codes_of
 from fathom.errors import OptionError
 from fathom.networks.encoders.bert import OWN_NAMES, Bert, Options
 from fathom.networks.encoders.efficientnet_lite import EfficientNetLite

@@ -7,7 +7,7 @@ import pytest
 from fathom.chapters.continuing import prepared_of
 from fathom.chapters.preparing import prepare
 from fathom.data.modalities import MODALITIES
-from fathom.data.splitting import TEST, TRAIN, row_hashes
+from fathom.data.rows.splitting import TEST, TRAIN, row_hashes
 from fathom.data.table import Table
 from fathom.errors import TableError
 from fathom.progress import Silent

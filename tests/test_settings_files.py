@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as any_of
 
 import fathom
-from fathom.data.writing import write
+from fathom.data.files.writing import write
 from fathom.errors import OptionError
 from fathom.settings import Settings
 from fathom.settings_files import settings_text

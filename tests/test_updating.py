@@ -9,18 +9,18 @@ import pyarrow as pa
 import pytest
 
 import fathom
+from fathom.data.files.writing import write
 from fathom.data.modalities import MODALITIES
-from fathom.data.splitting import TEST, row_hashes
-from fathom.data.writing import write
+from fathom.data.rows.splitting import TEST, row_hashes
 from fathom.errors import BundleError, OptionError, TableError
 from fathom.renewal.gating import judge_update
 from fathom.renewal.origins import origin_on, read_as
 from fathom.renewal.renewing import base_of, join_rows
 from fathom.renewal.updating import consider, shelf_of, update
 from fathom.service.contract import Answered
-from fathom.service.recording import Recording, entries_of
-from fathom.service.store import open_store
-from fathom.service.versions import open_shelf
+from fathom.service.records.recording import Recording, entries_of
+from fathom.service.records.store import open_store
+from fathom.service.shelf.versions import open_shelf
 from fathom.settings import Settings
 from tests.conftest import FLIGHTS, QUICK
 

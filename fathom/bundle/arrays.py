@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathom.bundle import tensors
+from fathom.bundle.guard import tensors
 
 KINDS = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
 
@@ -41,7 +41,7 @@ def write(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
 
 
 def read(content: bytes, file: str) -> Arrays:
-    """Return the arrays of safetensors, checked by the rules of `fathom.bundle.tensors`. Raises BundleError naming ``file`` when it breaks one."""
+    """Return the arrays of safetensors, checked by the rules of `fathom.bundle.guard.tensors`. Raises BundleError naming ``file`` when it breaks one."""
     tensors.check(content, file)
     length = int.from_bytes(content[:8], "little")
     header, body = json.loads(content[8 : 8 + length]), memoryview(content)[8 + length :]

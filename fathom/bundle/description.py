@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 import fathom
-from fathom.bundle import banding, model_schema
-from fathom.bundle.strict_json import dump, parse
+from fathom.bundle.answers import banding
+from fathom.bundle.guard import model_schema
+from fathom.bundle.guard.strict_json import dump, parse
 from fathom.data.encoding import Column, of_role
 from fathom.data.gathering import Gathered
 from fathom.data.modalities import by_name
@@ -25,9 +26,9 @@ class Description:
 
     ``kind`` says whether a network or baselines answer, ``name`` what the user calls it; ``plan`` rebuilds the network; ``baselines`` holds each target's
     baseline with the settings of each of its fits; ``half_widths`` is, for a target that is a number, how far its interval reaches to either side, in its own units;
-    on average; ``bands`` is how far it reaches by how large the answer is (`fathom.bundle.banding`), where there were rows enough;
-    ``temperatures`` is, for a category whose probabilities are tempered, by how much (`fathom.bundle.tempering`); ``thresholds`` hold,
-    for a category, the least probability with which each class may be the true one (`fathom.bundle.doubting`).
+    on average; ``bands`` is how far it reaches by how large the answer is (`fathom.bundle.answers.banding`), where there were rows enough;
+    ``temperatures`` is, for a category whose probabilities are tempered, by how much (`fathom.bundle.answers.tempering`); ``thresholds`` hold,
+    for a category, the least probability with which each class may be the true one (`fathom.bundle.answers.doubting`).
     """
 
     kind: Literal["network", "baseline"]

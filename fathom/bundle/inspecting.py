@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fathom.bundle import checking, manifest, signature_schema
+from fathom.bundle import manifest
 from fathom.bundle.description import Description
-from fathom.bundle.strict_json import parse
+from fathom.bundle.guard import checking, signature_schema
+from fathom.bundle.guard.strict_json import parse
 from fathom.data.encoding import Column, target_classes
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality

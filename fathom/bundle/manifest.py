@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fathom.bundle.strict_json import dump, parse
+from fathom.bundle.guard.strict_json import dump, parse
 from fathom.errors import BundleError
 
 FORMAT = 2

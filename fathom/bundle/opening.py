@@ -11,7 +11,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from fathom.bundle import checking, manifest, packing
+from fathom.bundle import manifest, packing
+from fathom.bundle.guard import checking
 from fathom.errors import BundleError
 
 MOST_FILES = 64  # of a folder, that are looked at

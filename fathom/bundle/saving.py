@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from fathom.bundle import manifest, packing
+from fathom.bundle.answers.inference import Answers, Inference
+from fathom.bundle.answers.tempering import temper
 from fathom.bundle.description import Description
-from fathom.bundle.inference import Answers, Inference
-from fathom.bundle.strict_json import dump
-from fathom.bundle.tempering import temper
+from fathom.bundle.guard.strict_json import dump
+from fathom.data.files.writing import cannot_write, sync_folder
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
-from fathom.data.writing import cannot_write, sync_folder
 from fathom.errors import OutputError
 
 TOLERANCE = 1e-5  # of an answer in encoded units: standard deviations of a number, probabilities of a class

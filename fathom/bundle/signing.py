@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fathom.bundle import manifest, signature_schema
-from fathom.bundle.signature_schema import Signature
-from fathom.data.writing import cannot_write
+from fathom.bundle import manifest
+from fathom.bundle.guard import signature_schema
+from fathom.bundle.guard.signature_schema import Signature
+from fathom.data.files.writing import cannot_write
 from fathom.errors import BundleError, OptionError, require
 
 EXTRA = "sign"

@@ -7,7 +7,7 @@ temperature of the other, and the log loss must fall by more than its standard e
 import numpy as np
 import numpy.typing as npt
 
-from fathom.bundle.tempering import tempered
+from fathom.bundle.answers.tempering import tempered
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import target_classes
 from fathom.scoring import row_losses

@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.baselines.contract import Matrix
-from fathom.bundle import banding, doubting
+from fathom.bundle.answers import banding, doubting
+from fathom.bundle.answers.inference import Answers, Inference
+from fathom.bundle.answers.tempering import temper
 from fathom.bundle.description import INTERVAL_LEVEL, Description
-from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.saving import assemble
-from fathom.bundle.tempering import temper
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, target_classes
-from fathom.data.folding import Folds
 from fathom.data.modalities.contract import Modality
+from fathom.data.rows.folding import Folds
 from fathom.data.table import Table
 from fathom.settings import Settings
 from fathom.shapes import Arrays

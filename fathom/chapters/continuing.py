@@ -21,12 +21,12 @@ from fathom.chapters.rivals import fit_baselines
 from fathom.data.encoding import Column
 from fathom.data.modalities.contract import Modality
 from fathom.data.recognising import recognise_target
-from fathom.data.splitting import (
+from fathom.data.rows.splitting import (
     TEST,
     TRAIN,
     VALIDATION,
 )
-from fathom.data.weighing import row_weights, weights_of_parts
+from fathom.data.rows.weighing import row_weights, weights_of_parts
 from fathom.model import Model
 from fathom.progress import Progress
 from fathom.renewal.origins import Origin

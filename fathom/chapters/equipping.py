@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fathom.bundle import background, unlikeness
+from fathom.bundle.answers import background, unlikeness
 from fathom.chapters.prepared import Prepared
 
 

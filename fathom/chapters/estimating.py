@@ -19,17 +19,17 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from fathom.bundle.answers.inference import Answers, Inference
 from fathom.bundle.description import Description
-from fathom.bundle.inference import Answers, Inference
 from fathom.bundle.saving import assemble, write_folder
 from fathom.chapters.candidates import Candidate, half_widths
 from fathom.chapters.learning import Trained, network_answers, train_network
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, input_parts, inputs_of, unreadable_cells
+from fathom.data.files.reading import Frame, read
 from fathom.data.modalities import MODALITIES, category, number
-from fathom.data.reading import Frame, read
 from fathom.data.recognising import recognise_inputs
-from fathom.data.splitting import FEWEST_ROWS, TEST, Split, by_rank, row_hashes
+from fathom.data.rows.splitting import FEWEST_ROWS, TEST, Split, by_rank, row_hashes
 from fathom.data.table import Rows, Table
 from fathom.effort import sizes
 from fathom.errors import FathomError, check_installed
@@ -265,7 +265,7 @@ def answer(estimator: Any, X: Any) -> npt.NDArray[np.float64]:
 
 def write_bundle(estimator: Any, folder: str | Path, X: Any) -> Path:
     """Export an estimator as a bundle; see `FathomRegressor.bundle`."""
-    from fathom.bundle.exporting import network_onnx
+    from fathom.bundle.graph.exporting import network_onnx
     from fathom.chapters.shipping import bundle_files
 
     fitted = opened(estimator)

@@ -10,7 +10,7 @@ import numpy as np
 from fathom.chapters.candidates import Candidate, in_units, truth_in_units
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, target_classes
-from fathom.data.splitting import TEST
+from fathom.data.rows.splitting import TEST
 from fathom.data.table import Table
 from fathom.evidence.verdict import Contender, Contest, Verdict, judge
 from fathom.progress import Progress

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathom.data.hashing import hash_values
+from fathom.data.files.streaming import FILE_BYTES, Stream
+from fathom.data.files.typed_files import memory_bytes
 from fathom.data.modalities.contract import Modality
-from fathom.data.parting import Parting, Parts
 from fathom.data.recognising import without_unusable
-from fathom.data.splitting import Hashes, row_hashes
+from fathom.data.rows.hashing import hash_values
+from fathom.data.rows.parting import Parting, Parts
+from fathom.data.rows.splitting import Hashes, row_hashes
 from fathom.data.stored import StoredArrays
-from fathom.data.streaming import FILE_BYTES, Stream
 from fathom.data.table import Table
-from fathom.data.typed_files import memory_bytes
 from fathom.errors import TableError
 from fathom.settings import Settings
 

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fathom.bundle.answers.inference import Answers, Inference
 from fathom.bundle.description import Description
-from fathom.bundle.inference import Answers, Inference
 from fathom.chapters.adopting import (
     FINE_TUNE_BATCH,
     FINE_TUNE_EPOCHS,
@@ -26,8 +26,8 @@ from fathom.chapters.prepared import Prepared
 from fathom.chapters.remembering import Recalling
 from fathom.chapters.storing import batch_reader
 from fathom.data.encoding import Column, encode_inputs, encode_targets, inputs_of
-from fathom.data.folding import Folds
 from fathom.data.modalities.contract import Modality
+from fathom.data.rows.folding import Folds
 from fathom.data.table import Table
 from fathom.effort import Sizes
 from fathom.progress import Progress
@@ -303,7 +303,7 @@ def export_network(
     """Turn a trained network into a candidate that answers as a server would."""
     import torch
 
-    from fathom.bundle.exporting import network_onnx
+    from fathom.bundle.graph.exporting import network_onnx
     from fathom.bundle.loading import network_weights, reload_network
     from fathom.networks.trunks import trunk_named
     from fathom.networks.trunks.residual import is_residual

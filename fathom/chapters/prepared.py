@@ -8,8 +8,8 @@ import numpy.typing as npt
 from fathom.chapters.larger import Larger
 from fathom.chapters.remembering import Readings
 from fathom.data.encoding import Column, input_parts
-from fathom.data.folding import Folds
-from fathom.data.splitting import Split
+from fathom.data.rows.folding import Folds
+from fathom.data.rows.splitting import Split
 from fathom.data.table import Table
 from fathom.effort import LARGEST_EPOCH, Effort, Sizes, sizes
 from fathom.settings import Settings

@@ -13,10 +13,9 @@ from fathom.chapters.larger import moments_of
 from fathom.chapters.prepared import Prepared
 from fathom.data import gathering
 from fathom.data.encoding import Column, inputs_of
-from fathom.data.folding import Folds, fold
+from fathom.data.files.reading import read
 from fathom.data.gathering import Gathered
 from fathom.data.modalities.contract import Modality
-from fathom.data.reading import read
 from fathom.data.recognising import (
     check_names,
     check_readable,
@@ -25,7 +24,8 @@ from fathom.data.recognising import (
     taken_as_missing,
     without_unusable,
 )
-from fathom.data.splitting import (
+from fathom.data.rows.folding import Folds, fold
+from fathom.data.rows.splitting import (
     TEST,
     TRAIN,
     VALIDATION,
@@ -35,8 +35,8 @@ from fathom.data.splitting import (
     seen_before,
     split,
 )
+from fathom.data.rows.weighing import row_weights, weights_of_parts
 from fathom.data.table import Table
-from fathom.data.weighing import row_weights, weights_of_parts
 from fathom.effort import folds_for
 from fathom.errors import TableError, suggestion
 from fathom.progress import Progress

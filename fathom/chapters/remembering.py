@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathom.data.hashing import Hashes, hash_rows
+from fathom.data.rows.hashing import Hashes, hash_rows
 from fathom.shapes import Arrays
 
 MOST_BYTES = 1 << 29  # of what is remembered; what comes later is read and forgotten

@@ -19,7 +19,7 @@ from fathom.chapters.prepared import Prepared
 from fathom.chapters.reckoning import Allowances
 from fathom.chapters.sealing import Look
 from fathom.data.encoding import Column, inputs_of, target_classes
-from fathom.data.splitting import TEST, TRAIN
+from fathom.data.rows.splitting import TEST, TRAIN
 from fathom.data.table import Table
 from fathom.effort import Sizes
 from fathom.evidence import calibration, importance, layers, worst_rows

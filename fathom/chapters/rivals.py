@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from fathom.baselines.contract import Baseline, Fitted, Matrix, Truth
+from fathom.bundle.answers.inference import Answers
 from fathom.bundle.description import Description
-from fathom.bundle.inference import Answers
 from fathom.chapters.candidates import Candidate, as_candidate, by_fold, training_weights, validation_weights
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import encode_targets, hand_made_features, target_classes
-from fathom.data.folding import Folds
 from fathom.data.modalities.contract import Features, Modality
+from fathom.data.rows.folding import Folds
 from fathom.data.table import Table
 from fathom.progress import Progress
 from fathom.settings import Settings

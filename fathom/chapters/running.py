@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fathom.data.writing import cannot_write, sync_folder
+from fathom.data.files.writing import cannot_write, sync_folder
 from fathom.errors import OutputError, require
 
 LOCK = "lock"

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fathom.data.splitting import Hashes, row_hashes
+from fathom.data.rows.splitting import Hashes, row_hashes
 from fathom.data.table import Table
 
 LOOKS = "looks.json"

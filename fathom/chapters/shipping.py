@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from fathom.bundle import manifest, unlikeness
-from fathom.bundle.checking import check_contents
-from fathom.bundle.gauging import make_reference
-from fathom.bundle.reference import Reference, with_reference
+from fathom.bundle import manifest
+from fathom.bundle.answers import unlikeness
+from fathom.bundle.answers.gauging import make_reference
+from fathom.bundle.answers.reference import Reference, with_reference
+from fathom.bundle.guard.checking import check_contents
+from fathom.bundle.guard.strict_json import dump
 from fathom.bundle.saving import SAMPLES, prove_parity
-from fathom.bundle.strict_json import dump
 from fathom.chapters import sealing
 from fathom.chapters.candidates import Candidate
 from fathom.chapters.judging import Judged
@@ -18,7 +19,7 @@ from fathom.chapters.prepared import Prepared
 from fathom.chapters.sealing import Look
 from fathom.data.encoding import inputs_of
 from fathom.data.modalities.contract import Modality
-from fathom.data.splitting import TEST
+from fathom.data.rows.splitting import TEST
 from fathom.data.table import Table
 from fathom.evidence.affording import FREE, Allowance
 from fathom.model import predictions

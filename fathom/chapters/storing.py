@@ -17,10 +17,10 @@ from fathom.chapters.prepared import Prepared
 from fathom.chapters.preparing import decode_column
 from fathom.data.encoding import Column, encode_inputs, encode_targets, input_parts, inputs_of, of_role, target_classes
 from fathom.data.recognising import check_block
-from fathom.data.splitting import PARTS, TEST, TRAIN
+from fathom.data.rows.splitting import PARTS, TEST, TRAIN
+from fathom.data.rows.weighing import row_weights
 from fathom.data.stored import Layout, Writer, check_room
 from fathom.data.table import Table
-from fathom.data.weighing import row_weights
 from fathom.progress import Progress
 from fathom.settings import Settings
 from fathom.shapes import KINDS, Arrays, arrays_of, row_size

@@ -12,12 +12,14 @@ from fathom.chapters.larger import SHARE_OF_MEMORY, Larger, Reading, in_words, m
 from fathom.chapters.prepared import Prepared
 from fathom.chapters.preparing import decoded, join, read_test, time_kind, understand
 from fathom.data.encoding import Column, inputs_of
+from fathom.data.files.streaming import Stream, larger_than, stream
+from fathom.data.files.writing import cannot_write
 from fathom.data.modalities.contract import Modality
-from fathom.data.moments import Moments
-from fathom.data.parting import FewKeys, Parting, Tally
 from fathom.data.recognising import check_names, likely_kinds, recognise_target, single_row
-from fathom.data.sampling import Sampler
-from fathom.data.splitting import (
+from fathom.data.rows.moments import Moments
+from fathom.data.rows.parting import FewKeys, Parting, Tally
+from fathom.data.rows.sampling import Sampler
+from fathom.data.rows.splitting import (
     TEST,
     TEST_SHARE,
     VALIDATION_SHARE,
@@ -27,10 +29,8 @@ from fathom.data.splitting import (
     fingerprint,
     none_empty,
 )
-from fathom.data.streaming import Stream, larger_than, stream
+from fathom.data.rows.weighing import row_weights, weights_of_parts
 from fathom.data.table import SkippedRow, Table
-from fathom.data.weighing import row_weights, weights_of_parts
-from fathom.data.writing import cannot_write
 from fathom.errors import TableError
 from fathom.progress import Progress
 from fathom.settings import Settings

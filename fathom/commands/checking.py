@@ -39,7 +39,7 @@ def check(
 ) -> None:
     """Ask a bundle every question on new rows. Exit code 1 where a finding warns."""
     from fathom import terminal
-    from fathom.data.writing import write_text
+    from fathom.data.files.writing import write_text
     from fathom.examining import check as examined
     from fathom.model import load
     from fathom.settings import names_in

@@ -40,7 +40,7 @@ def compress(
     from fathom import terminal
     from fathom.compression.compressing import compress as compressed
     from fathom.compression.pricing import Budget, check_budget, nearest
-    from fathom.data.writing import write_text
+    from fathom.data.files.writing import write_text
     from fathom.settings import names_in
 
     budget = Budget(max_ms, max_mb, max_loss, metric)

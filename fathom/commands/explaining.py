@@ -39,7 +39,7 @@ def explain(
 ) -> None:
     """Show which columns a model relies on, or with --row why it answers a row so; with --layers, what each layer of its network has learned."""
     from fathom import terminal
-    from fathom.data.writing import write_text
+    from fathom.data.files.writing import write_text
     from fathom.errors import OptionError
     from fathom.explaining import explain as explained
     from fathom.explaining import reasons_of

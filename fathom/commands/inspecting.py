@@ -25,7 +25,7 @@ def inspect(
     from fathom import terminal
     from fathom.bundle import manifest, signing
     from fathom.bundle.inspecting import inspect as inspected
-    from fathom.data.writing import write_text
+    from fathom.data.files.writing import write_text
 
     files = manifest.read(bundle)
     before = manifest.read(instead_of) if instead_of is not None else None

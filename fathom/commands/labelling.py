@@ -43,9 +43,9 @@ def label(
     ] = False,
 ) -> None:
     """Open a page on this machine where people label rows, with the keys 1 to 9 (or a number and Enter), space to skip and u to undo. Ctrl-C ends; nothing is lost."""
-    from fathom.service.journal import who_is_here
-    from fathom.service.label_page import server_of
-    from fathom.service.labelling import open_session
+    from fathom.service.label.label_page import server_of
+    from fathom.service.label.labelling import open_session
+    from fathom.service.shelf.journal import who_is_here
 
     session = open_session(
         file[0] if len(file) == 1 else file,
@@ -78,8 +78,8 @@ def label(
 def _show_agreement(session: object) -> None:
     from itertools import combinations
 
-    from fathom.service.agreeing import agreement_of
-    from fathom.service.labelling import Session
+    from fathom.service.label.agreeing import agreement_of
+    from fathom.service.label.labelling import Session
 
     assert isinstance(session, Session)
     book = session.book

@@ -39,8 +39,8 @@ def predict(
 ) -> None:
     """Answer rows with a bundle. Needs neither torch nor scikit-learn."""
     from fathom.answering import answer_blocks, is_large
-    from fathom.data.reading import read
-    from fathom.data.writing import write
+    from fathom.data.files.reading import read
+    from fathom.data.files.writing import write
     from fathom.looking import score_known
     from fathom.model import load
 

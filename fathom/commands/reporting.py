@@ -22,7 +22,7 @@ def report(
 ) -> None:
     """Build the page of a run, or its model card, again from its result.json."""
     from fathom.chapters.sealing import looks_of
-    from fathom.data.writing import write_text
+    from fathom.data.files.writing import write_text
     from fathom.report import render
     from fathom.report.card import card as model_card
 

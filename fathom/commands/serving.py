@@ -55,14 +55,14 @@ def serve(
 ) -> None:
     """Answer requests over HTTP with bundles, without torch. Stops on SIGTERM or Ctrl-C when all it accepted is answered."""
     check_installed(("starlette", "uvicorn", "httptools"), "serve")
-    from fathom.service.access import Access
-    from fathom.service.hosting import Host, named
-    from fathom.service.logs import Log
-    from fathom.service.monitoring import attach
-    from fathom.service.recording import OFF, Recording
-    from fathom.service.refusing import Limits
-    from fathom.service.serving import listen, server
-    from fathom.service.workers import Task, Team
+    from fathom.service.host.hosting import Host, named
+    from fathom.service.host.logs import Log
+    from fathom.service.host.monitoring import attach
+    from fathom.service.host.workers import Task, Team
+    from fathom.service.records.recording import OFF, Recording
+    from fathom.service.web.access import Access
+    from fathom.service.web.refusing import Limits
+    from fathom.service.web.serving import listen, server
     from fathom.settings import names_in
 
     limits = Limits(int(most_megabytes * 2**20), most_rows, waiting, deadline, patience, grace)

@@ -59,7 +59,7 @@ def update(
 ) -> None:
     """Renew a model from new rows, judge it, try it, promote it, undo it. Without options: what is served. Exit code 1 where the gate refuses."""
     from fathom import terminal
-    from fathom.service.versions import is_shelf, shelf_at
+    from fathom.service.shelf.versions import is_shelf, shelf_at
 
     to = terminal.console()
     steps = [
@@ -143,7 +143,7 @@ def update(
 
 
 def _me() -> str:
-    from fathom.service.journal import who_is_here
+    from fathom.service.shelf.journal import who_is_here
 
     return who_is_here()
 

@@ -45,11 +45,12 @@ def watch(
 ) -> None:
     """Measure how far the latest requests lie from the training rows, and score the answers whose truth is known. Exit code 1 on an alarm, or where the monitor is broken."""
     from fathom import terminal
-    from fathom.data.reading import read
-    from fathom.data.writing import write_text
+    from fathom.data.files.reading import read
+    from fathom.data.files.writing import write_text
     from fathom.model import load
-    from fathom.service import alerting, places, showing, watching
-    from fathom.service.store import open_store
+    from fathom.service.records.store import open_store
+    from fathom.service.shelf import places
+    from fathom.service.watch import alerting, showing, watching
     from fathom.settings import names_in
 
     found = places.place_of(place, store)

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from fathom.bundle import manifest
-from fathom.bundle.checking import check_contents
 from fathom.bundle.description import Description
+from fathom.bundle.guard.checking import check_contents
+from fathom.bundle.guard.strict_json import dump_tight, parse
 from fathom.bundle.saving import ParityError, save
-from fathom.bundle.strict_json import dump_tight, parse
 from fathom.chapters import sealing
 from fathom.chapters.prepared import Prepared
 from fathom.chapters.preparing import decoded
@@ -24,7 +24,7 @@ from fathom.compression.pricing import Budget, Price, chosen, metric_for, scores
 from fathom.compression.ways import WAYS, some_rows, ways_of, why_not_pruned
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
-from fathom.data.splitting import TEST, TRAIN, VALIDATION
+from fathom.data.rows.splitting import TEST, TRAIN, VALIDATION
 from fathom.errors import FathomError, OptionError, check_installed
 from fathom.model import Model, load
 from fathom.progress import Progress, Silent

@@ -83,7 +83,7 @@ def as_network_candidate(
     name: str, network: Any, prepared: Prepared, modalities: Sequence[Modality], threads: int | None
 ) -> Candidate:
     """Return a network as it would be shipped, its intervals and temperatures learned from the validation rows."""
-    from fathom.bundle.exporting import network_onnx
+    from fathom.bundle.graph.exporting import network_onnx
     from fathom.bundle.loading import network_weights, reload_network
     from fathom.chapters.learning import network_answers
 

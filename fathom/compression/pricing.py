@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.bundle import manifest
+from fathom.bundle.answers.quick import Quick
 from fathom.bundle.description import Description
-from fathom.bundle.quick import Quick
 from fathom.chapters.candidates import in_units, truth_in_units
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import encode_inputs, hand_made_features, target_classes

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from fathom.bundle import manifest
-from fathom.bundle.checking import check_contents
 from fathom.bundle.description import Description
+from fathom.bundle.guard.checking import check_contents
+from fathom.bundle.guard.strict_json import dump_tight, parse
 from fathom.bundle.saving import prove_parity
-from fathom.bundle.strict_json import dump_tight, parse
 from fathom.chapters.candidates import Candidate, as_candidate
 from fathom.chapters.prepared import Prepared, prepared_sizes
 from fathom.data.encoding import encode_inputs, inputs_of
@@ -145,7 +145,7 @@ def _pruned(
 def _in_eight_bits(
     graph: bytes, description: Description, prepared: Prepared, how: Any, modalities: Sequence[Modality]
 ) -> Candidate:
-    from fathom.bundle.quantising import quantised
+    from fathom.bundle.graph.quantising import quantised
 
     rows = prepared.train.take(_spread(prepared.train.rows, CALIBRATION_ROWS))
     arrays = encode_inputs(description.columns, rows)

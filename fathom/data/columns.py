@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.data.media import is_media
+from fathom.data.cells.media import is_media
 from fathom.errors import TableError
 
 _INDEX = re.compile(r"__index_level_\d+__")  # how pandas stores an index that has no name

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.data import nested
-from fathom.data.hashing import hash_values
+from fathom.data.cells import nested
+from fathom.data.rows.hashing import hash_values
 from fathom.data.table import Table
 from fathom.errors import OptionError, TableError, suggestion
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fathom.data.word_pieces import END, NOTHING, START, UNKNOWN, WordPieces
+from fathom.data.cells.word_pieces import END, NOTHING, START, UNKNOWN, WordPieces
 from fathom.errors import OptionError
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"

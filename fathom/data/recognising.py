@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.data import media
+from fathom.data.cells import media
+from fathom.data.cells.values import is_heavy
 from fathom.data.encoding import Column
 from fathom.data.modalities import by_name
 from fathom.data.modalities.contract import Claim, Modality, Role
 from fathom.data.table import Rows, SkippedRow, Table
-from fathom.data.values import is_heavy
 from fathom.errors import OptionError, TableError
 from fathom.shapes import DEEP
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from fathom.data.writing import cannot_write
+from fathom.data.files.writing import cannot_write
 from fathom.errors import OutputError
 
 JOURNAL = "journal.json"

@@ -1,7 +1,7 @@
 """When does the model rather say "I am not sure": whether its sets and intervals hold the truth as often as they promise, and what is left when it abstains.
 
 A category's answer is a set of classes, a number's an interval; both are learned on the chosen rows and measured on the test rows, and promise to hold the truth on 90 % of rows
-(`fathom.bundle.doubting`; Lei et al., JASA 113, 2018, for numbers). The rows whose set is one class are those on which it is sure: the fewer they are, the more often it abstains; the error among them is
+(`fathom.bundle.answers.doubting`; Lei et al., JASA 113, 2018, for numbers). The rows whose set is one class are those on which it is sure: the fewer they are, the more often it abstains; the error among them is
 what abstaining buys (El-Yaniv and Wiener, "On the Foundations of Noise-free Selective Classification", JMLR 11, 2010).
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fathom.bundle import banding, doubting
+from fathom.bundle.answers import banding, doubting
 from fathom.evidence.contract import TASKS, Case, Finding, not_applicable
 from fathom.resampling import wilson
 from fathom.scoring import row_losses

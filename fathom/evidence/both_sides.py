@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fathom.data.encoding import Column, inputs_of
-from fathom.data.hashing import hash_values
+from fathom.data.rows.hashing import hash_values
 from fathom.data.table import Table
 from fathom.evidence.near_copies import pictures_met, texts_met
 from fathom.evidence.telling import Floats, Rows, Sides, errors, numbers_of, shared, smooth, some

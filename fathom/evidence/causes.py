@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fathom.data.cells.values import words_of
 from fathom.data.encoding import Column, inputs_of, target_classes
-from fathom.data.splitting import row_hashes
+from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
-from fathom.data.values import words_of
 from fathom.evidence.contract import Case, Effect, Finding, not_applicable
 from fathom.evidence.effects import Estimate, Z, double_machine_learning, fit_best, placebo, robustness_value
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.bundle.inference import Answers
+from fathom.bundle.answers.inference import Answers
 from fathom.data.encoding import inputs_of
 from fathom.data.table import Table
 from fathom.model import Model

@@ -8,11 +8,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from fathom.bundle.answers.unlikeness import Unlikeness
 from fathom.bundle.description import Description
-from fathom.bundle.unlikeness import Unlikeness
 from fathom.data.encoding import Column
 from fathom.data.modalities import MODALITIES
-from fathom.data.splitting import row_hashes
+from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.effort import Effort
 from fathom.evidence.affording import FREE, SHARES, Allowance, in_words

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fathom.data.cells.values import words_of
 from fathom.data.table import Table
-from fathom.data.values import words_of
 from fathom.evidence.contract import TASKS, Case, Finding, Part, not_applicable
 from fathom.evidence.mitigating import answers_by, opportunity_thresholds, parity_thresholds, weights_of
 from fathom.resampling import Resamples

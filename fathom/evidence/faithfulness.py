@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fathom import shapes
 from fathom.data.encoding import inputs_of
-from fathom.data.splitting import row_hashes
+from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.evidence.contract import EVERY_KIND, Case, Finding, left_out, not_applicable, some
 from fathom.reasons import METHODS

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.data.media import is_media
+from fathom.data.cells.media import is_media
 
 Floats = npt.NDArray[np.float64]
 
@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 def words_in(values: pa.Array, classes: tuple[str, ...] = ()) -> list[str]:
     """Return what the name of each file says but for its number, and but for the name of a class: that is how people call pictures of it.
 
-    >>> from fathom.data.media import cells
+    >>> from fathom.data.cells.media import cells
     >>> words_in(cells(["cat/IMG_7-b.JPG", "dog/dog.12.png"], "photos"), ("cat", "dog"))
     ['img b jpg', 'png']
     """
@@ -27,7 +27,7 @@ def words_in(values: pa.Array, classes: tuple[str, ...] = ()) -> list[str]:
 def numbers_in(values: pa.Array) -> Floats:
     """Return the last number in the name of each file ``(row,)``, NaN where there is none.
 
-    >>> from fathom.data.media import cells
+    >>> from fathom.data.cells.media import cells
     >>> numbers_in(cells(["cat/7-b12.jpg", "x.png"], "photos")).tolist()
     [12.0, nan]
     """

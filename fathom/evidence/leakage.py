@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from fathom.data.encoding import Column, inputs_of, target_classes
-from fathom.data.splitting import row_hashes
+from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.evidence.both_sides import copies, deep_copies, groups, neighbours_in_time
 from fathom.evidence.contract import EVERY_KIND, Finding

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fathom.data.cells.values import words_of
 from fathom.data.encoding import Column
-from fathom.data.hashing import hash_values
-from fathom.data.values import words_of
+from fathom.data.rows.hashing import hash_values
 
 TOGETHER = 3  # neighbouring words
 BANDS, HASHES_A_BAND = 12, 3

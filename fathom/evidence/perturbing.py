@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.types as types
 
-from fathom.data import scaling
+from fathom.data.cells import scaling
+from fathom.data.cells.values import words_of
 from fathom.data.encoding import Column
 from fathom.data.table import Table
-from fathom.data.values import words_of
 
 Change = Callable[[Table, npt.NDArray[np.bool_], np.random.Generator], Table]
 Floats = npt.NDArray[np.float64]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathom.data.splitting import row_hashes
+from fathom.data.rows.splitting import row_hashes
 from fathom.evidence.contract import TASKS, Case, Finding, not_applicable
 from fathom.resampling import Floats, Resamples
 from fathom.scoring import METRICS, Metric, primary, score

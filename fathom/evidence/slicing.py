@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fathom.data.cells.values import words_of
 from fathom.data.encoding import Column, inputs_of
 from fathom.data.table import Table
-from fathom.data.values import words_of
 
 MOST_VALUES = 30  # of a category, the most frequent ones
 QUANTILES = (0.2, 0.4, 0.6, 0.8)  # that cut a number

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathom.data.splitting import row_hashes
+from fathom.data.rows.splitting import row_hashes
 from fathom.evidence.contract import TASKS, Case, Finding, Part, not_applicable, plain
 from fathom.resampling import Resamples
 from fathom.scoring import row_losses

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.data.encoding import Column, target_classes
-from fathom.data.hashing import hash_values
+from fathom.data.rows.hashing import hash_values
 from fathom.data.table import Table
 
 MOST_ROWS = 10_000  # of either side that a column's skill is measured on

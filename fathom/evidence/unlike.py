@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fathom.bundle.unlikeness import SHARE, Floats, Unlikeness
+from fathom.bundle.answers.unlikeness import SHARE, Floats, Unlikeness
 from fathom.data.encoding import inputs_of
 from fathom.data.table import Table
 from fathom.evidence.contract import EVERY_KIND, Case, Finding, not_applicable, plain, some

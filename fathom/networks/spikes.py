@@ -31,7 +31,7 @@ GRID = 256.0  # of a weight
 COARSE = 16.0  # of what comes in, and of a bias
 VOLTAGE_GRID = GRID * COARSE
 LARGEST = 8.0
-# What stands for neurons in a graph while it is exported: no operator of ONNX does what they do, so `fathom.bundle.unrolling` writes their moments out.
+# What stands for neurons in a graph while it is exported: no operator of ONNX does what they do, so `fathom.bundle.graph.unrolling` writes their moments out.
 NEURONS = "fathom::Neurons"
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fathom.data.cells.pieces import Piece
 from fathom.data.encoding import Column, inputs_of
-from fathom.data.pieces import Piece
 from fathom.data.table import Table
 from fathom.reasons.contract import Floats, Kept, Part, Question
 from fathom.shapes import FLAT

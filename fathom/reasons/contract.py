@@ -13,7 +13,7 @@ Kept = npt.NDArray[np.bool_]  # (question, piece): whether the piece is left in 
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a row: a column, or a word, a patch or a stretch of one of its cells, with its ``place`` in the cell (`fathom.data.pieces`)."""
+    """A piece of a row: a column, or a word, a patch or a stretch of one of its cells, with its ``place`` in the cell (`fathom.data.cells.pieces`)."""
 
     column: str
     name: str

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathom.bundle import background
+from fathom.bundle.answers import background
 from fathom.data.encoding import Column, inputs_of, target_classes
-from fathom.data.reading import read
+from fathom.data.files.reading import read
 from fathom.data.table import Table
 from fathom.errors import OptionError, TableError, suggestion
 from fathom.model import Model, class_labels

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fathom.bundle.answers.inference import Answers
 from fathom.bundle.description import INTERVAL_LEVEL
-from fathom.bundle.inference import Answers
 from fathom.bundle.saving import TOLERANCE, ParityError, prove_parity
 from fathom.chapters.candidates import in_units, truth_in_units
 from fathom.chapters.judging import metric_of

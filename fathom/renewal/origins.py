@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from fathom.chapters.sealing import HASHES
-from fathom.data.folders import is_folder, parted
-from fathom.data.reading import read
-from fathom.data.splitting import Hashes
+from fathom.data.files.folders import is_folder, parted
+from fathom.data.files.reading import read
+from fathom.data.rows.splitting import Hashes
 from fathom.data.table import Table
 from fathom.errors import BundleError, FathomError, OutputError
 from fathom.settings import Settings
@@ -26,7 +26,7 @@ from fathom.settings_files import settings_from
 NOTE = "origin.json"
 SETTINGS = "settings.toml"
 FROZEN = "frozen.arrow"
-OWN_TEST = "the test rows are the file that was given"  # how `fathom.data.splitting` says so
+OWN_TEST = "the test rows are the file that was given"  # how `fathom.data.rows.splitting` says so
 
 
 @dataclass(frozen=True)

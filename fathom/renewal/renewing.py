@@ -15,11 +15,13 @@ import pyarrow as pa
 from fathom.chapters.larger import SHARE_OF_MEMORY, memory
 from fathom.chapters.prepared import Prepared
 from fathom.chapters.preparing import join, moments_in, prepare
+from fathom.data.cells.values import is_number, is_text, plain, words_of
 from fathom.data.encoding import Column, gather, inputs_of
-from fathom.data.hashing import hash_values
+from fathom.data.files.streaming import larger_than
 from fathom.data.modalities.contract import Modality
 from fathom.data.recognising import without_unusable
-from fathom.data.splitting import (
+from fathom.data.rows.hashing import hash_values
+from fathom.data.rows.splitting import (
     SMALL_TABLE,
     TEST,
     TRAIN,
@@ -32,9 +34,7 @@ from fathom.data.splitting import (
     fingerprint,
     row_hashes,
 )
-from fathom.data.streaming import larger_than
 from fathom.data.table import Table
-from fathom.data.values import is_number, is_text, plain, words_of
 from fathom.errors import OptionError, TableError, suggestion
 from fathom.progress import Silent
 from fathom.renewal.origins import Origin

@@ -22,10 +22,10 @@ from fathom.renewal.gating import FEWEST_LATEST, MARGIN, Gate, judge_update
 from fathom.renewal.origins import Origin, origin_of_run, origin_on, read_as, table_bytes, table_from
 from fathom.renewal.renewing import base_of, check_size, frozen_rows, join_rows
 from fathom.report.gate import render_gate
-from fathom.service.databases import shown
-from fathom.service.journal import now, who_is_here
-from fathom.service.store import is_store, open_store
-from fathom.service.versions import GATES, NAME, Shelf, is_shelf, make_shelf, shelf_at
+from fathom.service.records.databases import shown
+from fathom.service.records.store import is_store, open_store
+from fathom.service.shelf.journal import now, who_is_here
+from fathom.service.shelf.versions import GATES, NAME, Shelf, is_shelf, make_shelf, shelf_at
 from fathom.settings import Settings
 
 MOST_REQUESTS = 1_000_000  # of a store, the latest whose truth is known

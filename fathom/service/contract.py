@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fathom.data.table import Table
 
 if TYPE_CHECKING:
-    from fathom.service.hosting import Host
+    from fathom.service.host.hosting import Host
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Observer(Protocol):
 
 
 class Pages(Protocol):
-    """A module that answers at some addresses, listed in `fathom.service.serving.PAGES`."""
+    """A module that answers at some addresses, listed in `fathom.service.web.serving.PAGES`."""
 
     def routes(self, host: "Host") -> list[Any]:
-        """Return Starlette routes. Their functions raise `fathom.service.refusing.Refused` for a request that cannot be answered."""
+        """Return Starlette routes. Their functions raise `fathom.service.web.refusing.Refused` for a request that cannot be answered."""
         ...

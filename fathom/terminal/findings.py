@@ -21,7 +21,7 @@ def show_findings(findings: Sequence[Any], to: Console) -> None:
 
 def show_look(look: Any, to: Console, every: bool = False) -> None:
     """Print what a look at the requests of a service saw: its headline, what stands out or ``every`` question, and the scores of answers whose truth is known."""
-    from fathom.service.telling import sentence
+    from fathom.service.watch.telling import sentence
 
     colours = {
         "steady": "green",

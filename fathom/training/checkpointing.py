@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from fathom.data.writing import sync_folder
+from fathom.data.files.writing import sync_folder
 from fathom.errors import CheckpointError, OutputError
 from fathom.networks.network import NetworkPlan
 from fathom.training.batching import Batch

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fathom.bundle import banding
+from fathom.bundle.answers import banding
 
 LEVEL = 0.9
 

@@ -212,7 +212,7 @@ def test_fitting_there_names_the_extra_that_is_missing(bare_python):
 
 
 def fathom_write(table, path):
-    from fathom.data.writing import write
+    from fathom.data.files.writing import write
 
     write(table, path)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import fathom
-from fathom.bundle import doubting
-from fathom.bundle.tempering import tempered
+from fathom.bundle.answers import doubting
+from fathom.bundle.answers.tempering import tempered
 from fathom.chapters.calibrating import best_temperature, sure_to_help
 
 

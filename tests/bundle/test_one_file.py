@@ -55,7 +55,7 @@ def test_a_bundle_is_written_so_that_its_owner_alone_may_change_it(tmp_path):
 def test_a_file_swapped_between_check_and_use_is_not_used(tmp_path, monkeypatch):
     """What was read and hashed is what is parsed: a swap after reading changes nothing, a swap before is noticed."""
     folder = fathom.load(NETWORK).save(tmp_path / "bundle")
-    from fathom.bundle import checking
+    from fathom.bundle.guard import checking
 
     real = checking.check_contents
 
@@ -128,7 +128,7 @@ def test_every_changed_byte_of_a_signature_is_noticed(tmp_path, key):
 
 
 def test_a_forged_signature_is_false(key):
-    from fathom.bundle import signature_schema
+    from fathom.bundle.guard import signature_schema
 
     files = manifest.read(TREES)
     found = signature_schema.check(signing.sign(files, key, when=5), manifest.SIGNATURE)

@@ -7,7 +7,7 @@ import pytest
 
 import fathom
 from fathom.bundle import saving
-from fathom.bundle.inference import Inference
+from fathom.bundle.answers.inference import Inference
 from fathom.bundle.loading import reload_network
 from fathom.data.encoding import encode_inputs
 from fathom.data.modalities import MODALITIES
@@ -77,7 +77,7 @@ def test_an_exported_graph_tells_nothing_of_the_machine_that_made_it(late_networ
 
 
 def test_a_slice_of_a_large_table_is_answered_as_the_whole(late_network, flights, monkeypatch):
-    from fathom.bundle import inference
+    from fathom.bundle.answers import inference
 
     whole = late_network.answer(flights)["late"]
     monkeypatch.setattr(inference, "ROWS_AT_ONCE", 700)

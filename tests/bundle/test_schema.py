@@ -5,7 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from fathom.bundle import graphs, schema, tensors, vocabulary
+from fathom.bundle.guard import graphs, schema, tensors, vocabulary
 from fathom.data.modalities import MODALITIES
 from fathom.errors import BundleError
 from fathom.networks.encoders import ENCODERS

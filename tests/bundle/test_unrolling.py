@@ -6,8 +6,8 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from fathom.bundle import graphs
-from fathom.bundle.unrolling import DOMAIN, OPERATOR, unroll
+from fathom.bundle.graph.unrolling import DOMAIN, OPERATOR, unroll
+from fathom.bundle.guard import graphs
 from fathom.networks.spikes import Neurons
 
 LEAK = 0.8  # no power of two: what is left has to be rounded

@@ -5,8 +5,8 @@ import onnxruntime
 import pytest
 import torch
 
-from fathom.bundle import graphs
-from fathom.bundle.exporting import network_onnx
+from fathom.bundle.graph.exporting import network_onnx
+from fathom.bundle.guard import graphs
 from fathom.networks.encoders import ENCODERS
 from fathom.networks.encoders.pretrained import frozen_readers
 from fathom.networks.network import Network, NetworkPlan

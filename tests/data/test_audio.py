@@ -10,7 +10,7 @@ import torch
 
 import fathom
 from fathom.baselines import constant, linear
-from fathom.data import media, sounds
+from fathom.data.cells import media, sounds
 from fathom.data.modalities import audio
 from fathom.data.table import Table
 from fathom.errors import TableError

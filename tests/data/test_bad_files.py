@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from fathom.data import typed_files
-from fathom.data.reading import read
+from fathom.data.files import typed_files
+from fathom.data.files.reading import read
 from fathom.errors import TableError
 
 TEXT = b"age,job\n41,nurse\n38,cook\n"

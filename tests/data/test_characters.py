@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fathom.data.reading import read
+from fathom.data.files.reading import read
 from fathom.errors import TableError
 
 TEXT = "name,town\nZoë,Łódź\n漢字,\U0001f600\n"
@@ -88,7 +88,7 @@ def test_a_byte_that_is_not_of_the_encoding_is_named_with_its_line():
 
 
 def test_a_character_that_two_blocks_share_is_one_character(monkeypatch):
-    monkeypatch.setattr("fathom.data.files.BLOCK", 3)
+    monkeypatch.setattr("fathom.data.files.finding.BLOCK", 3)
     for encoding in ("utf-8", "utf-16"):
         assert read(write(TEXT.encode(encoding))).to_pylist() == ROWS
     assert read(write(FRENCH.encode("cp1252"))).to_pylist()[1]["ville"] == "“Orléans”"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fathom.data import calendars
-from fathom.data.calendars import CLOCK, FORMATS, ISO, find_formats, parse
+from fathom.data.cells import calendars
+from fathom.data.cells.calendars import CLOCK, FORMATS, ISO, find_formats, parse
 from fathom.data.modalities import date
 from fathom.errors import OptionError, TableError
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fathom.data.dialect import NO_DELIMITER, find_dialect, sample, unquoted
+from fathom.data.files.dialect import NO_DELIMITER, find_dialect, sample, unquoted
 
 NONE = "Header: none, the first line holds values like those below it; "
 

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pytest
 
 import fathom
-from fathom.data import folders, media
+from fathom.data.cells import media
+from fathom.data.cells.pictures import png
+from fathom.data.files import folders
 from fathom.data.modalities import image
-from fathom.data.pictures import png
-from fathom.data.splitting import row_hashes
+from fathom.data.rows.splitting import row_hashes
 from fathom.errors import OptionError, TableError
 
 STATE = image.State(8, 8, 3, (128.0,) * 3, (64.0,) * 3)

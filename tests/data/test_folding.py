@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fathom.data.folding import fold, fold_of
-from fathom.data.splitting import TEST, TRAIN, row_hashes, split
+from fathom.data.rows.folding import fold, fold_of
+from fathom.data.rows.splitting import TEST, TRAIN, row_hashes, split
 from fathom.data.table import Table
 
 ROWS = 300

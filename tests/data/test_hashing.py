@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fathom.data import hashing
-from fathom.data.hashing import hash_values
+from fathom.data.rows import hashing
+from fathom.data.rows.hashing import hash_values
 from fathom.errors import TableError
 
 # Frozen: rows would move between train and test if these changed.

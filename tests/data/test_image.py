@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import fathom
-from fathom.data import media, pictures
+from fathom.data.cells import media, pictures
 from fathom.data.modalities import image
 from fathom.errors import ExtraError, OptionError
 

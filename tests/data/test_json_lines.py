@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fathom.data import json_lines
-from fathom.data.reading import read
+from fathom.data.files import json_lines
+from fathom.data.files.reading import read
 from fathom.data.table import SkippedRow
 from fathom.errors import TableError
 

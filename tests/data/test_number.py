@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fathom.data.cells.scaling import KNOTS
 from fathom.data.modalities import number
-from fathom.data.scaling import KNOTS
 from fathom.errors import OptionError, TableError
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

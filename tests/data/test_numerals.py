@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fathom.data.numerals import PLAIN, Form, count_digits, find_form, is_torn, parse, pattern, write_column
+from fathom.data.cells.numerals import PLAIN, Form, count_digits, find_form, is_torn, parse, pattern, write_column
 
 FORMS = [
     Form(decimal, thousands, prefix, suffix)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from fathom.data.reading import read
+from fathom.data.files.reading import read
 from fathom.data.table import Table
 from fathom.errors import OptionError, TableError
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fathom.data import scaling
+from fathom.data.cells import scaling
 
 
 @settings(deadline=None)

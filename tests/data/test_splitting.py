@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fathom.data.splitting import TEST, TRAIN, VALIDATION, by_rank, split
+from fathom.data.rows.splitting import TEST, TRAIN, VALIDATION, by_rank, split
 from fathom.data.table import Table
 from fathom.errors import TableError
 

@@ -10,16 +10,17 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 import fathom
-from fathom.data import moments, text_streams, typed_streams
-from fathom.data.hashing import hash_values
-from fathom.data.moments import Moments
-from fathom.data.parting import FewKeys, Parting, Tally
-from fathom.data.sampling import Sampler
-from fathom.data.splitting import row_hashes, split
+from fathom.data.files import text_streams, typed_streams
+from fathom.data.files.streaming import larger_than, stream
+from fathom.data.files.writing import write, write_blocks
+from fathom.data.rows import moments
+from fathom.data.rows.hashing import hash_values
+from fathom.data.rows.moments import Moments
+from fathom.data.rows.parting import FewKeys, Parting, Tally
+from fathom.data.rows.sampling import Sampler
+from fathom.data.rows.splitting import row_hashes, split
 from fathom.data.stored import Layout, Writer, check_room
-from fathom.data.streaming import larger_than, stream
 from fathom.data.table import Table
-from fathom.data.writing import write, write_blocks
 from fathom.errors import OutputError, TableError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fathom.data import subwords, terms
+from fathom.data.cells import subwords, terms
 
 TEXTS = ["low lower lowest", "new newer newest", "wide wider widest"] * 9
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fathom.data import files, text_files
-from fathom.data.reading import read
+from fathom.data.files import finding as files
+from fathom.data.files import text_files
+from fathom.data.files.reading import read
 from fathom.data.table import SkippedRow
 from fathom.errors import TableError
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fathom.data import values as cells
+from fathom.data.cells import values as cells
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fathom.data import clips
+from fathom.data.cells import clips
 from fathom.data.modalities import video
 
 pytest.importorskip("av")

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.causes import case_of as causal
-from fathom.bundle import unlikeness
+from fathom.bundle.answers import unlikeness
 from fathom.data.encoding import Column
 from fathom.data.modalities import by_name
 from fathom.data.table import Table

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from fathom.bundle import arrays as stored
-from fathom.bundle import unlikeness
+from fathom.bundle.answers import unlikeness
 from fathom.data.encoding import Column
 from fathom.data.modalities import audio, category, image, number, series, text
 from fathom.data.table import Table
@@ -80,7 +80,7 @@ def sounds(seed, rows=200):
     bands = np.clip(
         80 + 10 * np.arange(audio.WIDTH) / audio.WIDTH + random.normal(0, 4, (rows, 30, audio.WIDTH)), 1, 255
     )
-    from fathom.data import byte_steps
+    from fathom.data.cells import byte_steps
 
     return Table.of({"call": byte_steps.packed(list(bands.astype(np.uint8)), audio.WIDTH)})
 

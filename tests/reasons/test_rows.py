@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import fathom
-from fathom.bundle import background, manifest
+from fathom.bundle import manifest
+from fathom.bundle.answers import background
 from fathom.errors import OptionError, TableError
 from fathom.gradients import integrated
 from fathom.reasons.rows import asked, explain_row

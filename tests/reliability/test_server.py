@@ -14,8 +14,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from fathom.service.refusing import Limits
-from fathom.service.versions import make_shelf
+from fathom.service.shelf.versions import make_shelf
+from fathom.service.web.refusing import Limits
 from tests.conftest import ROOT
 from tests.service.clients import Client, request, run, seconds_until_closed
 from tests.service.conftest import as_json, late, late_bundle, rows  # noqa: F401

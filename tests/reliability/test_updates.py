@@ -12,11 +12,11 @@ import pytest
 
 import fathom
 from fathom.bundle import manifest
-from fathom.data.writing import write
+from fathom.data.files.writing import write
 from fathom.errors import OptionError
 from fathom.renewal.origins import origin_on
 from fathom.renewal.updating import shelf_of, update
-from fathom.service.versions import make_shelf, open_shelf
+from fathom.service.shelf.versions import make_shelf, open_shelf
 from tests.conftest import FLIGHTS
 from tests.reliability.children import end_of, start
 from tests.service.test_versions import WHO, bundle_of

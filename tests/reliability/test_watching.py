@@ -15,9 +15,9 @@ import pytest
 import fathom
 from fathom.bundle.manifest import version
 from fathom.service.contract import Answered
-from fathom.service.recording import Recorder, Recording
-from fathom.service.store import open_store
-from fathom.service.watching import look, sentence
+from fathom.service.records.recording import Recorder, Recording
+from fathom.service.records.store import open_store
+from fathom.service.watch.watching import look, sentence
 from tests.conftest import FLIGHTS
 from tests.reliability.children import end_of, start, wait_for
 from tests.service.planted import CHANGES, ROWS, TRAIN, USUAL_TEXT, World, table, texts
@@ -131,8 +131,8 @@ def state(address):
 @pytest.mark.parametrize("fault", ["full disk", "damaged store", "folder gone", "store locked"])
 def test_a_monitor_that_fails_fails_alone(fault, late_run, tmp_path, flight, times, monkeypatch):
     """I4. Not one request fails, the monitor says that it is broken, and it goes on by itself when the fault is gone."""
-    monkeypatch.setattr("fathom.service.recording.LONGEST_PAUSE", 0.1)
-    monkeypatch.setattr("fathom.service.databases.contract.WAIT", 0.2)
+    monkeypatch.setattr("fathom.service.records.recording.LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr("fathom.service.records.databases.contract.WAIT", 0.2)
     folder = tmp_path / "stores"
     folder.mkdir()
     store = folder / "requests.sqlite"

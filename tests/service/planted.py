@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fathom.bundle.gauging import Usual, measured_cells
-from fathom.bundle.reference import Reference, Sketch, sketched
+from fathom.bundle.answers.gauging import Usual, measured_cells
+from fathom.bundle.answers.reference import Reference, Sketch, sketched
 from fathom.data.encoding import Column
 from fathom.data.modalities import by_name
-from fathom.service.drifting import Drift, compare, decide
+from fathom.service.watch.drifting import Drift, compare, decide
 
 TRAIN, ROWS = 5_000, 1_000  # rows of training, and of a window
 WORDS = np.array(["red", "blue", "green", "grey", "white", "black", "pink", "brown"])

@@ -31,10 +31,10 @@ def answered(model, rows: Table, *, first: int = 0, each: int = 10, shadow: bool
 @contextmanager
 def serving(sources, recording=None, access=None):
     """Serve models on a free port of this machine; yields the address and the host."""
-    from fathom.service.hosting import Host
-    from fathom.service.logs import Log
-    from fathom.service.monitoring import attach
-    from fathom.service.serving import listen, server
+    from fathom.service.host.hosting import Host
+    from fathom.service.host.logs import Log
+    from fathom.service.host.monitoring import attach
+    from fathom.service.web.serving import listen, server
 
     host = Host(sources, threads=1, log=Log("off"))
     monitor = attach(host, recording) if recording is not None else None

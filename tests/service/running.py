@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fathom.service.access import Access
-from fathom.service.hosting import Host
-from fathom.service.logs import Log
-from fathom.service.refusing import Limits
-from fathom.service.serving import listen, server
+from fathom.service.host.hosting import Host
+from fathom.service.host.logs import Log
+from fathom.service.web.access import Access
+from fathom.service.web.refusing import Limits
+from fathom.service.web.serving import listen, server
 
 JSON = {"content-type": "application/json"}
 

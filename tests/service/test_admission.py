@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from fathom.service.admission import FEW, Admission
-from fathom.service.refusing import Refused
+from fathom.service.host.admission import FEW, Admission
+from fathom.service.web.refusing import Refused
 
 
 def at_pace(seconds, monkeypatch, count=400, inside=20):

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from fathom.service.batching import Batcher, Job
-from fathom.service.refusing import Limits, Refused
+from fathom.service.host.batching import Batcher, Job
+from fathom.service.web.refusing import Limits, Refused
 
 
 class Graph:

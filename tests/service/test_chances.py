@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fathom.bundle.reference import sketch_numbers, sketch_words
-from fathom.service import chances
-from fathom.service.drifting import compare
+from fathom.bundle.answers.reference import sketch_numbers, sketch_words
+from fathom.service.watch import chances
+from fathom.service.watch.drifting import compare
 
 
 @pytest.mark.parametrize(

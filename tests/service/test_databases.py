@@ -10,9 +10,9 @@ import pytest
 from fathom.data.table import Table
 from fathom.errors import ExtraError, OptionError, StoreError
 from fathom.service.contract import Answered
-from fathom.service.databases import DATABASES, database_of, shown
-from fathom.service.recording import Recorder, Recording
-from fathom.service.store import Entry, is_absent, open_store
+from fathom.service.records.databases import DATABASES, database_of, shown
+from fathom.service.records.recording import Recorder, Recording
+from fathom.service.records.store import Entry, is_absent, open_store
 from tests.service import postgresql
 
 
@@ -156,7 +156,7 @@ def test_a_recorder_writes_to_it(place):
 
 
 def test_a_server_that_goes_away_breaks_the_record_alone_and_is_found_again(server, monkeypatch):
-    monkeypatch.setattr("fathom.service.recording.LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr("fathom.service.records.recording.LONGEST_PAUSE", 0.1)
     place = fresh(server)
     recorder = Recorder(place)
     recorder.seen(note("before"))
@@ -184,7 +184,7 @@ def test_a_server_that_goes_away_breaks_the_record_alone_and_is_found_again(serv
 def test_a_table_that_another_keeps_locked_is_waited_for_in_bounds(server, monkeypatch):
     import psycopg
 
-    monkeypatch.setattr("fathom.service.databases.contract.WAIT", 0.3)
+    monkeypatch.setattr("fathom.service.records.databases.contract.WAIT", 0.3)
     place = fresh(server)
     store = open_store(place, write=True)
     with psycopg.connect(place) as other, pytest.raises(StoreError, match=r"did not answer within 0\.3 seconds"):

@@ -1,7 +1,7 @@
 """The description for programs says what the server takes and gives, no more and no less."""
 
-from fathom.service.describing import document
-from fathom.service.requests import OPTIONS
+from fathom.service.web.describing import document
+from fathom.service.web.requests import OPTIONS
 
 
 def test_every_option_and_every_key_of_an_answer_is_described(late, rows):

@@ -9,9 +9,9 @@ import pytest
 import fathom
 from fathom.baselines import constant, linear
 from fathom.errors import OptionError
-from fathom.service.access import Access
-from fathom.service.hosting import named
-from fathom.service.versions import make_shelf
+from fathom.service.host.hosting import named
+from fathom.service.shelf.versions import make_shelf
+from fathom.service.web.access import Access
 from tests.service.running import running
 
 

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pytest
 
 import fathom
+from fathom.data.files.writing import write
 from fathom.data.table import Table
-from fathom.data.writing import write
 from fathom.errors import OptionError, OutputError, TableError
-from fathom.service.agreeing import agreement, agreement_of, correlation
-from fathom.service.choosing import informative_order, margins, random_order
-from fathom.service.label_page import server_of
-from fathom.service.labelling import open_session
-from fathom.service.labels import LabelBook
+from fathom.service.label.agreeing import agreement, agreement_of, correlation
+from fathom.service.label.choosing import informative_order, margins, random_order
+from fathom.service.label.label_page import server_of
+from fathom.service.label.labelling import open_session
+from fathom.service.label.labels import LabelBook
 
 PICTURE = os.environ.get("FATHOM_PICTURE")  # where to keep a look at the page, for people
 HOSTILE = "<img src=x onerror=alert(1)>\u202egnp.exe"

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from fathom.service.tensors import KINDS
+from fathom.service.web.tensors import KINDS
 
 CATEGORIES = ("departure", "airline", "origin", "destination", "aircraft_maker", "holiday")
 

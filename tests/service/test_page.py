@@ -11,9 +11,9 @@ import pytest
 
 import fathom
 from fathom.bundle import manifest
-from fathom.service import showing
-from fathom.service.forms import form_of
-from fathom.service.recording import Recording
+from fathom.service.records.recording import Recording
+from fathom.service.watch import showing
+from fathom.service.web.forms import form_of
 from tests.conftest import QUICK
 from tests.service.recorded import serving
 
@@ -209,7 +209,7 @@ def test_a_picture_is_uploaded_with_a_preview_and_answered(visit, tmp_path):
 
 
 def test_a_server_with_tokens_asks_for_one(visit, late_run):
-    from fathom.service.access import Access
+    from fathom.service.web.access import Access
 
     token = "correct-horse-battery-staple"
     with serving({"late": late_run}, access=Access.of([token])) as (address, _):
@@ -236,7 +236,7 @@ def test_a_cell_that_is_refused_is_told_beside_its_field(visit, late_run):
 
 
 def test_the_page_of_a_look_is_one_file_that_asks_for_nothing(visit, tmp_path, late):
-    from fathom.service.watching import Look
+    from fathom.service.watch.watching import Look
 
     file = tmp_path / "look.html"
     file.write_text(showing.page_of(Look("late", manifest.version(late.files), 0.0, "steady", HOSTILE)))

@@ -10,9 +10,9 @@ import pytest
 from pyarrow import csv, ipc
 
 import fathom
-from fathom.data.writing import write
+from fathom.data.files.writing import write
 from fathom.errors import TableError
-from fathom.service.refusing import Limits
+from fathom.service.web.refusing import Limits
 from tests.service.running import running
 
 MANY = 40

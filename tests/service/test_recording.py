@@ -12,8 +12,8 @@ import pytest
 from fathom.data.table import Table
 from fathom.errors import OptionError, StoreError
 from fathom.service.contract import Answered
-from fathom.service.recording import Recorder, Recording
-from fathom.service.store import Entry, open_store
+from fathom.service.records.recording import Recorder, Recording
+from fathom.service.records.store import Entry, open_store
 
 ROWS = Table.of({"age": [41.0, float("nan")], "name": ["Ann\u2028", None], "photo": [b"\x00\xff", None]})
 ANSWERS = Table.of({"price": [7.5, float("inf")]})
@@ -124,8 +124,8 @@ def test_a_cell_that_is_too_large_leaves_its_row_out_and_is_counted(recorded):
 
 
 def test_what_comes_faster_than_it_can_be_written_is_dropped_and_counted(recorded, monkeypatch):
-    monkeypatch.setattr("fathom.service.recording.WAITING_ROWS", 50)
-    monkeypatch.setattr("fathom.service.databases.contract.WAIT", 0.2)
+    monkeypatch.setattr("fathom.service.records.recording.WAITING_ROWS", 50)
+    monkeypatch.setattr("fathom.service.records.databases.contract.WAIT", 0.2)
     recorder = recorded()
     blocker = sqlite3.connect(recorder.place)
     blocker.execute("BEGIN IMMEDIATE")  # another process writes, and does not end
@@ -139,7 +139,7 @@ def test_what_comes_faster_than_it_can_be_written_is_dropped_and_counted(recorde
 
 
 def test_a_full_disk_breaks_the_recorder_alone_and_heals(recorded, monkeypatch):
-    monkeypatch.setattr("fathom.service.recording.LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr("fathom.service.records.recording.LONGEST_PAUSE", 0.1)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     recorder = recorded()
     recorder.seen(note())
@@ -159,7 +159,7 @@ def test_a_full_disk_breaks_the_recorder_alone_and_heals(recorded, monkeypatch):
 
 
 def test_a_damaged_store_breaks_the_recorder_alone_until_it_is_moved_away(tmp_path, recorded, monkeypatch):
-    monkeypatch.setattr("fathom.service.recording.LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr("fathom.service.records.recording.LONGEST_PAUSE", 0.1)
     path = tmp_path / "requests.sqlite"
     path.write_bytes(os.urandom(50_000))
     before = path.read_bytes()

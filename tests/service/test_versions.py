@@ -8,7 +8,7 @@ import pytest
 
 from fathom.bundle import manifest
 from fathom.errors import BundleError, OptionError
-from fathom.service.versions import is_shelf, make_shelf, open_shelf
+from fathom.service.shelf.versions import is_shelf, make_shelf, open_shelf
 from tests.conftest import ROOT
 
 WHO = {"who": "ada", "why": "a test"}

@@ -10,14 +10,16 @@ import pyarrow as pa
 import pytest
 
 import fathom
-from fathom.bundle.reference import NAME, Reference
-from fathom.data.writing import write
+from fathom.bundle.answers.reference import NAME, Reference
+from fathom.data.files.writing import write
 from fathom.errors import BundleError, OptionError, TableError
-from fathom.service import alerting, places, showing, truths
 from fathom.service.contract import Answered
-from fathom.service.recording import Recorder, Recording
-from fathom.service.store import open_store
-from fathom.service.watching import look, reference_of
+from fathom.service.records import truths
+from fathom.service.records.recording import Recorder, Recording
+from fathom.service.records.store import open_store
+from fathom.service.shelf import places
+from fathom.service.watch import alerting, showing
+from fathom.service.watch.watching import look, reference_of
 from tests.conftest import FLIGHTS
 from tests.service.recorded import answered, serving
 
@@ -280,7 +282,7 @@ def test_moments_and_places_that_are_none_are_refused(tmp_path):
 
 
 def test_a_page_of_a_look_cannot_be_broken_out_of(late):
-    from fathom.service.watching import Look
+    from fathom.service.watch.watching import Look
 
     hostile = '</script><script>alert(1)</script>{data}"'
     page = showing.page_of(Look(hostile, "v", 0.0, "steady", hostile, notes=(hostile,)))

@@ -1,7 +1,7 @@
 """Recordings: WAV, FLAC, OGG, MP3, AIFF or AU, as files, bytes or data: URLs, heard as loudness by pitch and time.
 
 A recording is decoded once, at its own rate, its channels mixed, and its first half minute is heard; of a longer one nothing more is read. Windows of 32 ms become the loudness of 40
-bands of the mel scale, a byte each (`fathom.data.sounds`): sound is so kept in a hundredth of its size. The network reads bands in deviations from their mean over the training rows; the
+bands of the mel scale, a byte each (`fathom.data.cells.sounds`): sound is so kept in a hundredth of its size. The network reads bands in deviations from their mean over the training rows; the
 simpler models read their means, spreads and changes, the cepstrum, and the centre, width, slope and flatness of the spectrum. Sources: Davis and Mermelstein, IEEE TASSP 28(4), 1980, for bands
 and cepstrum; Tzanetakis and Cook, "Musical genre classification of audio signals", IEEE TSAP 10(5), 2002, section III for the rest.
 """
@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.data import byte_steps, media, media_columns, pieces, sounds
-from fathom.data import values as cells
+from fathom.data.cells import byte_steps, media, media_columns, pieces, sounds
+from fathom.data.cells import values as cells
+from fathom.data.cells.pieces import Gone, Piece
+from fathom.data.cells.sound_features import NAMES, matrix_of
 from fathom.data.modalities.contract import Claim, Features, Part, Role
-from fathom.data.pieces import Gone, Piece
-from fathom.data.sound_features import NAMES, matrix_of
 from fathom.errors import FathomError, OptionError, check_installed
 from fathom.shapes import Shape
 

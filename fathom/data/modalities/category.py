@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.data import numerals
-from fathom.data import values as cells
+from fathom.data.cells import numerals
+from fathom.data.cells import values as cells
 from fathom.data.modalities.contract import Claim, Features, Part, Role
 from fathom.errors import TableError
 from fathom.shapes import Shape

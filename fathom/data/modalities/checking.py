@@ -23,9 +23,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fathom.data.cells.values import is_heavy
 from fathom.data.hostile import WORST_TEXT, hostile
 from fathom.data.modalities.contract import Features, Modality, Role
-from fathom.data.values import is_heavy
 from fathom.errors import OptionError, TableError
 from fathom.shapes import DEEP, KINDS, Part, Shape, row_size
 

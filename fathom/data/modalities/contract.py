@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.data.pieces import Gone, Piece
+from fathom.data.cells.pieces import Gone, Piece
 from fathom.data.pretrained import Pretrained
 from fathom.shapes import Arrays, Part, Shape
 

@@ -17,9 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.data import calendars, scaling
-from fathom.data import values as cells
-from fathom.data.calendars import Days
+from fathom.data.cells import calendars, scaling
+from fathom.data.cells import values as cells
+from fathom.data.cells.calendars import Days
 from fathom.data.modalities.contract import Claim, Features, Part, Role
 from fathom.errors import OptionError, TableError
 from fathom.shapes import Shape

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.data import numerals
-from fathom.data import values as cells
-from fathom.data.hashing import hash_values
+from fathom.data.cells import numerals
+from fathom.data.cells import values as cells
 from fathom.data.modalities.contract import Claim, Features, Part, Role
+from fathom.data.rows.hashing import hash_values
 from fathom.errors import OptionError
 from fathom.shapes import Shape
 

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.data import media, media_columns, pictures, pieces
+from fathom.data.cells import media, media_columns, pictures, pieces
+from fathom.data.cells.picture_features import NAMES, matrix_of
+from fathom.data.cells.pieces import Gone, Piece
 from fathom.data.modalities.contract import Claim, Features, Part, Role
-from fathom.data.picture_features import NAMES, matrix_of
-from fathom.data.pieces import Gone, Piece
 from fathom.data.pretrained import Pretrained
 from fathom.errors import FathomError, OptionError, check_installed
 from fathom.shapes import Shape

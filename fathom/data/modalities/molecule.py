@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.data import numerals, terms
-from fathom.data import values as cells
-from fathom.data.code_steps import laid_out, steps_for
+from fathom.data.cells import numerals, terms
+from fathom.data.cells import values as cells
+from fathom.data.cells.code_steps import laid_out, steps_for
 from fathom.data.modalities.contract import Claim, Features, Part, Role
 from fathom.errors import OptionError
 from fathom.shapes import Shape

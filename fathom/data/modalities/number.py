@@ -18,10 +18,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.data import numerals, scaling
-from fathom.data import values as cells
+from fathom.data.cells import numerals, scaling
+from fathom.data.cells import values as cells
+from fathom.data.cells.numerals import Form, Numbers
 from fathom.data.modalities.contract import Claim, Features, Part, Role
-from fathom.data.numerals import Form, Numbers
 from fathom.errors import TableError
 from fathom.shapes import Shape
 

@@ -1,7 +1,7 @@
 """Series: numbers in the order of time, of one channel or several, of any length, with gaps and uneven times.
 
 A cell is a list of numbers; a list of steps or of channels, each a list of numbers; a record of one list a channel; a list of records; or text of numbers
-(`fathom.data.nested`). Of lists of lists, the side that all rows have alike is the channel, the shorter one if both are. A field called time, t or the like
+(`fathom.data.cells.nested`). Of lists of lists, the side that all rows have alike is the channel, the shorter one if both are. A field called time, t or the like
 says when each step was.
 
 What the network reads of a step: 1 for being there; each channel in deviations from its mean over the training rows; where the training rows have gaps, which channels are
@@ -24,11 +24,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.data import nested, pieces, step_features, steps
-from fathom.data import values as cells
+from fathom.data.cells import nested, pieces, step_features, steps
+from fathom.data.cells import values as cells
+from fathom.data.cells.nested import Leaves, Numbers, Places
+from fathom.data.cells.pieces import Gone, Piece
 from fathom.data.modalities.contract import Claim, Features, Part, Role
-from fathom.data.nested import Leaves, Numbers, Places
-from fathom.data.pieces import Gone, Piece
 from fathom.errors import OptionError, TableError
 from fathom.shapes import Shape
 
@@ -311,7 +311,7 @@ def missing(values: pa.Array) -> npt.NDArray[np.bool_]:
 
 
 def features(state: State, values: pa.Array) -> Features:
-    """Make about fifty features a channel (`fathom.data.step_features`), of which fewer where there are many channels."""
+    """Make about fifty features a channel (`fathom.data.cells.step_features`), of which fewer where there are many channels."""
     names = (
         state.names or tuple(f"channel {channel + 1}" for channel in range(state.channels))
         if state.channels > 1

@@ -1,6 +1,6 @@
 """Pen strokes: handwriting and drawings as lists of strokes, each a list of points.
 
-A cell is a list of strokes; a stroke is a list of points ``[x, y]`` or a list of its xs and one of its ys; JSON text of either is read too (`fathom.data.pen`). A drawing is moved and
+A cell is a list of strokes; a stroke is a list of points ``[x, y]`` or a list of its xs and one of its ys; JSON text of either is read too (`fathom.data.cells.pen`). A drawing is moved and
 scaled into a box, so that its size on the page does not count. What the network reads of a point: 1 for being there, how far the pen moved, whether it was set down anew, and where it is:
 Ha and Eck, "A Neural Representation of Sketch Drawings", ICLR 2018, section 3.1 (https://arxiv.org/abs/1704.03477). Of a drawing with more points than `MOST_POINTS` some, evenly
 spread, are read.
@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.data import nested, pen, step_features
-from fathom.data import values as cells
+from fathom.data.cells import nested, pen, step_features
+from fathom.data.cells import values as cells
 from fathom.data.modalities.contract import Claim, Features, Part, Role
 from fathom.errors import OptionError, TableError
 from fathom.shapes import Shape

@@ -1,6 +1,6 @@
 """Text: sentences, articles, mails, names, in any language and script.
 
-A network reads a text as the codes of its subwords (`fathom.data.subwords`), learned on the training rows; very short texts, such as names, as those of their characters. It reads as many as nearly all
+A network reads a text as the codes of its subwords (`fathom.data.cells.subwords`), learned on the training rows; very short texts, such as names, as those of their characters. It reads as many as nearly all
 training texts have, at most 512: of a longer text, the start. Large and small letters count alike. Simpler models read how often which subwords, and which pairs of them, stand in a text, and its length and looks;
 of a text of more than 20,000 characters, the first 20,000. Only an empty cell, blanks, and '', 'na', 'n/a', 'nan', 'null', '?', '#n/a' and '<na>' mean missing here.
 """
@@ -14,14 +14,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fathom.data import numerals, pieces, subwords, terms, word_pieces
-from fathom.data import values as cells
-from fathom.data.code_steps import laid_out, steps_for
+from fathom.data.cells import numerals, pieces, subwords, terms, word_pieces
+from fathom.data.cells import values as cells
+from fathom.data.cells.code_steps import laid_out, steps_for
+from fathom.data.cells.pieces import Gone, Piece
+from fathom.data.cells.subwords import Vocabulary
+from fathom.data.cells.word_pieces import WordPieces
 from fathom.data.modalities.contract import Claim, Features, Part, Role
-from fathom.data.pieces import Gone, Piece
 from fathom.data.pretrained import Pretrained
-from fathom.data.subwords import Vocabulary
-from fathom.data.word_pieces import WordPieces
 from fathom.errors import OptionError
 from fathom.shapes import Shape
 
@@ -51,9 +51,9 @@ LOOKS = ("characters", "words", "capitals", "digits", "marks")
 
 @dataclass(frozen=True)
 class State:
-    """The vocabulary (its characters and its merges, `fathom.data.subwords.Vocabulary`), how many steps a text has at most, and the terms that simpler models count.
+    """The vocabulary (its characters and its merges, `fathom.data.cells.subwords.Vocabulary`), how many steps a text has at most, and the terms that simpler models count.
 
-    Where a pretrained network reads the text, ``words`` are the word pieces that it knows, and ``lower`` says whether they are in small letters (`fathom.data.word_pieces.WordPieces`).
+    Where a pretrained network reads the text, ``words`` are the word pieces that it knows, and ``lower`` says whether they are in small letters (`fathom.data.cells.word_pieces.WordPieces`).
     """
 
     characters: str

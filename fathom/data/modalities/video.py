@@ -1,7 +1,7 @@
 """Videos: MP4, WebM, Matroska, AVI or MPEG, as small grey pictures, what moves, and sound, a few times a second.
 
 A video is decoded once, and its first minute is seen; of a longer one nothing more is read. A step is the first frame of so many milliseconds in 8 × 6 grey cells, how each cell differs
-from the step before, the mean colour, and the loudness of 16 bands of its sound (`fathom.data.clips`). Differences of frames as the plainest sign of movement: Bobick and Davis, "The
+from the step before, the mean colour, and the loudness of 16 bands of its sound (`fathom.data.cells.clips`). Differences of frames as the plainest sign of movement: Bobick and Davis, "The
 recognition of human movement using temporal templates", IEEE TPAMI 23(3), 2001. What is small in a picture is not seen: for that, cut the video into pictures and give those.
 """
 
@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.data import byte_steps, clips, media, media_columns, pieces, sounds
-from fathom.data import values as cells
+from fathom.data.cells import byte_steps, clips, media, media_columns, pieces, sounds
+from fathom.data.cells import values as cells
+from fathom.data.cells.pieces import Gone, Piece
 from fathom.data.modalities.contract import Claim, Features, Part, Role
-from fathom.data.pieces import Gone, Piece
 from fathom.errors import FathomError, OptionError, check_installed
 from fathom.shapes import Shape
 

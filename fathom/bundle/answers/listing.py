@@ -1,0 +1,63 @@
+"""Answers as plain Python values, a dictionary a row with the columns that `Model.predict` writes: for one row, a table costs more than its answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fathom.bundle.answers import banding
+from fathom.bundle.description import Description
+from fathom.data.encoding import Column
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One target: the names of what stands beside its value, and the values of its classes; a number has none, and half the width of its interval, on average and by band of answers."""
+
+    target: Column
+    names: tuple[str, ...]
+    classes: tuple[Any, ...]
+    half_width: float
+    bands: banding.Bands | None = None
+
+    def into(self, rows: Sequence[dict[str, Any]], answer: npt.NDArray[np.float64]) -> None:
+        """Write the answers ``(row,)`` or ``(row, class)`` of this target into the rows."""
+        name = self.target.name
+        if not self.classes:
+            low, high = self.names
+            assert self.target.kind is not None
+            values = self.target.kind.decode(self.target.state, answer).to_pylist()
+            reach = banding.reach(self.bands, self.half_width, np.asarray(values, np.float64)).tolist()
+            for row, value, width in zip(rows, values, reach, strict=True):
+                row[name], row[low], row[high] = value, value - width, value + width
+            return
+        for row, chances in zip(rows, answer.tolist(), strict=True):
+            largest = max(chances)
+            row[name] = self.classes[chances.index(largest)]
+            row.update(zip(self.names, (largest, *chances), strict=True))
+
+
+def listed(description: Description) -> tuple[Listed, ...]:
+    """Return what lists the answers of each target. The classes are what the column's own `decode` makes of each of them."""
+    found = []
+    for target in description.targets:
+        assert target.kind is not None
+        half_width = description.half_widths.get(target.name)
+        if half_width is not None:
+            found.append(
+                Listed(
+                    target,
+                    (f"{target.name}_low", f"{target.name}_high"),
+                    (),
+                    half_width,
+                    description.bands.get(target.name),
+                )
+            )
+            continue
+        classes = target.kind.decode(target.state, np.eye(target.parts[0].codes)).to_pylist()
+        labels = [target.kind.show(target.state, value) for value in classes]
+        names = (f"{target.name}_probability", *(f"{target.name}={label}" for label in labels))
+        found.append(Listed(target, names, tuple(classes), 0.0))
+    return tuple(found)

@@ -1,0 +1,75 @@
+"""A network becomes one ONNX graph, from encoded columns to answers."""
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fathom.bundle.graph.unrolling import unroll
+from fathom.errors import require
+from fathom.networks.committee import Committee
+from fathom.networks.network import Network
+from fathom.shapes import KINDS, row_size
+
+OPSET = 20
+
+
+class _Answers(nn.Module):
+    """The network with its inputs as arguments, in the order of its arrays, and its answers as a tuple."""
+
+    def __init__(self, network: Network | Committee) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.network.answer(dict(zip(self.network.arrays, inputs, strict=True))).values())
+
+
+def network_onnx(network: Network | Committee) -> bytes:
+    """Return the network as ONNX: inputs named as its arrays, ``(row, …)``; outputs ``answer_0``, ``answer_1``, …, one a target.
+
+    Raises ExtraError without onnxscript.
+    """
+    require("onnxscript", "train")
+    network.eval()
+    kinds = {shape: torch.from_numpy(np.empty(0, kind)).dtype for shape, kind in KINDS.items()}
+    example = tuple(torch.zeros(3, *row_size(parts), dtype=kinds[parts[0].shape]) for parts in network.arrays.values())
+    row = torch.export.Dim("row")
+    with _quiet(), torch.no_grad():  # as a network answers: what rounds so that it can learn rounds a little otherwise
+        program = torch.onnx.export(
+            _Answers(network),
+            example,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(network.arrays),
+            output_names=[f"answer_{index}" for index in range(len(network.plan.targets))],
+            dynamic_shapes=(tuple({0: row} for _ in example),),
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    unroll(model)
+    model.ClearField("metadata_props")
+    for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info):
+        part.ClearField("metadata_props")  # they hold the places of our source files on the machine that exported
+        part.ClearField("doc_string")
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's remarks, which are for its developers, off the user's terminal."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(None):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,1 @@
+"""People label rows: which comes next, what they said, and how far they agree."""

@@ -1,0 +1,1 @@
+"""Is the world still as it was in training: drift, its chance, and how it is told."""

@@ -1,0 +1,1 @@
+"""What goes over the wire: addresses, requests and answers in each of their forms, who may ask, and what is refused."""
