@@ -28,7 +28,7 @@ def parse(content: bytes, file: str) -> Any:
 
     >>> parse(b'{"a": 1, "a": 2}', "model.json")
     Traceback (most recent call last):
-    fathom.errors.BundleError: model.json has the key 'a' twice in one object. Copy the bundle again, whole.
+    fathom.errors.BundleError: model.json has the key 'a' twice in one object, at character 10. Copy the bundle again, whole.
     """
     try:
         return strict_json.parse(content, DEEPEST)
