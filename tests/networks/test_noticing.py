@@ -7,6 +7,7 @@ from fathom.networks.attention import Block
 from fathom.networks.encoders import ENCODERS
 from fathom.networks.encoders.bert import Block as BertBlock
 from fathom.networks.network import Network, NetworkPlan
+from fathom.networks.sequences import gru, lstm
 from fathom.networks.sequences.both_ways import GatedStates
 from fathom.networks.stages import noticed
 from fathom.shapes import Part
@@ -47,7 +48,8 @@ def test_a_gate_is_the_one_of_the_equations_step_by_step(kind):
     cell = kind(3, 5, batch_first=True)
     steps = torch.randn(2, 6, 3)
     gate, inverted = (0, False) if kind is torch.nn.LSTM else (1, True)
-    told = GatedStates(cell, gate, inverted).opened(steps).squeeze(2)
+    operator = (lstm if kind is torch.nn.LSTM else gru).OPERATOR
+    told = GatedStates(cell, operator, gate, inverted).opened(steps).squeeze(2)
     weights = dict(cell.named_parameters())
     state = torch.zeros(2, 5)
     for step in range(6):
