@@ -6,6 +6,7 @@ from fathom.chapters import sealing
 from fathom.chapters.candidates import in_units
 from fathom.data.table import Table
 from fathom.model import Model
+from fathom.quantities import significant
 from fathom.scoring import METRICS, Resamples, primary, score
 
 
@@ -26,8 +27,8 @@ def score_known(model: Model, table: Table, run: Path) -> list[str]:
         name = primary("classification" if answer.ndim == 2 else "regression")
         found = score(truth, answer, names=[name], resamples=Resamples.draw(len(truth)))[name]
         lines.append(
-            f"These rows hold {target.name!r}: {METRICS[name].label} {found.value:.4g} on {len(truth):,} rows "
-            f"(95 % interval {found.low:.4g} to {found.high:.4g})."
+            f"These rows hold {target.name!r}: {METRICS[name].label} {significant(found.value, 4)} on {len(truth):,} rows "
+            f"(95 % interval {significant(found.low, 4)} to {significant(found.high, 4)})."
         )
     if lines:
         lines += _counted(run, table)

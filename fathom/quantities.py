@@ -45,6 +45,17 @@ def number(value: Any, digits: int = 4) -> str:
     return _minus(_strip(f"{known:,.{_decimals(abs(known), digits)}f}"))
 
 
+def significant(value: float, digits: int = 3) -> str:
+    """Write a number in a sentence: its first ``digits``, all of them before the point, and no exponent where people use none.
+
+    >>> significant(2834.2), significant(999.7), significant(0.5601), significant(-12.34), significant(3.2e-7), significant(1234567.0, 4)
+    ('2,834', '1,000', '0.56', '-12.3', '3.2e-07', '1,234,567')
+    """
+    if 10**digits - 0.5 <= abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
+
+
 def together(values: Sequence[Any], digits: int = 4, *, like: float | None = None) -> tuple[str, ...]:
     """Write numbers that belong together with equally many decimals: as many as ``like``, or the largest, needs.
 

@@ -47,8 +47,19 @@ ALLOWED = {
     "scoring": {"errors", "resampling"},
     "quantities": set(),
     "report": {"errors", "quantities", "report"},
-    "reasons": {"errors", "shapes", "data", "bundle", "model", "reasons"},
-    "service": {"errors", "shapes", "data", "bundle", "model", "resampling", "scoring", "reasons", "service"},
+    "reasons": {"errors", "quantities", "shapes", "data", "bundle", "model", "reasons"},
+    "service": {
+        "errors",
+        "quantities",
+        "shapes",
+        "data",
+        "bundle",
+        "model",
+        "resampling",
+        "scoring",
+        "reasons",
+        "service",
+    },
 }
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from fathom.bundle.answers import banding, doubting
 from fathom.evidence.contract import TASKS, Case, Finding, not_applicable
+from fathom.quantities import significant
 from fathom.resampling import wilson
 from fathom.scoring import row_losses
 
@@ -72,7 +73,11 @@ def _intervals(case: Case) -> Finding:
         }
         for part in range(PARTS)
     ]
-    reach = f"{width.min():.4g}" if bands is None else f"{width.min():.4g} to {width.max():.4g}, by how large it is"
+    reach = (
+        significant(width.min(), 4)
+        if bands is None
+        else f"{significant(width.min(), 4)} to {significant(width.max(), 4)}, by how large it is"
+    )
     sentence = f"Asked for an interval that holds the truth on {100 * PROMISE:.0f} % of rows, it held it on {100 * held.mean():.1f} %: each answer is given plus and minus {reach}."
     return _finding(sentence, held, rows, case)
 

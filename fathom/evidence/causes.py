@@ -24,6 +24,7 @@ from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.evidence.contract import Case, Effect, Finding, not_applicable
 from fathom.evidence.effects import Estimate, Z, double_machine_learning, fit_best, placebo, robustness_value
+from fathom.quantities import significant
 
 NAME = "causes"
 QUESTION = "What does this column cause?"
@@ -75,8 +76,8 @@ def run(case: Case) -> Finding:
     lines.append({"estimate": "robustness value", "value": strength, "low": None, "high": None})
     treated, target = case.effect.treatment, case.target.name
     sentence = (
-        f"With {held} held alike, {what} by {estimate.value:.3g} ({low:.3g} to {high:.3g}); as the rows stand, the difference is {naive[0]:.3g}. "
-        + (f"A T-learner on {learner['on']} says {learner['value']:.3g}. " if learner else "")
+        f"With {held} held alike, {what} by {significant(estimate.value)} ({significant(low)} to {significant(high)}); as the rows stand, the difference is {significant(naive[0])}. "
+        + (f"A T-learner on {learner['on']} says {significant(learner['value'])}. " if learner else "")
         + f"A common cause that is not in the table would have to explain {100 * strength:.0f} % of what is left of both to take all of it away. "
         + WORDS.format(treatment=repr(treated), target=repr(target), held=held)
     )

@@ -16,6 +16,7 @@ from fathom.data.encoding import inputs_of
 from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.evidence.contract import EVERY_KIND, Case, Finding, left_out, not_applicable, some
+from fathom.quantities import significant
 from fathom.reasons import METHODS
 from fathom.reasons.agreeing import rank_correlation
 from fathom.reasons.asking import Subject, fewest_rows, question_of
@@ -85,8 +86,8 @@ def run(case: Case) -> Finding:
     faithful = (first["low"] or 0.0) > 0
     nothing = not found[:, :, 0].max() > 1e-9
     sentence = (
-        f"Taking away the fifth of a row’s pieces that {METHODS[0].NAME} names moves the answer by {first['moves_by']:.3g} on average, as many at random by {first['at_random']:.3g}; "
-        f"the difference is {first['more_by']:.3g} (95 % interval {first['low']:.3g} to {first['high']:.3g}, {len(found[0])} rows)."
+        f"Taking away the fifth of a row’s pieces that {METHODS[0].NAME} names moves the answer by {significant(first['moves_by'])} on average, as many at random by {significant(first['at_random'])}; "
+        f"the difference is {significant(first['more_by'])} (95 % interval {significant(first['low'])} to {significant(first['high'])}, {len(found[0])} rows)."
         + (
             f" The methods put the pieces into much the same order: their rank correlation is {np.mean(agree):.2f}."
             if agree

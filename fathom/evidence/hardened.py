@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from fathom.evidence.contract import Case
+from fathom.quantities import significant
 from fathom.scoring import METRICS, primary, score
 
 KINDS = ("number", "image")  # that are pushed (`fathom.training.hardening`)
@@ -41,4 +42,4 @@ def _clean(case: Case) -> str:
         score(case.sealed.truth, answer, names=[metric.name])[metric.name].value
         for answer in (case.sealed.answer, plain)
     )
-    return f"on rows as they are the {metric.label} is {own:.3g} in place of {other:.3g}"
+    return f"on rows as they are the {metric.label} is {significant(own)} in place of {significant(other)}"

@@ -17,6 +17,7 @@ import pyarrow as pa
 from fathom.data.encoding import Column
 from fathom.data.table import Table
 from fathom.evidence.contract import TASKS, Case, Finding, Part, Rows, left_out, not_applicable, some
+from fathom.quantities import significant
 from fathom.resampling import wilson
 from fathom.scoring import row_losses
 
@@ -66,7 +67,7 @@ def run(case: Case) -> Finding:
     given = worst["low"] > RATE * GIVEN_AWAY
     unit = "nats" if case.classes is not None else f"in {case.target.name}'s unit"
     sentence = (
-        f"The loss is {gap:.3g} ({gap_low:.3g} to {gap_high:.3g}) {unit} lower on rows that it learned from. Somebody who sees answers{' and can train models alike' if shadows else ''} finds "
+        f"The loss is {significant(gap)} ({significant(gap_low)} to {significant(gap_high)}) {unit} lower on rows that it learned from. Somebody who sees answers{' and can train models alike' if shadows else ''} finds "
         f"{100 * worst['found']:.1f} % ({100 * worst['low']:.1f} to {100 * worst['high']:.1f}) of these rows where 1 % of the others are wrongly named; guessing finds 1 %."
     )
     if canaries is not None:

@@ -15,6 +15,7 @@ import numpy as np
 from fathom.data.encoding import inputs_of
 from fathom.data.table import Table
 from fathom.evidence.contract import EVERY_KIND, Case, Finding, Part, left_out, not_applicable, some
+from fathom.quantities import significant
 from fathom.resampling import Floats, Interval, Resamples
 from fathom.scoring import METRICS, Metric, primary, score
 from fathom.shapes import DEEP
@@ -68,7 +69,7 @@ def run(case: Case) -> Finding:
     blind, early = not numbers and _blind(steps, draws), _early(case, part, steps, metric)
     first, last = rows[0], rows[-1]
     sentence = (
-        f"From rows as they are to the worst of five severities, {metric.label} goes from {first['score']:.3g} to {last['score']:.3g} ({last['low']:.3g} to {last['high']:.3g}), "
+        f"From rows as they are to the worst of five severities, {metric.label} goes from {significant(first['score'])} to {significant(last['score'])} ({significant(last['low'])} to {significant(last['high'])}), "
         + (
             f"and 90 % intervals hold the truth on {100 * first['right']:.0f} % and then {100 * last['right']:.0f} % of rows, since they are as wide for every row."
             if numbers

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from fathom.data.rows.splitting import row_hashes
 from fathom.evidence.contract import TASKS, Case, Finding, not_applicable
+from fathom.quantities import significant
 from fathom.resampling import Floats, Resamples
 from fathom.scoring import METRICS, Metric, primary, score
 
@@ -181,8 +182,8 @@ def _finding(case: Case, metric: Metric, curves: dict[str, Any], laws: dict[str,
     need = law.rows_for(float(goal))
     low, high = np.sort([shown(limit) for limit in np.quantile(twice, [0.025, 0.975])])
     sentence = (
-        f"With twice the {now:,} training rows, the {metric.label} of {shipped} would go from {shown(present[0]):.3g} to about {shown(twice[0]):.3g} ({low:.3g} to {high:.3g}). "
-        f"{metric.label[0].upper() + metric.label[1:]} of {shown(goal):.3g} would take {_rows(need, now)}."
+        f"With twice the {now:,} training rows, the {metric.label} of {shipped} would go from {significant(shown(present[0]))} to about {significant(shown(twice[0]))} ({significant(low)} to {significant(high)}). "
+        f"{metric.label[0].upper() + metric.label[1:]} of {significant(shown(goal))} would take {_rows(need, now)}."
     )
     sentence += _rivalry(curves, laws)
     rows = [

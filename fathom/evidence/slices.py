@@ -18,6 +18,7 @@ from fathom.data.encoding import Column
 from fathom.data.table import Table
 from fathom.evidence.contract import Case, Finding, Part, not_applicable
 from fathom.evidence.slicing import Condition, conditions
+from fathom.quantities import significant
 from fathom.resampling import Resamples
 from fathom.scoring import row_losses
 
@@ -76,12 +77,12 @@ def run(case: Case) -> Finding:
     if not sure:
         sentence = (
             f"No kind of row was found on which the model is clearly worse than elsewhere; the worst in question is where {worst['slice']} "
-            f"({worst['rows']} test rows, loss {worst['loss']:.3g} against {worst['elsewhere']:.3g})."
+            f"({worst['rows']} test rows, loss {significant(worst['loss'])} against {significant(worst['elsewhere'])})."
         )
         return _finding("none found", sentence, "good", worst, measured)
     worst = max(sure, key=lambda row: row["loss"] - row["elsewhere"])
     sentence = (
-        f"Where {worst['slice']}, the loss is {worst['loss']:.3g} against {worst['elsewhere']:.3g} elsewhere ({worst['rows']} test rows)"
+        f"Where {worst['slice']}, the loss is {significant(worst['loss'])} against {significant(worst['elsewhere'])} elsewhere ({worst['rows']} test rows)"
         + (f"; {len(sure) - 1} further kinds of row are clearly worse, too." if len(sure) > 1 else ".")
     )
     return _finding("worse for some", sentence, "warning", worst, measured)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from fathom.data.cells.values import words_of
 from fathom.data.encoding import Column, inputs_of
 from fathom.data.table import Table
+from fathom.quantities import significant
 
 MOST_VALUES = 30  # of a category, the most frequent ones
 QUANTILES = (0.2, 0.4, 0.6, 0.8)  # that cut a number
@@ -35,11 +36,10 @@ class Condition:
         """The condition as a person says it."""
         if self.word is not None:
             return f"{self.column} is {self.word!r}"
-        if self.low is None and self.high is None:
-            return f"{self.column} is missing"
-        if self.low is None:
-            return f"{self.column} below {self.high:.4g}"
-        return f"{self.column} from {self.low:.4g}" + (f" to {self.high:.4g}" if self.high is not None else " on")
+        low, high = (None if end is None else significant(end, 4) for end in (self.low, self.high))
+        if low is None:
+            return f"{self.column} is missing" if high is None else f"{self.column} below {high}"
+        return f"{self.column} from {low} " + (f"to {high}" if high is not None else "on")
 
     def holds(self, column: Column, table: Table) -> Mask:
         """Return for which rows ``(row,)`` the condition holds."""

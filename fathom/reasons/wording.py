@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fathom.quantities import significant
 from fathom.reasons.counterfactual import Change, Found
 
 MOST_GONE = 8  # pieces that are named
@@ -36,6 +37,6 @@ def _shown(value: Any) -> str:
     if value is None or value == "":
         return "nothing"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return significant(value, 4)
     text = str(value)
     return text if len(text) <= 60 else f"{text[:59]}…"

@@ -35,6 +35,7 @@ from fathom.evidence.fairness import groups_of
 from fathom.evidence.slices import beyond, holm
 from fathom.evidence.slicing import conditions
 from fathom.model import Model
+from fathom.quantities import significant
 from fathom.resampling import Interval, Resamples, wilson
 from fathom.scoring import Metric, row_losses
 from fathom.settings import Settings, names_in
@@ -188,7 +189,7 @@ class _Asked:
     def _told(self, growth: Interval, error: float, rows: int) -> str:
         word = "less" if growth.value <= 0 else "more"
         what = f"{self.metric.label} " if self.metric.better == "lower" else f"what the {self.metric.label} lacks of 1 "
-        return f"{what}{error:.4g} before, {abs(growth.value):.2g} {word} now ({growth.low:+.2g} to {growth.high:+.2g}, {rows:,} rows)"
+        return f"{what}{significant(error, 4)} before, {abs(growth.value):.2g} {word} now ({growth.low:+.2g} to {growth.high:+.2g}, {rows:,} rows)"
 
     def on_slices(self, rows: Table) -> Finding:
         duel = self.duel(rows)
@@ -214,7 +215,7 @@ class _Asked:
         if bad:
             row = bad[0]
             sentence = (
-                f"Where {row['slice']}, the loss has grown from {row['loss before']:.3g} to {row['loss now']:.3g} ({row['rows']} rows)"
+                f"Where {row['slice']}, the loss has grown from {significant(row['loss before'])} to {significant(row['loss now'])} ({row['rows']} rows)"
                 + (f", and on {len(bad) - 1} further kinds of row." if len(bad) > 1 else ".")
             )
             return _finding("slices", "refused", sentence, rows=bad[:10])

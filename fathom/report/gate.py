@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fathom.quantities import significant
 from fathom.report import assets, template
 from fathom.report.wording import clean
 
@@ -32,4 +33,4 @@ def _table(finding: dict[str, Any]) -> dict[str, Any]:
 
 
 def _word(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return significant(value) if isinstance(value, float) else str(value)

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.bundle.answers.reference import Losses, Ordered, Share, Sketch, Words
+from fathom.quantities import significant
 from fathom.resampling import wilson
 from fathom.service.watch import chances
 
@@ -198,7 +199,7 @@ def _losses(sketch: Losses, losses: npt.NDArray[Any]) -> _Answer:
         effect + half,
         chance,
         m,
-        f"a loss of {mean:.4g} a row ({sketch.mean:.4g} when it was judged)",
+        f"a loss of {significant(mean, 4)} a row ({significant(sketch.mean, 4)} when it was judged)",
     )
 
 
@@ -252,7 +253,7 @@ def _status(one: Drift, certain: bool, expected: Collection[str]) -> str:
 
 
 def _plain(value: float) -> str:
-    return f"{value:.4g}"
+    return significant(value, 4)
 
 
 def _per_cent(share: float) -> str:

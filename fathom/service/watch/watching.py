@@ -20,6 +20,7 @@ from fathom.data.encoding import Column, inputs_of
 from fathom.data.table import Table
 from fathom.errors import FathomError, OptionError, suggestion
 from fathom.model import Model
+from fathom.quantities import significant
 from fathom.scoring import Answer, Resamples, score
 from fathom.service.records.store import Store, Window
 from fathom.service.records.truths import answers_in, answers_of, learn, truth_in, window_of
@@ -211,7 +212,7 @@ def _trials(store: Store, model: Model, version: str, last: int) -> list[str]:
             else:
                 apart = float(np.abs(ours - theirs).mean())
                 said.append(
-                    f"{other}, in the shadow, answers {target.name!r} {apart:.4g} higher or lower on average, on {len(ours):,} rows."
+                    f"{other}, in the shadow, answers {target.name!r} {significant(apart, 4)} higher or lower on average, on {len(ours):,} rows."
                 )
     return said
 
@@ -262,7 +263,7 @@ def _shown(column: Column) -> Callable[[float], str]:
     """Return what writes a number as people read it: a date as a date."""
     if column.modality == "date":
         return lambda days: str(np.datetime64(round(days * 86_400), "s")).replace("T", " ").removesuffix(" 00:00:00")
-    return lambda value: f"{value:.4g}"
+    return lambda value: significant(value, 4)
 
 
 def _truths(
