@@ -14,6 +14,8 @@ import fathom
 from fathom.baselines import constant, linear
 from fathom.data.table import Table
 
+pytest_plugins = ["tests.serving"]
+
 ROOT = Path(__file__).resolve().parent.parent
 FLIGHTS = ROOT / "examples" / "data" / "flights.csv"
 # Two epochs and two rivals: for tests that ask how, not how well.

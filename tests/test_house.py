@@ -61,6 +61,24 @@ ALLOWED = {
         "service",
     },
 }
+# The rooms of a wing, and which others of it each may use; ``""`` is what stands in the wing itself.
+ROOMS = {
+    "service": {
+        "": {""},
+        "records": {"", "records"},
+        "shelf": {"", "records", "shelf"},
+        "watch": {"", "records", "watch"},
+        "label": {"", "shelf", "watch", "label"},
+        "host": {"", "records", "shelf", "watch", "host"},
+        "web": {"", "records", "watch", "host", "web"},
+    },
+    "bundle": {
+        "guard": {"", "guard"},
+        "graph": {"", "graph"},
+        "answers": {"", "answers"},
+        "": {"", "guard", "answers"},
+    },
+}
 
 
 def imports_of(path: Path, deep: bool = True) -> set[str]:
@@ -91,6 +109,20 @@ def test_a_file_has_a_caption_and_imports_only_what_lies_below_it(path):
         assert "cli" not in own
     if part_of(path) not in ("cli", "commands"):
         assert "commands" not in own
+
+
+@pytest.mark.parametrize("wing", ROOMS)
+def test_a_room_uses_only_the_rooms_below_it(wing):
+    def room_of(parts):
+        return parts[0] if (PACKAGE / wing / parts[0]).is_dir() else ""
+
+    found = set()
+    for path in (PACKAGE / wing).rglob("*.py"):
+        here = room_of(path.relative_to(PACKAGE / wing).with_suffix("").parts)
+        modules = (name.split(".")[2:] for name in imports_of(path) if name.startswith(f"fathom.{wing}."))
+        found |= {(here, room_of(parts)) for parts in modules}
+    assert {room for room, _ in found} | {""} == set(ROOMS[wing])
+    assert found <= {(room, other) for room, others in ROOMS[wing].items() for other in others}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -58,11 +58,11 @@ def serve(
     from fathom.service.host.hosting import Host, named
     from fathom.service.host.logs import Log
     from fathom.service.host.monitoring import attach
-    from fathom.service.host.workers import Task, Team
     from fathom.service.records.recording import OFF, Recording
+    from fathom.service.refusing import Limits
     from fathom.service.web.access import Access
-    from fathom.service.web.refusing import Limits
     from fathom.service.web.serving import listen, server
+    from fathom.service.web.workers import Task, Team
     from fathom.settings import names_in
 
     limits = Limits(int(most_megabytes * 2**20), most_rows, waiting, deadline, patience, grace)

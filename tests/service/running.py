@@ -13,8 +13,8 @@ from typing import Any
 
 from fathom.service.host.hosting import Host
 from fathom.service.host.logs import Log
+from fathom.service.refusing import Limits
 from fathom.service.web.access import Access
-from fathom.service.web.refusing import Limits
 from fathom.service.web.serving import listen, server
 
 JSON = {"content-type": "application/json"}

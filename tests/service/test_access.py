@@ -3,8 +3,8 @@
 import pytest
 
 from fathom.errors import OptionError
+from fathom.service.refusing import Refused
 from fathom.service.web.access import Access
-from fathom.service.web.refusing import Refused
 from tests.service.running import running
 
 ASKS, RULES, OTHER = "a" * 32, "b" * 32, "c" * 32

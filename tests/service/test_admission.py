@@ -5,7 +5,7 @@ import time
 import pytest
 
 from fathom.service.host.admission import FEW, Admission
-from fathom.service.web.refusing import Refused
+from fathom.service.refusing import Refused
 
 
 def at_pace(seconds, monkeypatch, count=400, inside=20):

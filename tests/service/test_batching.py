@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fathom.service.host.batching import Batcher, Job
-from fathom.service.web.refusing import Limits, Refused
+from fathom.service.refusing import Limits, Refused
 
 
 class Graph:

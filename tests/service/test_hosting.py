@@ -3,28 +3,13 @@
 import shutil
 import time
 
-import numpy as np
 import pytest
 
-import fathom
-from fathom.baselines import constant, linear
 from fathom.errors import OptionError
 from fathom.service.host.hosting import named
 from fathom.service.shelf.versions import make_shelf
 from fathom.service.web.access import Access
 from tests.service.running import running
-
-
-@pytest.fixture(scope="session")
-def two_bundles(tmp_path_factory):
-    """Two models of the same columns that always say something else, and their versions."""
-    folder = tmp_path_factory.mktemp("two")
-    bundles = []
-    for name in ("A", "B"):
-        rows = {"x": np.sqrt(np.arange(80.0)), "says": [name if place % 10 else "other" for place in range(80)]}
-        model = fathom.fit(rows, "says", keep="baseline", effort="quick", baselines=(constant, linear))
-        bundles.append(model.save(folder / name))
-    return bundles
 
 
 def until(condition, seconds=15):

@@ -12,7 +12,7 @@ from pyarrow import csv, ipc
 import fathom
 from fathom.data.files.writing import write
 from fathom.errors import TableError
-from fathom.service.web.refusing import Limits
+from fathom.service.refusing import Limits
 from tests.service.running import running
 
 MANY = 40

@@ -1,1 +1,1 @@
-"""What answers: open models, requests gathered into batches, worker processes, and what they count and log."""
+"""What answers: open models, requests gathered into batches, and what is counted and logged."""

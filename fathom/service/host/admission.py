@@ -7,7 +7,7 @@ Little's law (Operations Research 9(3), 1961): who comes while ``n`` are inside 
 import time
 from dataclasses import dataclass
 
-from fathom.service.web.refusing import Refused
+from fathom.service.refusing import Refused
 
 WINDOW = 0.05  # seconds of uninterrupted work from which the pace is told,
 LEAST = 8  # and answers

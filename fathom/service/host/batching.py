@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fathom.bundle.answers.inference import Answers
-from fathom.service.web.refusing import Limits, Refused
+from fathom.service.refusing import Limits, Refused
 from fathom.shapes import Arrays
 
 AT_ONCE = 0.002  # seconds; a batch that takes less is answered where it stands, because a thread would cost more

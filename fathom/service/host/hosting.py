@@ -23,13 +23,13 @@ from fathom.errors import BundleError, FathomError, OptionError
 from fathom.model import Model
 from fathom.service.contract import Answered, Observer
 from fathom.service.host.admission import Admission
+from fathom.service.host.asking import Form
 from fathom.service.host.batching import Batcher, Job
+from fathom.service.host.columns import alike
 from fathom.service.host.logs import Log
 from fathom.service.host.metrics import Metrics
+from fathom.service.refusing import Limits
 from fathom.service.shelf.versions import Shelf, is_shelf, open_shelf
-from fathom.service.web.asking import Form
-from fathom.service.web.columns import alike
-from fathom.service.web.refusing import Limits
 from fathom.shapes import Arrays
 
 NOTES_AT_ONCE = 64  # answers of which the observers are told together
@@ -205,7 +205,7 @@ class Host:
     async def answer(
         self, hosted: Hosted, opened: Opened, arrays: Arrays, rows: int, deadline: float, gone: Callable[[], bool]
     ) -> Answers:
-        """Return the answers of encoded rows. Raises `fathom.service.web.refusing.Refused`."""
+        """Return the answers of encoded rows. Raises `fathom.service.refusing.Refused`."""
         return await opened.batcher.answer(Job(arrays, rows, deadline, gone))
 
     def note(

@@ -1,1 +1,1 @@
-"""What goes over the wire: addresses, requests and answers in each of their forms, who may ask, and what is refused."""
+"""What goes over the wire: addresses, requests and answers in each of their forms, who may ask, and the processes that answer."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fathom.errors import OptionError
-from fathom.service.web.refusing import Refused
+from fathom.service.refusing import Refused
 
 OPEN = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")
 PAGE = (

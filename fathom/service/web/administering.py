@@ -11,9 +11,9 @@ from starlette.routing import Route
 
 from fathom.errors import FathomError
 from fathom.service.host.hosting import Host
+from fathom.service.refusing import Refused
 from fathom.service.web import bodies
 from fathom.service.web.health import json, told
-from fathom.service.web.refusing import Refused
 from fathom.service.web.requests import read_body
 
 STEPS = ("promote", "shadow", "canary", "undo", "approve")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fathom.data import strict_json
-from fathom.service.web.refusing import Refused
+from fathom.service.refusing import Refused
 
 MOST_VALUES = 1_000_000  # a value is some 60 bytes of memory, however few its letters
 SMALL = 1 << 16  # bytes; a body so small cannot hold too many values

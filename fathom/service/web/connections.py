@@ -10,7 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from fathom.service.web.refusing import Refused, refusal
+from fathom.service.refusing import Refused, refusal
 
 MOST_DISCARDED = 64 << 20  # bytes of a refused body that are read and thrown away, so that the client hears why
 LONGEST_HEAD = 64 << 10  # bytes of the lines before a body

@@ -14,8 +14,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from fathom.errors import FathomError
 from fathom.service.host.hosting import Host
+from fathom.service.refusing import Limits, Refused, Reply, refusal
 from fathom.service.web.access import Access
-from fathom.service.web.refusing import Limits, Refused, Reply, refusal
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")

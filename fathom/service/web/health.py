@@ -7,7 +7,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from fathom.service.host.hosting import Host, Hosted
-from fathom.service.web.refusing import dump
+from fathom.service.refusing import dump
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 

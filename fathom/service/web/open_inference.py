@@ -13,12 +13,12 @@ from starlette.routing import Route
 
 import fathom
 from fathom.errors import suggestion
+from fathom.service.host.asking import Field
 from fathom.service.host.hosting import Host, Hosted, Opened
+from fathom.service.refusing import Refused, Reply, dump
 from fathom.service.web import bodies, tensors
-from fathom.service.web.asking import Field
 from fathom.service.web.entrance import Endpoint, Visit
 from fathom.service.web.health import json
-from fathom.service.web.refusing import Refused, Reply, dump
 from fathom.service.web.requests import read_body
 
 EXTENSIONS = ("binary_tensor_data",)

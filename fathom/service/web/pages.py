@@ -15,10 +15,10 @@ from fathom.errors import FathomError, StoreError, suggestion
 from fathom.service.host.hosting import Host, Hosted
 from fathom.service.host.monitoring import Monitor
 from fathom.service.records.truths import ID, PLACE
+from fathom.service.refusing import Refused
 from fathom.service.watch import showing
 from fathom.service.web.bodies import parse
 from fathom.service.web.forms import form_of
-from fathom.service.web.refusing import Refused
 from fathom.service.web.requests import read_body
 
 MOST_TRUTHS = 100_000  # in one request

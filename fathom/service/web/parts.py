@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from fathom.service.web.refusing import Refused
+from fathom.service.refusing import Refused
 
 MOST_PARTS = 1_000
 LONGEST_HEAD = 4_096  # bytes of the lines before a part's content

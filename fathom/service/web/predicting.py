@@ -12,8 +12,8 @@ from fathom.data.table import Table
 from fathom.errors import FathomError
 from fathom.reasons.rows import explain_row
 from fathom.service.host.hosting import Host, Hosted, Opened
+from fathom.service.refusing import Refused, Reply, dump
 from fathom.service.web.entrance import Endpoint, Visit
-from fathom.service.web.refusing import Refused, Reply, dump
 from fathom.service.web.requests import ARROW, Asked, asked, read_body
 
 MOST_EXPLAINED = 8  # rows; one is worth thousands of answers

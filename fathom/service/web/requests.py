@@ -14,10 +14,10 @@ from pyarrow import ipc
 from fathom.data.files.reading import read
 from fathom.data.table import Table
 from fathom.errors import FathomError, suggestion
+from fathom.service.host.asking import Form
+from fathom.service.refusing import Limits, Refused
 from fathom.service.web import bodies
-from fathom.service.web.asking import Form
 from fathom.service.web.parts import parts_of
-from fathom.service.web.refusing import Limits, Refused
 
 ARROW = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
 KINDS = ("application/json", "text/csv", *ARROW, "multipart/form-data")

@@ -18,13 +18,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fathom.errors import OptionError
-from fathom.service.contract import Pages
 from fathom.service.host.hosting import Host
+from fathom.service.refusing import Refused, refusal
 from fathom.service.web import administering, describing, health, open_inference, pages, predicting
 from fathom.service.web.access import Access
 from fathom.service.web.connections import Connection, watch
+from fathom.service.web.contract import Pages
 from fathom.service.web.entrance import Entrance
-from fathom.service.web.refusing import Refused, refusal
 
 # Everything that answers at an address, but for /predict, which is answered without a router.
 PAGES: tuple[Pages, ...] = (health, describing, open_inference, administering, pages)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathom.service.web.refusing import Refused
+from fathom.service.refusing import Refused
 
 KINDS: Mapping[str, str] = {
     "BOOL": "|b1",

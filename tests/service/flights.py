@@ -1,27 +1,4 @@
-"""Servers that several tests ask."""
-
-import pytest
-
-from tests.service.running import running
-
-
-@pytest.fixture(scope="session")
-def late_bundle(late_network, tmp_path_factory):
-    """A network that says whether a flight is late."""
-    return late_network.save(tmp_path_factory.mktemp("served") / "late")
-
-
-@pytest.fixture(scope="session")
-def late(late_bundle):
-    """A server of that network."""
-    with running({"late": late_bundle}) as found:
-        yield found
-
-
-@pytest.fixture(scope="session")
-def rows(flights):
-    """Flights as JSON has them, without the target."""
-    return as_json(flights)
+"""Flights as a client writes them."""
 
 
 def as_json(table):

@@ -21,8 +21,8 @@ from fathom.data.modalities import yes_no
 from fathom.data.table import Table
 from fathom.errors import TableError, suggestion
 from fathom.model import Model, predictions
-from fathom.service.web.columns import alike
-from fathom.service.web.refusing import Refused
+from fathom.service.host.columns import alike
+from fathom.service.refusing import Refused
 from fathom.shapes import Arrays
 
 FEW = 64  # rows of text that are encoded one by one, which costs less than columns of them

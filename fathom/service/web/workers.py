@@ -23,8 +23,8 @@ from fathom.errors import BundleError, FathomError
 from fathom.service.host.hosting import Host
 from fathom.service.host.logs import Log, Which
 from fathom.service.host.metrics import Metrics, size_of
+from fathom.service.refusing import Limits
 from fathom.service.web.access import Access
-from fathom.service.web.refusing import Limits
 
 MOST_DEATHS = 5  # of all workers together
 WITHIN = 60.0  # seconds
@@ -114,7 +114,7 @@ class Team:
     def _start(self, number: int) -> None:
         handles = (self.listening.fileno(), self.shared.fileno())
         process = subprocess.Popen(
-            [sys.executable, "-m", "fathom.service.host.workers", str(number), str(self.count), *map(str, handles)],
+            [sys.executable, "-m", "fathom.service.web.workers", str(number), str(self.count), *map(str, handles)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=handles,
