@@ -3,11 +3,25 @@
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from fathom.errors import OptionError, suggestion
+
 if TYPE_CHECKING:  # the command line asks for the words of efforts before NumPy is loaded
     from fathom.shapes import Shape
 
 Effort = Literal["quick", "standard", "thorough"]
 EFFORTS: tuple[Effort, ...] = ("quick", "standard", "thorough")
+
+
+def effort_named(word: str) -> Effort:
+    """Return the effort that goes by a word. Raises OptionError where none does.
+
+    >>> effort_named("quick")
+    'quick'
+    """
+    for effort in EFFORTS:
+        if word == effort:
+            return effort
+    raise OptionError(f"--effort is {word!r}.{suggestion(word, EFFORTS)} It can be: {', '.join(EFFORTS)}.")
 
 
 @dataclass(frozen=True)

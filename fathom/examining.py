@@ -15,7 +15,7 @@ from fathom.data.encoding import Column, target_classes
 from fathom.data.files.reading import read
 from fathom.data.rows.splitting import TRAIN, VALIDATION, row_hashes
 from fathom.data.table import Table
-from fathom.effort import CHECKS_LEFT_OUT, EFFORTS, SHORTEST_FOLDED, Effort
+from fathom.effort import CHECKS_LEFT_OUT, SHORTEST_FOLDED, Effort, effort_named
 from fathom.errors import LeakageError, OptionError, suggestion
 from fathom.evidence import CHECKS, adversarial, leakage
 from fathom.evidence.affording import FREE, Allowance
@@ -136,7 +136,7 @@ def check(
     requests_per_day: float = 10_000.0,
     effect: str | None = None,
     confounders: str | None = None,
-    effort: Effort = "thorough",
+    effort: str = "thorough",
     seed: int = 0,
 ) -> list[Finding]:
     """Let the checks answer for a bundle on rows whose first target is known and which it did not learn from.
@@ -151,10 +151,7 @@ def check(
     >>> [finding.name for finding in check(fathom.fit(rows, target="y", effort="quick", epochs=2), rows, only=["suspects"])]
     ['suspects']
     """
-    if effort not in EFFORTS:
-        raise OptionError(
-            f"There is no effort {effort!r}.{suggestion(effort, EFFORTS)} There are: {', '.join(EFFORTS)}."
-        )
+    asked = effort_named(effort)
     table = read(source)
     target = model.description.targets[0]
     assert target.kind is not None
@@ -179,10 +176,10 @@ def check(
         seed=seed,
         shipped=model.description.name,
         model=Weights(model.description, model.files[WEIGHTS]) if WEIGHTS in model.files else None,
-        effort=effort,
+        effort=asked,
         effect=_effect(effect, confounders),
         unlikeness=model.unlikeness,
-        allowance=FREE if only else _allowance(model, inputs, effort),
+        allowance=FREE if only else _allowance(model, inputs, asked),
     )
     return examine(case, only)
 

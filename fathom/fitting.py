@@ -10,7 +10,6 @@ from fathom.baselines.contract import Baseline
 from fathom.chapters import allotting, sealing
 from fathom.chapters.allotting import Clock
 from fathom.chapters.equipping import equipment
-from fathom.chapters.hardened import plain_twin
 from fathom.chapters.judging import check_metric, judge_candidates
 from fathom.chapters.learning import export_network, train_network
 from fathom.chapters.leaving_out import contributions, groups_of
@@ -27,6 +26,7 @@ from fathom.chapters.running import RunFolder
 from fathom.chapters.shipping import run_files, whole_bundle, with_card
 from fathom.chapters.storing import encode_rows
 from fathom.chapters.surveying import open_larger, survey
+from fathom.chapters.twin import plain_twin
 from fathom.data.files.folders import parted
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from numbers import Integral, Real
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from fathom.effort import EFFORTS, TRUNKS, Effort
+from fathom.effort import TRUNKS, Effort, effort_named
 from fathom.errors import OptionError, suggestion
 
 Keep = Literal["network", "baseline"]
@@ -78,7 +78,7 @@ class Settings:
                 )
             _check_kind(name, values[name], hints[name])
         settings = replace(cls(), **values)
-        _one_of("effort", settings.effort, EFFORTS)
+        effort_named(settings.effort)
         _one_of("trunk", settings.trunk, tuple(TRUNKS))
         _one_of("optimizer", settings.optimizer, ("adamw", "sgd"))
         _one_of("bad_rows", settings.bad_rows, ("error", "skip"))

@@ -52,7 +52,7 @@ def check(
         requests_per_day=requests_per_day,
         effect=effect,
         confounders=confounders,
-        effort=effort,  # type: ignore[arg-type]
+        effort=effort,
     )
     terminal.show_findings(found, terminal.console())
     if json_file is not None:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from fathom.data.encoding import input_parts, inputs_of
 from fathom.data.table import Table
 from fathom.evidence.contract import Case, Finding, Part, left_out, not_applicable, some
-from fathom.evidence.hardened import price
+from fathom.evidence.hardened import told_price
 from fathom.evidence.perturbing import CHANGES, Change
 from fathom.resampling import wilson
 from fathom.scoring import row_losses
@@ -123,7 +123,7 @@ def _finding(
         told.append(
             "attacks that only ask find more than those that follow the gradient, which therefore hides how weak the network is"
         )
-    told += price(case, lines)
+    told += told_price(case, lines)
     first = next(line for line in lines if line["attack"] == "all together")
     return Finding(
         NAME,

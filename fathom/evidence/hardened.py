@@ -12,7 +12,7 @@ from fathom.scoring import METRICS, primary, score
 KINDS = ("number", "image")  # that are pushed (`fathom.training.hardening`)
 
 
-def price(case: Case, lines: Sequence[dict[str, Any]]) -> list[str]:
+def told_price(case: Case, lines: Sequence[dict[str, Any]]) -> list[str]:
     """Return what is told of a network that was taught against pushes, in clauses; nothing of one that was not."""
     if case.taught == "off":
         return []

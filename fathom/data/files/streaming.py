@@ -14,7 +14,7 @@ import pyarrow as pa
 from fathom.data.cells import media
 from fathom.data.columns import first_line
 from fathom.data.files.finding import Content, check_unchanged
-from fathom.data.files.folders import as_media, is_folder, path_columns
+from fathom.data.files.folders import LOOK, as_media, is_folder, path_columns
 from fathom.data.files.reading import format_of, how_written, joined, named_files, opened
 from fathom.data.files.text_files import BadRows
 from fathom.data.files.text_streams import lay_out_stream, stream_text
@@ -26,7 +26,6 @@ PACKED = 6  # how many times larger text is than its gzip or zstd bytes, about
 ARROW_TIMES = 1.5  # Arrow's size of a text table over its bytes: an offset a cell instead of a delimiter
 FILE_BYTES = 32_768  # what a picture, a recording or a video takes once it is decoded for a network, at most, as a rule
 FILE_ROWS = 1_024  # of a block whose cells stand for files: they are decoded together
-LOOK = 64  # names that are looked for
 _ENDINGS = "|".join(ending[1:] for endings in media.ENDINGS.values() for ending in endings)
 _FILE_NAME = re.compile(rf"[^\s,;\"'|]+\.(?:{_ENDINGS})\b".encode(), re.IGNORECASE)
 
