@@ -10,8 +10,9 @@ from fathom.baselines.contract import Baseline
 from fathom.chapters import allotting, sealing
 from fathom.chapters.allotting import Clock
 from fathom.chapters.equipping import equipment
+from fathom.chapters.exporting import export_network
 from fathom.chapters.judging import check_metric, judge_candidates
-from fathom.chapters.learning import export_network, train_network
+from fathom.chapters.learning import train_network
 from fathom.chapters.leaving_out import contributions, groups_of
 from fathom.chapters.listening import check_log, listeners, room
 from fathom.chapters.planning import check_adversary, network_plan

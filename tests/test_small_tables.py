@@ -9,7 +9,7 @@ import fathom
 from fathom.baselines import BASELINES, constant, linear
 from fathom.bundle.loading import reload_network
 from fathom.chapters.candidates import by_fold
-from fathom.chapters.learning import network_answers
+from fathom.chapters.exporting import network_answers
 from fathom.chapters.preparing import prepare
 from fathom.chapters.rivals import fit_baselines
 from fathom.data.modalities import MODALITIES

@@ -14,7 +14,8 @@ from fathom.baselines import BASELINES
 from fathom.baselines import by_name as baseline_named
 from fathom.bundle.description import Description
 from fathom.chapters.candidates import Candidate
-from fathom.chapters.learning import Start, export_network, train_network
+from fathom.chapters.exporting import export_network
+from fathom.chapters.learning import Start, train_network
 from fathom.chapters.prepared import Prepared, prepared_sizes
 from fathom.chapters.preparing import decoded, understand
 from fathom.chapters.rivals import fit_baselines

@@ -23,7 +23,8 @@ from fathom.bundle.answers.inference import Answers, Inference
 from fathom.bundle.description import Description
 from fathom.bundle.saving import assemble, write_folder
 from fathom.chapters.candidates import Candidate, half_widths
-from fathom.chapters.learning import Trained, network_answers, train_network
+from fathom.chapters.exporting import network_answers
+from fathom.chapters.learning import Trained, train_network
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, input_parts, inputs_of, unreadable_cells
 from fathom.data.files.reading import Frame, read

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from fathom.chapters.candidates import in_units, truth_in_units
-from fathom.chapters.learning import network_answers, train_network
+from fathom.chapters.exporting import network_answers
+from fathom.chapters.learning import train_network
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, inputs_of, target_classes
 from fathom.data.modalities.contract import Modality

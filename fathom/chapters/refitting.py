@@ -11,7 +11,8 @@ import numpy.typing as npt
 from fathom.baselines.choosing import part
 from fathom.baselines.contract import Baseline, Truth
 from fathom.chapters.candidates import in_units, training_weights, truth_in_units
-from fathom.chapters.learning import network_answers, train_network
+from fathom.chapters.exporting import network_answers
+from fathom.chapters.learning import train_network
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, encode_targets, hand_made_features, target_classes
 from fathom.data.modalities.contract import Features, Modality

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from fathom.bundle.description import Description
 from fathom.chapters.candidates import in_units
-from fathom.chapters.learning import Trained, network_answers, train_network
+from fathom.chapters.exporting import network_answers
+from fathom.chapters.learning import Trained, train_network
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column
 from fathom.data.modalities.contract import Modality

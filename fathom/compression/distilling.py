@@ -85,7 +85,7 @@ def as_network_candidate(
     """Return a network as it would be shipped, its intervals and temperatures learned from the validation rows."""
     from fathom.bundle.graph.exporting import network_onnx
     from fathom.bundle.loading import network_weights, reload_network
-    from fathom.chapters.learning import network_answers
+    from fathom.chapters.exporting import network_answers
 
     description = Description("network", "network", prepared.columns, plan=network.plan.to_json())
     weights = network_weights(network)
