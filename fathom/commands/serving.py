@@ -62,7 +62,8 @@ def serve(
     from fathom.service.refusing import Limits
     from fathom.service.web.access import Access
     from fathom.service.web.serving import listen, server
-    from fathom.service.web.workers import Task, Team
+    from fathom.service.web.team import Team
+    from fathom.service.web.workers import Task
     from fathom.settings import names_in
 
     limits = Limits(int(most_megabytes * 2**20), most_rows, waiting, deadline, patience, grace)

@@ -276,11 +276,11 @@ async def stopped_while_asked(process, port, body, seconds):
 
 
 @contextlib.contextmanager
-def started(bundle, folder, *more):
+def started(bundle, folder, *more, program=("-m", "fathom")):
     """Run a server in a process of its own; gives the process and its port."""
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "fathom", "serve", str(bundle), "--port", "0", "--log", "events", *more],
+            [sys.executable, *program, "serve", str(bundle), "--port", "0", "--log", "events", *more],
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,

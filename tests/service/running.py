@@ -13,6 +13,8 @@ from typing import Any
 
 from fathom.service.host.hosting import Host
 from fathom.service.host.logs import Log
+from fathom.service.host.monitoring import attach
+from fathom.service.records.recording import Recording
 from fathom.service.refusing import Limits
 from fathom.service.web.access import Access
 from fathom.service.web.serving import listen, server
@@ -70,10 +72,15 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    sources: Mapping[str, Path], limits: Limits | None = None, access: Access | None = None, observers: Any = ()
+    sources: Mapping[str, Path],
+    limits: Limits | None = None,
+    access: Access | None = None,
+    observers: Any = (),
+    recording: Recording | None = None,
 ) -> Iterator[Running]:
-    """Serve until the end of the ``with``."""
+    """Serve until the end of the ``with``; with ``recording``, requests are recorded and watched."""
     host = Host(sources, limits or Limits(linger=0.05), observers, threads=2, log=Log("all", io.StringIO()))
+    monitor = attach(host, recording) if recording is not None else None
     listening = listen("127.0.0.1", 0)
     serving = server(host, access)
     thread = threading.Thread(target=serving.run, args=([listening],), daemon=True)
@@ -86,4 +93,6 @@ def running(
     finally:
         serving.stop()
         thread.join(30)
+        if monitor is not None:
+            monitor.close()
         assert not thread.is_alive()

@@ -121,6 +121,11 @@ class Host:
             self.metrics = Metrics.of(tuple(self.models))
         self.metrics.set("up", 1)
 
+    @property
+    def ready(self) -> bool:
+        """Say whether requests should be sent here: not while the server stops, and not while its processes die too often."""
+        return not self.draining and not self.metrics.told("faltering")
+
     def open_source(self, name: str, path: Path) -> Hosted:
         """Open a bundle, a run folder or a shelf. Raises BundleError when it is none, or is damaged."""
         shelf = open_shelf(path) if is_shelf(path) else None

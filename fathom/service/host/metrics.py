@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-STATUSES = (200, 400, 401, 403, 404, 405, 406, 408, 411, 413, 415, 421, 422, 429, 499, 500, 503, 504)
+STATUSES = (200, 400, 401, 403, 404, 405, 406, 408, 409, 411, 413, 415, 421, 422, 429, 499, 500, 503, 504)
 EDGES = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # seconds
-TOTALS = ("rows", "batches", "late", "left", "waiting", "active", "swaps", "unnoted", "up")
+TOTALS = ("rows", "batches", "late", "left", "waiting", "active", "swaps", "unnoted", "up", "deaths", "faltering")
 # What each counter of `TOTALS` is called and means; the last two words say of what kind it is and whether it is told for each model.
 TOLD = {
     "rows": ("fathom_rows_total", "rows that were answered", "counter", True),
@@ -26,6 +26,8 @@ TOLD = {
     "swaps": ("fathom_swaps_total", "changes of the versions that are served", "counter", False),
     "unnoted": ("fathom_unnoted_total", "answers that no observer took note of", "counter", False),
     "up": ("fathom_workers", "processes that answer", "gauge", False),
+    "deaths": ("fathom_deaths_total", "processes that died while they answered", "counter", False),
+    "faltering": ("fathom_faltering", "1 while processes die too often for the server to be ready", "gauge", False),
 }
 
 Numbers = npt.NDArray[np.float64]

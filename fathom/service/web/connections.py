@@ -72,6 +72,9 @@ class Connection(HttpToolsProtocol):
         self.since = None
         self.discarded = 0
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Answer as if no other protocol had been asked for; uvicorn would advise, in the log, to install one."""
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, as everything is refused."""
         if self.transport.is_closing():

@@ -19,7 +19,7 @@ def routes(host: Host) -> list[Route]:
         return json({"live": True})
 
     async def ready(request: Request) -> Response:
-        return json({"ready": not host.draining}, 503 if host.draining else 200)
+        return json({"ready": host.ready}, 200 if host.ready else 503)
 
     async def metrics(request: Request) -> Response:
         return PlainTextResponse(gathered(host), headers={"content-type": PROMETHEUS})

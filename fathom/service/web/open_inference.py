@@ -47,14 +47,14 @@ def routes(host: Host) -> list[Route]:
         return json({"live": True})
 
     async def ready(request: Request) -> Response:
-        return json({"ready": not host.draining}, 503 if host.draining else 200)
+        return json({"ready": host.ready}, 200 if host.ready else 503)
 
     async def model(request: Request) -> Response:
         return json(metadata(*found(request)))
 
     async def model_ready(request: Request) -> Response:
         hosted, _ = found(request)
-        return json({"name": hosted.name, "ready": not host.draining}, 503 if host.draining else 200)
+        return json({"name": hosted.name, "ready": host.ready}, 200 if host.ready else 503)
 
     async def infer_version(request: Request) -> Response:
         hosted, opened = found(request)
