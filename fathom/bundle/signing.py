@@ -64,11 +64,10 @@ def sign(files: Mapping[str, bytes], key: str | Path, when: float | None = None)
     return {**files, manifest.SIGNATURE: written}
 
 
-def verify(files: Mapping[str, bytes], key: str | Path, instead_of: Mapping[str, bytes] | None = None) -> Signature:
+def verify(files: Mapping[str, bytes], key: str | Path) -> Signature:
     """Return the signature of a bundle if it is true and by the owner of the public key in the file ``key``.
 
-    ``instead_of`` are the files of the bundle whose place it takes: one that was signed earlier, or of an earlier format, is a downgrade.
-    Raises BundleError for a bundle that is not signed, not by this key, or a downgrade; OptionError when the key is none; ExtraError without ``cryptography``.
+    Raises BundleError for a bundle that is not signed, or not by this key; OptionError when the key is none; ExtraError without ``cryptography``.
     """
     if manifest.SIGNATURE not in files:
         raise BundleError(
@@ -91,8 +90,6 @@ def verify(files: Mapping[str, bytes], key: str | Path, instead_of: Mapping[str,
             "The bundle's signature is false: it was made for other bytes, or by no one. Do not use the bundle.",
             file=manifest.SIGNATURE,
         ) from None
-    if instead_of is not None:
-        check_no_downgrade(files, instead_of)
     return found
 
 

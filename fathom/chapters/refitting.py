@@ -112,6 +112,3 @@ def _shapes(prepared: Prepared) -> Any:
 
 def _plain(values: Any) -> Any:
     return values.astype(np.int64) if values.dtype.kind == "i" else values.astype(np.float64)
-
-
-__all__ = ["Refit", "Table", "refit_of"]

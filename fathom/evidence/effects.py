@@ -16,12 +16,11 @@ FOLDS = 5
 Z = 1.959963984540054  # of a 95 % interval
 
 Floats = npt.NDArray[np.float64]
-Learner = Callable[[Floats, Floats], Callable[[Floats], Floats]]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """An effect with its standard error; ``residuals`` of target and treatment ``(row,)`` and the ``chance (row,)`` of being treated, or the expected dose."""
+    """An effect with its standard error; ``outcome_left`` and ``treatment_left (row,)`` are what the confounders leave of target and treatment, ``chance (row,)`` is that of being treated, or the expected dose."""
 
     value: float
     error: float
@@ -42,11 +41,10 @@ def double_machine_learning(
     *,
     binary: bool,
     seed: int = 0,
-    learn: Learner | None = None,
 ) -> Estimate:
     """Return the effect of ``treatment (row,)``, 0 or 1 where ``binary``, on ``outcome (row,)``, with ``confounders (row, feature)`` held alike.
 
-    ``learn`` fits what predicts a number from features; by default that of a line and of boosted trees which answers held-out rows better, or their mean.
+    What predicts target and treatment from the confounders is fitted by `fit_best`.
 
     >>> random = np.random.default_rng(0)
     >>> age = random.normal(size=2_000)
@@ -57,20 +55,19 @@ def double_machine_learning(
     >>> bool(found.limits[0] < 1.5 < found.limits[1]), bool(naive > 2.5)
     (True, True)
     """
-    learn = learn or (lambda x, y: fit_best(x, y, seed))
     rows = len(outcome)
     folds = np.random.default_rng(seed).permutation(rows) % FOLDS
     expected, chance = np.empty(rows), np.empty(rows)
     with_it, without = np.empty(rows), np.empty(rows)
     for fold in range(FOLDS):
         own, others = folds == fold, folds != fold
-        chance[own] = learn(confounders[others], treatment[others])(confounders[own])
+        chance[own] = fit_best(confounders[others], treatment[others], seed)(confounders[own])
         if binary:
             for answer, value in ((with_it, 1.0), (without, 0.0)):
                 same = others & (treatment == value)
-                answer[own] = learn(confounders[same], outcome[same])(confounders[own])
+                answer[own] = fit_best(confounders[same], outcome[same], seed)(confounders[own])
         else:
-            expected[own] = learn(confounders[others], outcome[others])(confounders[own])
+            expected[own] = fit_best(confounders[others], outcome[others], seed)(confounders[own])
     if binary:
         chance = np.clip(chance, 0.01, 0.99)
         seen = np.where(treatment == 1, with_it, without)
@@ -86,26 +83,23 @@ def double_machine_learning(
     return Estimate(value, error, outcome - expected, treatment - chance, chance)
 
 
-def placebo(
-    outcome_left: Floats, treatment: Floats, confounders: Floats, *, seed: int = 0, learn: Learner | None = None
-) -> tuple[float, float]:
+def placebo(outcome_left: Floats, treatment: Floats, confounders: Floats, *, seed: int = 0) -> tuple[float, float]:
     """Return the effect of a treatment that has none, with its standard error: one slope, as for a number.
 
     ``outcome_left (row,)`` is what confounders do not say of the outcome. Where what they say of it or of the treatment is learned badly, a treatment that hangs on them seems to
     have an effect.
     """
-    learn = learn or (lambda x, y: fit_best(x, y, seed))
     folds = np.random.default_rng(seed).permutation(len(treatment)) % FOLDS
     left = np.array(treatment, np.float64)
     for fold in range(FOLDS):
         own, others = folds == fold, folds != fold
-        left[own] -= learn(confounders[others], treatment[others])(confounders[own])
+        left[own] -= fit_best(confounders[others], treatment[others], seed)(confounders[own])
     value = float((left * outcome_left).sum() / (left**2).sum())
     return value, float(np.sqrt(((left * (outcome_left - value * left)) ** 2).sum()) / (left**2).sum())
 
 
 def fit_best(x: Floats, y: Floats, seed: int) -> Callable[[Floats], Floats]:
-    """Fit a line with squares, splines and boosted trees, and return their mean in the shares that suit held-out rows best (stacking: Breiman, Machine Learning 24, 1996)."""
+    """Fit a line with squares, splines and boosted trees, and return their mean, weighted as suits held-out rows best (stacking: Breiman, Machine Learning 24, 1996)."""
     ensemble, linear = require("sklearn.ensemble", "train"), require("sklearn.linear_model", "train")
     middle, spread = x.mean(axis=0), x.std(axis=0) + 1e-12
 

@@ -45,7 +45,7 @@ class Subject:
         return found if len(found) > 1 else ()
 
 
-def question_of(subject: Subject, most_rows: int = 8_192, stand_ins: int = STAND_INS, seed: int = 0) -> Question:
+def question_of(subject: Subject, most_rows: int = 8_192, seed: int = 0) -> Question:
     """Return the question about a subject. All questions together answer about ``most_rows`` rows.
 
     >>> from fathom.data.modalities import number
@@ -64,7 +64,7 @@ def question_of(subject: Subject, most_rows: int = 8_192, stand_ins: int = STAND
         of_column[column.name] = list(range(len(parts), len(parts) + len(made)))
         parts += made
     flat = [column for column in subject.inputs if column.kind is not None and column.kind.SHAPE in FLAT]
-    count = min(stand_ins, subject.others.rows) if flat else 1
+    count = min(STAND_INS, subject.others.rows) if flat else 1
     spread = np.linspace(0, max(subject.others.rows - 1, 0), max(count, 1)).astype(np.int64)
     standing = {
         column.name: beside(subject.row.column(column.name), subject.others.column(column.name).take(pa.array(spread)))

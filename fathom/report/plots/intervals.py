@@ -74,12 +74,10 @@ def _signed(words: str, value: float) -> str:
     return f"+{words}" if value > 0 else words
 
 
-def rows_of_estimates(
-    rows: Sequence[Estimate], *, label: str, width: float, zero: bool = False, boxes: bool = False
-) -> str:
+def rows_of_estimates(rows: Sequence[Estimate], *, label: str, width: float, boxes: bool = False) -> str:
     """Draw one line per estimate: a dot (or, with ``boxes``, a bar from zero) and its interval.
 
-    On a wide picture the names stand left of the plot, on a narrow one above each line. ``zero`` keeps zero in sight.
+    On a wide picture the names stand left of the plot, on a narrow one above each line.
     """
     narrow = width < 500
     longest = max((len(row.name) for row in rows), default=0)
@@ -87,7 +85,7 @@ def rows_of_estimates(
     numbers = 72.0
     step = 40.0 if narrow else 30.0
     ends = [end for row in rows for end in (*row.ends, row.value)]
-    low, high = widen([*ends, 0.0] if zero or boxes else ends, share=0.04)
+    low, high = widen([*ends, 0.0] if boxes else ends, share=0.04)
     bottom = 8 + step * len(rows)
     x = Scale(low, high, names + 4, width - numbers)
     frame = Frame(width, bottom + 46, x, Scale(0, 1, bottom, 4))

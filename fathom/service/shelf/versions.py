@@ -185,11 +185,6 @@ class Shelf:
             what = "require approval" if required else "require no approval"
             return self._change(state, what, state.live, who, why)
 
-    def write_down(self, what: str, version: str, *, who: str, why: str = "") -> None:
-        """Write a line to the log that changes nothing that is served, such as what a gate said."""
-        with journal.locked(self.path / LOCK):
-            self._change(states.read_state(self.path / states.NAME), what, version, who, why)
-
     def _serve(self, what: Step, version: str, share: float | None, who: str, why: str) -> State:
         with journal.locked(self.path / LOCK):
             state = self._ready(version)
