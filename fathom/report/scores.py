@@ -165,14 +165,8 @@ def training(result: View) -> View | None:
     if best is not None:
         facts.append((titled(f"{first}best epoch"), count(best)))
         at_best = next((epoch for epoch in epochs if finite(epoch["epoch"]) == best), {})
-        facts += [
-            (words, number(at_best.get(name)))
-            for name, words in (
-                ("validation_loss", "Validation loss there"),
-                ("validation_metric", f"{titled(_primary(result))} there (validation rows)"),
-            )
-            if finite(at_best.get(name)) is not None
-        ]
+        if finite(at_best.get("validation_loss")) is not None:
+            facts.append(("Validation loss there", number(at_best.get("validation_loss"))))
     passes = [known for known in (finite(epoch.get("seconds")) for epoch in epochs) if known is not None]
     if passes:
         facts.append(("Time per epoch", seconds(sum(passes) / len(passes))))
@@ -231,11 +225,6 @@ def _ending(found: View) -> str:
     """Say why training ended; a clause becomes a sentence."""
     reason = words(found, "stopped")
     return sentence(f"training ended: {reason}" if reason[:1].islower() else reason)
-
-
-def _primary(result: View) -> str:
-    metric = words(result, "verdict", "metric")
-    return metric_name(metric) if metric in mapping(result, "metrics") else "metric"
 
 
 def _curves(epochs: list[View], best: float | None) -> list[Figure]:
