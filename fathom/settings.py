@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from numbers import Integral, Real
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from fathom.effort import TRUNKS, Effort, effort_named
+from fathom.effort import EFFORTS, TRUNKS, Effort
 from fathom.errors import OptionError, suggestion
 
 Keep = Literal["network", "baseline"]
@@ -18,7 +18,7 @@ class Settings:
     ``group`` names the column whose equal values stay in one part, ``time`` the column whose latest rows become the test rows, ``weight`` the column
     that says how much each row counts in training (0 or more; scores count every row alike); ``columns`` says what a
     column is (``number``, ``category``, …, or ``skip``); ``series`` names the column whose equal values make many rows one series, and that of the time (``"machine,hour"``); ``metric`` judges (`fathom.scoring.METRICS`); ``effort`` and ``minutes`` say how much work is put in,
-    ``minutes`` as a hard limit for the whole fit; ``trunk`` and ``encoder`` choose the network, ``layers`` how many hidden layers its trunk has and
+    ``minutes`` as a hard limit for the whole fit; ``trunk`` and ``encoder`` choose the network, ``layers`` how many hidden layers its trunk has (none makes ``mlp`` a perceptron) and
     ``skip`` whether each adds to a normalised copy of what came before, which lets hundreds of them learn (more than eight do unless told otherwise); ``pretrained`` gives a kind or a column a reader that was taught elsewhere, a folder or a name (`fathom.data.pretrained`), which stays as it
     is unless ``fine_tune``; ``augment`` varies what is learned from (``"auto"``, ``"off"``, or ``"flip=1,shift=0.1"``); ``adversarial`` pushes numbers and pixels while the network learns, so that small pushes hurt less (``"off"``, ``"auto"``, or ``"number=0.1,image=4"``: standard deviations, and steps of 255); ``class_weights`` makes rare classes count as much as
     frequent ones; ``keep`` ships the network or the best baseline whatever the verdict; ``bad_rows`` says what happens to rows that cannot be used;
@@ -70,39 +70,20 @@ class Settings:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Settings":
         """Make settings from values by name and check them. Raises OptionError for a name or a value that cannot be."""
-        known, hints = [entry.name for entry in fields(cls)], get_type_hints(cls)
-        for name in values:
-            if name not in known:
-                raise OptionError(
-                    f"There is no setting {name!r}.{suggestion(name, known)} There are: {', '.join(known)}."
-                )
-            _check_kind(name, values[name], hints[name])
+        for name, value in values.items():
+            check_setting(name, value)
         settings = replace(cls(), **values)
-        effort_named(settings.effort)
-        _one_of("trunk", settings.trunk, tuple(TRUNKS))
-        _one_of("optimizer", settings.optimizer, ("adamw", "sgd"))
-        _one_of("bad_rows", settings.bad_rows, ("error", "skip"))
-        if settings.log is not None:
-            _one_of("log", settings.log, ("tensorboard",))
-        if settings.keep is not None:
-            _one_of("keep", settings.keep, get_args(Keep))
-        for name in (
-            "minutes",
-            "layers",
-            "learning_rate",
-            "epochs",
-            "batch_rows",
-            "threads",
-            "memory",
-            "checkpoint_seconds",
-            "requests_per_day",
-        ):
-            value = getattr(settings, name)
-            if value is not None and not value > 0:
-                raise OptionError(f"{_flag(name)} is {value}, and must be more than 0.")
+        if settings.layers is not None and settings.layers < (fewest := 0 if settings.trunk == "mlp" else 1):
+            raise OptionError(
+                f"--layers is {settings.layers}, and must be at least {fewest} for --trunk {settings.trunk}; --trunk mlp --layers 0 is a perceptron, without a hidden layer."
+            )
         if settings.skip is not None and settings.trunk == "transformer":
             raise OptionError(
                 "--skip and --no-skip are for the trunks tabm and mlp; a transformer always has them. Leave them out, or choose --trunk mlp."
+            )
+        if settings.skip is not None and settings.layers == 0:
+            raise OptionError(
+                "--skip and --no-skip say how layers follow each other, and with --layers 0 there are none. Leave them out."
             )
         if settings.fine_tune and not settings.pretrained:
             raise OptionError(
@@ -116,13 +97,51 @@ class Settings:
             raise OptionError(
                 f"Column {settings.weight!r} cannot both weigh and part the rows. Name another for --weight."
             )
-        if not 0 <= settings.seed < 2**63:
-            raise OptionError(f"--seed is {settings.seed}, and must be from 0 to 2**63 - 1.")
         return settings
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings as JSON-able values."""
         return asdict(self)
+
+
+WORDS: dict[str, tuple[str, ...]] = {
+    "effort": EFFORTS,
+    "trunk": tuple(TRUNKS),
+    "optimizer": ("adamw", "sgd"),
+    "bad_rows": ("error", "skip"),
+    "log": ("tensorboard",),
+    "keep": get_args(Keep),
+}
+MORE_THAN_NOTHING = (
+    "minutes",
+    "learning_rate",
+    "epochs",
+    "batch_rows",
+    "threads",
+    "memory",
+    "checkpoint_seconds",
+    "requests_per_day",
+)
+
+
+def check_setting(name: str, value: Any) -> None:
+    """Raise OptionError where there is no such setting, or where it cannot have the value, whatever the others are.
+
+    >>> check_setting("epochs", 3)
+    """
+    known = [entry.name for entry in fields(Settings)]
+    if name not in known:
+        raise OptionError(f"There is no setting {name!r}.{suggestion(name, known)} There are: {', '.join(known)}.")
+    _check_kind(name, value, get_type_hints(Settings)[name])
+    if value is None:
+        return
+    if name in WORDS and value not in WORDS[name]:
+        known = list(WORDS[name])
+        raise OptionError(f"{_flag(name)} is {value!r}.{suggestion(value, known)} It can be: {', '.join(known)}.")
+    if name in MORE_THAN_NOTHING and not value > 0:
+        raise OptionError(f"{_flag(name)} is {value}, and must be more than 0.")
+    if name == "seed" and not 0 <= value < 2**63:
+        raise OptionError(f"--seed is {value}, and must be from 0 to 2**63 - 1.")
 
 
 def names_in(value: str | None) -> tuple[str, ...]:
@@ -156,8 +175,3 @@ def _check_kind(name: str, value: object, hint: Any) -> None:
         fits, wanted = isinstance(value, str), "a word"
     if not fits:
         raise OptionError(f"{_flag(name)} is {value!r}, where {wanted} is expected.")
-
-
-def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise OptionError(f"{_flag(name)} is {value!r}.{suggestion(str(value), known)} It can be: {', '.join(known)}.")

@@ -1,15 +1,16 @@
 """Settings as a TOML file: read with lessons that name the line, and written so that a fit can be repeated."""
 
+import contextlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from fathom.errors import OptionError
-from fathom.settings import Settings
+from fathom.settings import Settings, check_setting
 
 
 def settings_from(file: str | Path) -> dict[str, Any]:
@@ -32,8 +33,10 @@ def settings_from(file: str | Path) -> dict[str, Any]:
             line=line,
         ) from None
     for name, value in values.items():
-        _check(file, {name: value}, _line(text, name))
-    _check(file, values, None)
+        with _placed(file, _line(text, name)):
+            check_setting(name, value)
+    with _placed(file, None):
+        Settings.of(values)
     return values
 
 
@@ -80,9 +83,11 @@ def _text(file: str | Path) -> str:
         raise OptionError(f"{file} cannot be read as settings: {reason}. Name a TOML file.", file=str(file)) from None
 
 
-def _check(file: str | Path, values: Mapping[str, Any], line: int | None) -> None:
+@contextlib.contextmanager
+def _placed(file: str | Path, line: int | None) -> Iterator[None]:
+    """Let a lesson about a setting name the file and the line that it stands in."""
     try:
-        Settings.of(values)
+        yield
     except OptionError as error:
         where = f"{file}, line {line}" if line else f"{file}"
         raise OptionError(f"{where}: {error}", file=str(file), line=line, column=error.column) from None

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from safetensors.numpy import load
 
 import fathom
 from fathom.data.table import Table
@@ -180,13 +181,35 @@ def test_more_than_eight_layers_are_residual(flights):
     assert len(model.result["training"]["gradients"]["layers"]) == 12, "two encoders and a head"
 
 
+def test_without_a_layer_the_network_is_a_perceptron(flights, tmp_path):
+    table = flights.select(["distance_miles", "wind_speed_mph", "late"])
+    model = fathom.fit(table, target="late", keep="network", trunk="mlp", layers=0, **QUICK)
+    (network,) = [found for found in model.result["models"] if found["kind"] == "network"]
+    assert "multilayer perceptron, no hidden layers, " in network["summary"]
+    assert not [name for name in load(model.files["weights.safetensors"]) if name.startswith("trunk.")]
+    assert model.result["training"]["epochs"][-1]["train_loss"] < model.result["training"]["epochs"][0]["train_loss"]
+    answers = model.save(tmp_path / "bundle") and fathom.load(tmp_path / "bundle").predict(table.take(range(9)))
+    assert answers.rows == 9
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"layers": 0}, "--layers is 0, and must be more than 0."),
+        (
+            {"layers": 0},
+            "--layers is 0, and must be at least 1 for --trunk tabm; --trunk mlp --layers 0 is a perceptron, without a hidden layer.",
+        ),
+        (
+            {"layers": -1, "trunk": "mlp"},
+            "--layers is -1, and must be at least 0 for --trunk mlp; --trunk mlp --layers 0 is a perceptron, without a hidden layer.",
+        ),
         (
             {"skip": False, "trunk": "transformer"},
             "--skip and --no-skip are for the trunks tabm and mlp; a transformer always has them. Leave them out, or choose --trunk mlp.",
+        ),
+        (
+            {"skip": True, "trunk": "mlp", "layers": 0},
+            "--skip and --no-skip say how layers follow each other, and with --layers 0 there are none. Leave them out.",
         ),
     ],
 )

@@ -126,6 +126,19 @@ MISTAKES = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"trunk": "mlp", "layers": 0},
+        {"trunk": "mlp", "layers": 150, "skip": False},
+        {"pretrained": {"text": "somewhere"}, "fine_tune": True},
+    ],
+)
+def test_settings_that_go_together_are_read_as_they_were_written(tmp_path, settings):
+    (tmp_path / "my.toml").write_text(settings_text(Settings.of(settings)))
+    assert fathom.settings_from(tmp_path / "my.toml").items() >= settings.items()
+
+
 @pytest.mark.parametrize(("text", "line", "lesson"), [*MISTAKES.values()], ids=[*MISTAKES])
 def test_a_mistake_is_named_by_file_and_line(tmp_path, text, line, lesson):
     path = tmp_path / "my.toml"

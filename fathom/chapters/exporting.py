@@ -45,7 +45,7 @@ def export_network(
     network = trained.network
     layers = sizes.trunk_options["layers"]
     residual = settings.trunk == "transformer" or is_residual(layers, settings.skip)
-    blocks = f"{layers} {'residual' if residual else 'plain'} layer{'' if layers == 1 else 's'}"
+    blocks = f"{layers or 'no'} {'residual' if residual else 'plain' if layers else 'hidden'} layer{'' if layers == 1 else 's'}"
     several = f"{trained.plan.networks} networks, each an " if trained.plan.networks > 1 else ""
 
     progress.begin("Exporting the network")

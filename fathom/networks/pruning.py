@@ -35,7 +35,9 @@ def left_whole(plan: NetworkPlan) -> dict[str, str]:
     thinner = _thinner(plan, 0.5)
     whole = [_encoder(plan, name, shape).NAME for name, shape in arrays.items() if name not in thinner]
     told = dict.fromkeys((f"the encoder {name!r}" for name in whole), TIED)
-    if not _trunk_is_a_chain(plan):
+    if not plan.trunk_options["layers"]:
+        told["the trunk"] = "it has no hidden layer"
+    elif not _trunk_is_a_chain(plan):
         told[f"the trunk {plan.trunk!r}"] = (
             "its layers add to what came before, so that a unit lives through all of them"
         )
@@ -63,7 +65,7 @@ def pruned(network: Network, share: float) -> Network:
 
 def _trunk_is_a_chain(plan: NetworkPlan) -> bool:
     options = plan.trunk_options
-    return plan.trunk in PRUNABLE and not is_residual(options["layers"], options.get("skip"))
+    return plan.trunk in PRUNABLE and options["layers"] > 0 and not is_residual(options["layers"], options.get("skip"))
 
 
 def _encoder(plan: NetworkPlan, name: str, shape: Shape) -> Encoder:

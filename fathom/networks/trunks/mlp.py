@@ -1,6 +1,7 @@
-"""The multilayer perceptron: all tokens side by side through layers of weighted sums and ReLU.
+"""The multilayer perceptron: all tokens side by side through layers of weighted sums and ReLU. Without a layer it is the perceptron: one weighted sum.
 
-Why it exists: the plainest deep network, and the quickest to answer. Source: Rumelhart, Hinton and Williams, "Learning representations by
+Why it exists: the plainest deep network, and the quickest to answer; and what one without depth comes to, to compare. Sources: Rosenblatt, "The perceptron", Psychological
+Review 65(6), 1958 (https://doi.org/10.1037/h0042519), whose threshold is the head's here, learned from its gradient; Rumelhart, Hinton and Williams, "Learning representations by
 back-propagating errors", Nature 323, 1986 (https://doi.org/10.1038/323533a0); dropout: Srivastava et al., JMLR 15, 2014; more than eight layers: `residual`.
 """
 
@@ -20,7 +21,7 @@ SOURCE = "https://doi.org/10.1038/323533a0"
 
 @dataclass(frozen=True)
 class Options:
-    """``layers`` hidden layers of ``width`` units; each unit is left out with probability ``dropout`` in training.
+    """``layers`` hidden layers, none or more, of ``width`` units; each unit is left out with probability ``dropout`` in training.
 
     ``skip``: whether each layer adds to a normalised copy of what came before; ``None`` decides by the number of layers.
     """
@@ -38,10 +39,10 @@ class Perceptron(nn.Module):
 
     def __init__(self, options: Options, inputs: int) -> None:
         super().__init__()
-        self.width = options.width
+        self.width = options.width if options.layers else inputs
         sizes = [inputs, *[options.width] * options.layers]
         linear: list[nn.Module] = [nn.Linear(*pair) for pair in itertools.pairwise(sizes)]
-        if is_residual(options.layers, options.skip):
+        if linear and is_residual(options.layers, options.skip):
             self.layers = residual_layers(linear, options.width, options.dropout)
         else:
             steps = [[layer, nn.ReLU(), nn.Dropout(options.dropout)] for layer in linear]
