@@ -96,7 +96,7 @@ def fit(
             clock.mark("judging")
             other = plain_twin(prepared, free, size, modalities, trained, judged.shipped.name, told)
             told.begin("Asking for evidence")
-            besides = equipment(prepared, chosen.seed)
+            besides = equipment(prepared, chosen)
             costs = allowances(prepared, trained, network, judged, chosen, clock)
             left = allotting.refitting_seconds(
                 chosen, network.fit_seconds, clock.until(allotting.FINISHING_SECONDS / 2)

@@ -46,7 +46,7 @@ def run(case: Case) -> Finding:
     many, blind = low > TOO_MANY, far < TELLS
     worst = np.argsort(-scores, kind="stable")[:MOST_NAMED]
     sentence = (
-        f"It calls {100 * share:.1f} % of the test rows unlike those of training, where about {100 * SHARE:.0f} % are meant to be. Rows of the same kinds of values from elsewhere it calls unlike "
+        f"It calls {100 * share:.1f} % of the test rows ({100 * low:.1f} to {100 * high:.1f} %) unlike those of training, where about {100 * SHARE:.0f} % are meant to be. Rows of the same kinds of values from elsewhere it calls unlike "
         f"in {100 * asked[2]['called_unlike']:.0f} % of cases (area under the curve {far:.3f}), rows whose columns were shuffled in {100 * asked[1]['called_unlike']:.0f} % ({asked[1]['told_apart']:.3f})."
     )
     return Finding(

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from fathom.bundle import arrays as stored
-from fathom.bundle.answers import unlikeness
+from fathom.bundle.answers import following, unlikeness
 from fathom.data.encoding import Column
 from fathom.data.modalities import audio, category, image, number, series, text
 from fathom.data.table import Table
@@ -173,6 +173,60 @@ def test_texts_of_the_same_words_in_another_order_are_told_by_what_follows_what(
     usual, other = told_in_order(2), told_in_order(3, order=list(np.random.default_rng(5).permutation(WORDS)))
     assert learned.unlike(usual).mean() < 0.05
     assert unlike.area(learned.scores(usual), learned.scores(other)) > 0.95
+
+
+def test_blank_texts_are_unlike_though_a_few_of_training_are_blank_and_usual_ones_are_not():
+    blank = ["", " ", ".", "the", None]
+    train, aside, usual = ([*texts(seed, 1_200).column("note").to_pylist(), *blank[:3]] for seed in range(3))
+    table = Table.of({"note": train})
+    columns = columns_of({"note": text}, table)
+    columns = (replace(columns[0], missing=columns[0].kind.missing(table.column("note")).mean()),)
+    learned = unlikeness.learn(columns, table, Table.of({"note": aside}))
+    assert columns[0].missing < 0.0025
+    assert learned.unlike(Table.of({"note": pa.array(blank, pa.string())})).all()
+    assert learned.unlike(Table.of({"note": usual})).mean() < 0.02
+    often = Table.of({"note": [*train, *[""] * 40]})
+    learned = unlikeness.learn(columns_of({"note": text}, often), often, Table.of({"note": [*aside, *[""] * 40]}))
+    assert learned.arrays["least"].tolist() == [0]
+
+
+def test_of_few_pairs_the_share_of_new_ones_says_little():
+    words = ["team", "played", "well", "and", "won", "a", "late", "match"]
+    table = Table.of({"note": [" ".join(words * 3)] * 40})
+    columns = columns_of({"note": text}, table)
+    arrays, _ = following.learn(columns, table)
+    few, many = (
+        following.codes_of(columns[0], Table.of({"note": [" ".join(order)]}))
+        for order in (["won", "team"], words[::-1] * 3)
+    )
+    shares = [new / there for new, there in (following.new_pairs(codes, arrays, 0) for codes in (few, many))]
+    assert 0 < shares[0] < 0.5 * shares[1]
+    before = {name: array for name, array in arrays.items() if not name.startswith("skips")}
+    new, there = following.new_pairs(many, before, 0)
+    assert there == (many > 0).sum() - 1 and 0 < new <= there
+
+
+def test_training_rows_that_are_left_over_make_one_in_a_hundred_more_certain():
+    away = {False: [], True: []}
+    for seed in range(12):
+        train, aside, usual = (numbers(10 * seed + part, rows=rows) for part, rows in enumerate((3_800, 120, 2_000)))
+        columns = columns_of({"size": number, "rooms": number, "town": category}, train)
+        for lend, found in away.items():
+            learned = unlikeness.learn(columns, train, aside, lend=lend)
+            found.append(learned.unlike(usual).mean() - unlikeness.SHARE)
+    assert np.std(away[True]) < 0.6 * np.std(away[False])
+    assert abs(np.mean(away[True])) < 0.003
+
+
+def test_a_bundle_of_texts_of_before_is_read_as_it_was():
+    table = texts(0)
+    columns = columns_of({"note": text}, table)
+    arrays = unlikeness.learn(columns, table, texts(1)).arrays
+    arrays = {name: array for name, array in arrays.items() if name != "least" and not name.startswith("skips")}
+    before = unlikeness.opened({unlikeness.NAME: stored.write(arrays)}, columns)
+    odd = Table.of({"note": pa.array(["", None, "the"], pa.string())})
+    assert dict(before.views(odd))["empty"].tolist() == [np.inf, np.inf, -np.inf]
+    assert before.unlike(odd).all() and before.unlike(texts(2)).mean() < 0.05
 
 
 def test_a_bundle_of_before_weighs_all_views_alike():

@@ -5,10 +5,10 @@ Two kinds of views, of which the one that wonders most decides, or, where there 
 * **features**: how improbable a row's features are under a bell curve of few dimensions and noise of its own in each feature, learned on training rows: the distance to the mean, in
   units of what is usual in each direction (Tipping and Bishop, "Probabilistic Principal Component Analysis", JRSS B 61, 1999, section 3; Mahalanobis, 1936; with noise of its own, a factor analysis), and the part of it that lies along these few dimensions.
 * **surprise**, a column of texts or other codes: how rare a text's subwords are on average, how many there are, and how many of them follow each other as they never did in training, which tells another language, another manner of writing, or no
-  language at all (Shannon, 1948).
+  language at all (Shannon, 1948; `fathom.bundle.answers.following`).
 
 Of texts, it is what follows what that tells the most; the other views of a text add noise to it, and count from further out on, where nothing usual lies. Each is measured in how far the rows that were kept aside lie from their own median, and a row is unlike where it lies further than 99 % of these (conformal anomaly
-detection: Laxhammar and Falkman, IEEE TPAMI 36, 2014). A column that deep training rows never lack, such as a text, must not be empty either. The distance in the network's last layer and the energy of its
+detection: Laxhammar and Falkman, IEEE TPAMI 36, 2014). Where texts, pictures and the like are hardly ever missing, an empty one, or one of a word, is unlike as well; what such rows there are among those of training count towards the one in a hundred. The distance in the network's last layer and the energy of its
 answer (Lee et al., NeurIPS 2018; Liu et al., NeurIPS 2020) were tried beside it and tell far rows worse (``make bench-evidence``).
 """
 
@@ -20,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.bundle import arrays as stored
+from fathom.bundle.answers import following
+from fathom.bundle.answers.following import Counts, codes_of, of_codes
 from fathom.data.encoding import Column, hand_made_features, inputs_of
 from fathom.data.modalities.contract import Features
 from fathom.data.rows.splitting import row_hashes
@@ -28,7 +30,7 @@ from fathom.errors import BundleError
 from fathom.shapes import DEEP
 
 NAME = "unlike.safetensors"
-TOGETHER, LENGTH = "all together", "length of "
+TOGETHER, LENGTH, EMPTY = "all together", "length of ", "empty"
 FEATURES, ALONG, SURPRISE, PAIRS_OF, EVERY_PAIR = (
     "features",
     "main directions",
@@ -44,10 +46,11 @@ MOST_ROWS = 2_000  # to learn from, and as many to measure what is usual
 MOST_TEXTS = 6_000  # to learn from which codes follow each other
 FEWEST_ROWS = 30  # kept aside, from which "unlike" means something
 LIMIT = 20.0  # of a number, in standard deviations
-PAIRS = 1 << 20  # numbers that pairs of codes are given
 FREQUENT = 20  # categories of a column that have a place of their own
 NOVEL = 3.0  # standard deviations that a category counts which training rows lack, or a gap where they have none
-RARELY_EMPTY = 0.002  # of the training rows: a deep column with fewer gaps may not be empty
+EMPTY_SHARE = 0.5  # of the rows that are called unlike all the same, that may be so because they lack a text, a picture or the like
+NEXT_TO_NOTHING = 2  # codes of a text that are as good as none
+RARELY_EMPTY = 0.002  # of the training rows: in bundles of before, a deep column with fewer gaps may not be empty
 LEAST_NOISE = 1e-2  # of the mean noise: that of a feature which the directions tell wholly
 BEYOND = 1.0  # further out than one in a hundred rows, from where on a view counts that adds noise to a better one
 ALONG_BEYOND = 0.2  # the same of the few dimensions beside all of the distance
@@ -76,13 +79,7 @@ class Unlikeness:
 
     def views(self, table: Table) -> list[tuple[str, Floats]]:
         """Return the score of each row ``(row,)`` by each view, with its name."""
-        usual = self.arrays["usual"]
-        found = _measured(_views(self.columns, self.arrays, table), usual)
-        if len(found) > 1:  # what none of them says alone, several may say together
-            found |= _measured({TOGETHER: _together(found)}, usual[len(found) :])
-        if usual.shape[1] == 3:  # bundles of before weigh all views alike
-            found = {name: scores - beyond for (name, scores), beyond in zip(found.items(), usual[:, 2], strict=True)}
-        return [*found.items(), ("empty", np.where(_empty(self.columns, table), np.inf, -np.inf))]
+        return _weighed(_views(self.columns, self.arrays, table), self.arrays["usual"])
 
     def unlike(self, table: Table) -> npt.NDArray[np.bool_]:
         """Mark the rows ``(row,)`` that are unlike those of training."""
@@ -99,7 +96,7 @@ def opened(files: Mapping[str, bytes], columns: Sequence[Column]) -> Unlikeness 
         return None
     arrays = stored.read(files[NAME], NAME)
     wanted = {"limit", "usual", "middle", "scale", "mean", "directions", "spreads", "rest"}
-    wanted |= {f"{kind}/{place}" for place in range(len(_of_codes(columns))) for kind in ("surprise", "means", "pairs")}
+    wanted |= {f"{kind}/{place}" for place in range(len(of_codes(columns))) for kind in ("surprise", "means", "pairs")}
     missing = wanted - set(arrays)
     sound = not missing and len(arrays["mean"]) == len(arrays["directions"]) and arrays["limit"].shape == (1,)
     if not sound:
@@ -110,37 +107,52 @@ def opened(files: Mapping[str, bytes], columns: Sequence[Column]) -> Unlikeness 
     return Unlikeness(columns, arrays)
 
 
-def learn(columns: Sequence[Column], train: Table, aside: Table, seed: int = 0) -> Unlikeness | None:
-    """Learn from training rows what is usual, and from rows kept ``aside`` how far usual rows lie; ``None`` where there are too few of either."""
+def learn(
+    columns: Sequence[Column], train: Table, aside: Table, seed: int = 0, lend: bool = False
+) -> Unlikeness | None:
+    """Learn from training rows what is usual, and from rows kept ``aside`` how far usual rows lie; ``None`` where there are too few of either.
+
+    With ``lend``, training rows that nothing was learned from are kept aside, too, since one in a hundred of a few hundred rows is known but roughly; not where codes are
+    read, whose vocabulary is that of all training rows, nor should it be where rows belong together or follow each other in time.
+    """
     if min(train.rows, aside.rows) < FEWEST_ROWS:
         return None
     names = [column.name for column in inputs_of(columns)]
     every, aside = _some(train.select(names), MOST_TEXTS), _some(aside.select(names), MOST_ROWS)
     train = every.take(np.arange(min(every.rows, MOST_ROWS)))
-    features = hand_made_features(columns, train)
-    arrays = _scales(features)
-    for place, column in enumerate(_of_codes(columns)):
-        codes = _codes(column, every)
-        counts = np.bincount(codes[codes > 0].ravel(), minlength=column.parts[0].codes) + 0.5
-        arrays[f"surprise/{place}"] = np.asarray(-np.log(counts / counts.sum()), np.float32)
-        means = _means(codes, arrays[f"surprise/{place}"])
-        middle = np.median(means, axis=0)
-        arrays[f"pairs/{place}"] = _seen_pairs(codes)
-        arrays[f"means/{place}"] = np.stack([middle, np.maximum(np.median(np.abs(means - middle), axis=0), 0.05)])
+    kept = [aside]
+    if lend and not of_codes(columns):
+        kept.append(every.take(np.arange(train.rows, min(every.rows, train.rows + MOST_ROWS - aside.rows))))
+    arrays = _scales(features := hand_made_features(columns, train))
+    learned, counts = following.learn(columns, every)
+    arrays |= learned
     arrays |= _directions(_scaled(features, arrays), seed)
-    raw = _views(columns, arrays, aside)
-    usual = [(*_usual(values), _beyond(name, columns)) for name, values in raw.items()]
-    if len(raw) > 1:
-        together = _together(_measured(raw, np.array(usual)))
+    arrays["least"] = _least(columns, every, counts)
+    made = [_views(columns, arrays, table) for table in kept if table.rows]
+    raw = {name: np.concatenate([views[name] for views in made]) for name in made[0]}
+    told = {name: values for name, values in raw.items() if name != EMPTY}
+    usual = [(*_usual(values), _beyond(name, columns)) for name, values in told.items()]
+    if len(told) > 1:
+        together = _together(_measured(told, np.array(usual)))
         usual.append((*_usual(together), _beyond(TOGETHER, columns)))
     arrays["usual"] = np.array(usual)
-    made = Unlikeness(columns, {**arrays, "limit": np.zeros(1)})
-    known = np.sort(made.scores(aside))
+    known = np.sort(np.max([scores for _, scores in _weighed(raw, arrays["usual"])], axis=0))
     place = min(len(known), int(np.ceil((len(known) + 1) * (1 - SHARE))))
     limit = known[place - 1]
     finite = known[np.isfinite(known)]
     arrays["limit"] = np.array([limit if np.isfinite(limit) else finite.max(initial=1.0)])
     return Unlikeness(columns, arrays)
+
+
+def _weighed(raw: Mapping[str, Floats], usual: Floats) -> list[tuple[str, Floats]]:
+    """Return each view's scores by how far usual rows lie, those of a view that adds noise from further out, and with them what all say together."""
+    told = {name: values for name, values in raw.items() if name != EMPTY}
+    found = _measured(told, usual)
+    if len(found) > 1:  # what none of them says alone, several may say together
+        found |= _measured({TOGETHER: _together(found)}, usual[len(found) :])
+    if usual.shape[1] == 3:  # bundles of before weigh all views alike
+        found = {name: scores - beyond for (name, scores), beyond in zip(found.items(), usual[:, 2], strict=True)}
+    return [*found.items(), (EMPTY, raw[EMPTY])]
 
 
 def _usual(values: Floats) -> tuple[float, float]:
@@ -180,7 +192,7 @@ def _some(table: Table, most: int) -> Table:
 
 
 def _views(columns: Sequence[Column], arrays: Mapping[str, Any], table: Table) -> dict[str, Floats]:
-    """Return the score of each row ``(row,)`` by each view, each on a scale of its own."""
+    """Return the score of each row ``(row,)`` by each view, each on a scale of its own; that of empty cells is infinite or none."""
     scaled = _scaled(hand_made_features(columns, table), arrays) - arrays["mean"]
     along = scaled @ arrays["directions"]
     beside = (np.square(scaled - along @ arrays["directions"].T) / arrays["rest"]).sum(axis=1)
@@ -189,20 +201,21 @@ def _views(columns: Sequence[Column], arrays: Mapping[str, Any], table: Table) -
     whole = "usual" not in arrays or arrays["usual"].shape[1] == 3
     if whole and len(arrays["directions"]) > arrays["directions"].shape[1]:
         found[ALONG] = np.log1p(within)
-    new, every, texts = np.zeros(table.rows), np.zeros(table.rows), 0
-    for place, column in enumerate(_of_codes(columns)):
+    new, every, texts, counts = np.zeros(table.rows), np.zeros(table.rows), 0, {}
+    for place, column in enumerate(of_codes(columns)):
         middle, spread = arrays[f"means/{place}"]
-        codes = _codes(column, table)
-        away = np.abs(_means(codes, arrays[f"surprise/{place}"]) - middle) / spread
+        codes = codes_of(column, table)
+        counts[column.name] = (codes > 0).sum(axis=1)
+        away = np.abs(following.means_of(codes, arrays[f"surprise/{place}"]) - middle) / spread
         found[f"{SURPRISE}{column.name}"] = np.log1p(away[:, 0])
         found[f"{LENGTH}{column.name}"] = np.log1p(away[:, 1])
-        own, there = _new_pairs(codes, arrays[f"pairs/{place}"])
+        own, there = following.new_pairs(codes, arrays, place)
         found[f"{PAIRS_OF}{column.name}"] = own / np.maximum(there, 1)
         if column.modality == "text":
             new, every, texts = new + own, every + there, texts + 1
     if whole and texts > 1:
         found[EVERY_PAIR] = new / np.maximum(every, 1)
-    return found
+    return {**found, EMPTY: np.where(_empty(columns, arrays, table, counts), np.inf, -np.inf)}
 
 
 def _scales(features: Features) -> dict[str, npt.NDArray[Any]]:
@@ -276,48 +289,39 @@ def _directions(scaled: Floats, seed: int) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def _of_codes(columns: Sequence[Column]) -> list[Column]:
-    return [column for column in inputs_of(columns) if column.kind and column.kind.SHAPE == "codes"]
+def _least(columns: Sequence[Column], table: Table, counts: Counts) -> npt.NDArray[np.int64]:
+    """Return how many steps a cell of each input ``(input,)`` must have at least: 0 where it may be empty.
+
+    Those are held to it of which the fewest training rows are empty, or next to it, as long as these rows together are a part of those that are called unlike all the same.
+    """
+    inputs, lacking = inputs_of(columns), []
+    least, left = np.zeros(len(inputs), np.int64), EMPTY_SHARE * SHARE
+    for place, column in enumerate(inputs):
+        if column.kind is not None and column.kind.SHAPE in DEEP:
+            steps = NEXT_TO_NOTHING + 1 if column.modality == "text" else 1
+            lacking.append((float(_lacking(column, table, steps, counts).mean()), place, steps))
+    for share, place, steps in sorted(lacking):
+        left -= share
+        if left >= 0:
+            least[place] = steps
+    return least
 
 
-def _codes(column: Column, table: Table) -> npt.NDArray[Any]:
+def _lacking(column: Column, table: Table, least: int, counts: Counts) -> npt.NDArray[np.bool_]:
+    """Mark the rows ``(row,)`` whose cell is empty, or has fewer codes than ``least``."""
     assert column.kind is not None
-    return column.kind.encode(column.state, table.column(column.name))
+    found = np.asarray(column.kind.missing(table.column(column.name)))
+    return np.asarray(found | (counts[column.name] < least)) if least > 1 else found
 
 
-def _means(codes: npt.NDArray[Any], surprises: npt.NDArray[Any]) -> Floats:
-    """Return how surprising each row's codes are on average, and the logarithm of their number ``(row, 2)``."""
-    there = codes > 0
-    count = there.sum(axis=1)
-    surprise = np.where(there, surprises[codes], 0.0).sum(axis=1) / np.maximum(count, 1)
-    return np.stack([surprise, np.log1p(count)], axis=1)
-
-
-def _pairs(codes: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Return a number below ``PAIRS`` for each two neighbouring codes ``(row, step - 1)``, and which are there."""
-    left, right = codes[:, :-1].astype(np.int64), codes[:, 1:].astype(np.int64)
-    return (left * 57_337 + right * 104_729) % PAIRS, (left > 0) & (right > 0)
-
-
-def _seen_pairs(codes: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Return a bit for each number of a pair, set where the rows ``(row, step)`` hold it (Bloom, Communications of the ACM 13, 1970, with one number a pair)."""
-    numbers, there = _pairs(codes)
-    seen = np.zeros(PAIRS, np.bool_)
-    seen[numbers[there]] = True
-    return np.packbits(seen)
-
-
-def _new_pairs(codes: npt.NDArray[Any], seen: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
-    """Return how many of each row's pairs ``(row,)`` were never seen, and how many it has."""
-    numbers, there = _pairs(codes)
-    known = seen[numbers >> 3] >> (7 - (numbers & 7)).astype(np.uint8) & 1
-    return ((known == 0) & there).sum(axis=1).astype(np.float64), there.sum(axis=1).astype(np.float64)
-
-
-def _empty(columns: Sequence[Column], table: Table) -> npt.NDArray[np.bool_]:
-    """Mark the rows ``(row,)`` where a deep column is empty that hardly any training row lacked."""
+def _empty(columns: Sequence[Column], arrays: Mapping[str, Any], table: Table, counts: Counts) -> npt.NDArray[np.bool_]:
+    """Mark the rows ``(row,)`` where a deep column is empty, or next to it, that hardly any training row lacked."""
     found = np.zeros(table.rows, np.bool_)
-    for column in inputs_of(columns):
-        if column.kind is not None and column.kind.SHAPE in DEEP and column.missing < RARELY_EMPTY:
-            found |= column.kind.missing(table.column(column.name))
+    for place, column in enumerate(inputs_of(columns)):
+        if "least" in arrays:
+            least = int(arrays["least"][place])
+        else:  # bundles of before
+            least = column.kind is not None and column.kind.SHAPE in DEEP and column.missing < RARELY_EMPTY
+        if least:
+            found |= _lacking(column, table, int(least), counts)
     return found
