@@ -76,6 +76,8 @@ def fit(
     source, target, test = parted(source, target, test)
     with RunFolder.reserve(out, resume) as run, room(run) as folder, listeners(run, progress, chosen) as told:
         prepared, leaks = _understood(source, target, test, chosen, modalities, told, folder)
+        if run:
+            prepared.readings.keep_in(run.readings)
         clock.mark("preparing")
         with allotting.arithmetic_on(asked := chosen.threads) as threads:
             free, chosen = replace(chosen, threads=asked), replace(chosen, threads=threads)

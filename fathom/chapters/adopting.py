@@ -1,12 +1,13 @@
 """Readers that were taught elsewhere find their columns: which reads what, what they make of rows, and how they go on learning."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from fathom.chapters.bodies import reading
 from fathom.chapters.remembering import Readings
 from fathom.data.encoding import Column, inputs_of
 from fathom.data.pretrained import Pretrained, find
@@ -20,7 +21,7 @@ from fathom.shapes import Part
 TIMES_LARGER, LARGEST_SHOWN = 4, 160
 # How a reader goes on learning: Devlin et al., "BERT", NAACL 2019, appendix A.3 (https://arxiv.org/abs/1810.04805): 2 to 4 epochs, rates from 2e-5 to 5e-5.
 FINE_TUNE_EPOCHS, FINE_TUNE_RATE, FINE_TUNE_BATCH = 3, 5e-5, 32
-# Training rows by which the speed of a reader is measured where time is short, and that it reads at least.
+# Training rows by which the speed of a reader is measured where time is short, after as many that warm it up, and that it reads at least.
 PROBED, FEWEST_READ = 16, 100
 
 
@@ -106,9 +107,12 @@ def readable(network: Any, rows: Any, readings: Readings, seconds: float, seed: 
     order = np.random.default_rng(seed).permutation(rows.rows)
     if len(known) >= min(FEWEST_READ, rows.rows):
         return rows.take(torch.from_numpy(known))
-    started = time.perf_counter()
-    read_through(network, rows.take(torch.from_numpy(np.sort(order[:PROBED]))), readings)
-    most = max(FEWEST_READ, int(PROBED * seconds / max(time.perf_counter() - started, 1e-6)))
+    began = time.perf_counter()
+    for some in (order[:PROBED], order[PROBED : 2 * PROBED]):
+        started = time.perf_counter()
+        read_through(network, rows.take(torch.from_numpy(np.sort(some))), readings, wanted=rows.rows)
+    left = seconds - (time.perf_counter() - began)
+    most = max(FEWEST_READ, int(PROBED * left / max(time.perf_counter() - started, 1e-6)))
     if most >= rows.rows:
         return rows
     progress.say(
@@ -117,29 +121,35 @@ def readable(network: Any, rows: Any, readings: Readings, seconds: float, seed: 
     return rows.take(torch.from_numpy(np.sort(order[:most])))
 
 
-def read_through(network: Any, rows: Any, readings: Readings, progress: Progress | None = None) -> Any:
-    """Return rows with what frozen readers make of them in place of what they read, remembered in ``readings``; rows that lie on the disk stay as they are."""
+def read_through(network: Any, rows: Any, readings: Readings, progress: Progress | None = None, wanted: int = 0) -> Any:
+    """Return rows with what frozen readers make of them in place of what they read, remembered in ``readings``; rows that lie on the disk stay as they are.
+
+    They read by what is quickest for as many rows, or for as many as are ``wanted`` in all.
+    """
     import torch
 
-    from fathom.networks.encoders.pretrained import frozen_readers, read_once
+    from fathom.networks.encoders.pretrained import frozen_readers
     from fathom.training.batching import Batch
-    from fathom.training.loop import rows_at_once
 
     readers = frozen_readers(network.encoders)
     if not readers or not isinstance(rows, Batch):
         return rows
     made = {}
     for name, reader in readers.items():
-        values = rows.inputs[name]
-        advance: Callable[[int], None] = (lambda done: None) if progress is None else progress.advance
+        values = rows.inputs[name].numpy()
+        done = int(readings.met(reader.fingerprint, values).sum())
+        unread = max(len(values) - done, wanted)
         if progress is not None:
-            progress.begin("Reading with what was taught elsewhere", rows.rows)
+            progress.begin("Reading with what was taught elsewhere", len(values))
 
-        def read(new: Any, reader: Any = reader, advance: Callable[[int], None] = advance) -> Any:
-            at_once = min(64, rows_at_once(int(new[:1].size) or 1))
-            return read_once(reader, torch.from_numpy(new), at_once, advance)[:, 0].numpy()
+        def advance(more: int) -> None:
+            nonlocal done
+            done += more
+            if progress is not None:
+                progress.advance(done)
 
-        made[name] = torch.from_numpy(readings.of(reader.fingerprint, values.numpy(), read))[:, None]
+        read = reading(reader, readings, values, unread, advance)
+        made[name] = torch.from_numpy(readings.of(reader.fingerprint, values, read))[:, None]
         if progress is not None:
-            progress.end(f"{rows.rows:,} rows, once")
+            progress.end(f"{len(values):,} rows, once")
     return replace(rows, inputs={**rows.inputs, **made})

@@ -4,24 +4,28 @@ A frozen reader takes a thousand times as long for a text as all that stands beh
 behind it, which are trained anew where rows or columns are left out.
 """
 
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fathom.data.files.writing import cannot_write
 from fathom.data.rows.hashing import Hashes, hash_rows
 from fathom.shapes import Arrays
 
 MOST_BYTES = 1 << 29  # of what is remembered; what comes later is read and forgotten
+PUT_DOWN_ROWS = 2_048  # that are read between two moments at which what was made of them is put down in a folder
 
 Made = npt.NDArray[np.float32]
 
 
 @dataclass
 class Readings:
-    """What bodies made of rows: for each body a table of the rows' hashes, in order, and of what was made of each ``(row, width)``.
+    """What bodies made of rows: for each body a table of the rows' hashes, in order, and of what was made of each ``(row, width)``; and the ``graphs`` by which those read that were exported.
 
     >>> readings, asked = Readings(), []
     >>> def read(rows): asked.append(len(rows)); return np.float32(rows[:, :1] * 2)
@@ -31,7 +35,22 @@ class Readings:
     """
 
     most_bytes: int = MOST_BYTES
+    folder: Path | None = None
+    graphs: dict[str, Any] = field(default_factory=dict, repr=False)
     _held: dict[str, tuple[Hashes, Made]] = field(default_factory=dict, repr=False)
+
+    def keep_in(self, folder: Path) -> None:
+        """Put what is read from now on down in a folder, too, and take up what an interrupted fit has left there; a file that is damaged is read again."""
+        self.folder = folder
+        left: dict[str, list[tuple[Hashes, Made]]] = {}
+        for file in sorted(folder.glob("*.npz")):
+            try:
+                with np.load(file, allow_pickle=False) as held:
+                    left.setdefault(file.name.partition("-")[0], []).append((held["hashes"], held["made"]))
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                file.unlink(missing_ok=True)
+        for body, pieces in left.items():
+            self._hold(body, _merged(pieces))
 
     def met(self, body: str, rows: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """Return which of ``rows (row, …)`` the body of this name has met ``(row,)``."""
@@ -43,25 +62,43 @@ class Readings:
         hashes = hash_rows(rows)
         held = self._held.get(body)
         new = np.ones(len(rows), np.bool_) if held is None else ~np.isin(hashes, held[0])
-        fresh, first = np.unique(hashes[new], return_index=True)
-        if len(fresh):
-            made = read(rows[np.flatnonzero(new)[np.sort(first)]])[np.argsort(np.argsort(first, kind="stable"))]
-            whole = (fresh, made) if held is None else _merged(held, (fresh, made))
-            if (
-                sum(one.nbytes for name, (_, one) in self._held.items() if name != body) + whole[1].nbytes
-                <= self.most_bytes
-            ):
-                self._held[body] = whole
-            held = whole
+        places = np.flatnonzero(new)[np.sort(np.unique(hashes[new], return_index=True)[1])]
+        pieces = []
+        for start in range(0, len(places), PUT_DOWN_ROWS):
+            some = places[start : start + PUT_DOWN_ROWS]
+            pieces.append((hashes[some], read(rows[some])))
+            self._put_down(body, *pieces[-1])
+        if pieces:
+            held = _merged([*([] if held is None else [held]), *pieces])
+            self._hold(body, held)
         if held is None:  # no rows
             return read(rows)
         return held[1][np.searchsorted(held[0], hashes)]
 
+    def _hold(self, body: str, whole: tuple[Hashes, Made]) -> None:
+        """Remember all that a body has made of rows, unless it is too much."""
+        others = sum(made.nbytes for name, (_, made) in self._held.items() if name != body)
+        if others + whole[1].nbytes <= self.most_bytes:
+            self._held[body] = whole
 
-def _merged(one: tuple[Hashes, Made], other: tuple[Hashes, Made]) -> tuple[Hashes, Made]:
-    hashes = np.concatenate([one[0], other[0]])
+    def _put_down(self, body: str, hashes: Hashes, made: Made) -> None:
+        """Write what was made of rows into the folder, whole or not at all. Raises OutputError where the disk does not take it."""
+        if self.folder is None or len(hashes) < PUT_DOWN_ROWS:  # fewer are soon read again
+            return
+        place = self.folder / f"{body}-{int(hashes[0]):016x}.npz"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with place.with_suffix(".part").open("wb") as file:
+                np.savez(file, hashes=hashes, made=made)
+            place.with_suffix(".part").replace(place)
+        except OSError as error:
+            raise cannot_write(place, error, made.nbytes) from None
+
+
+def _merged(pieces: Sequence[tuple[Hashes, Made]]) -> tuple[Hashes, Made]:
+    hashes = np.concatenate([piece[0] for piece in pieces])
     order = np.argsort(hashes, kind="stable")
-    return hashes[order], np.concatenate([one[1], other[1]])[order]
+    return hashes[order], np.concatenate([piece[1] for piece in pieces])[order]
 
 
 @dataclass(frozen=True)

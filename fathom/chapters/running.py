@@ -17,6 +17,7 @@ LOCK = "lock"
 OWNER = "owner.json"
 CHECKPOINTS = "checkpoints"
 ENCODED = "encoded"
+READINGS = "readings"
 
 
 def next_folder(table: str, runs: Path = Path("runs")) -> Path:
@@ -43,12 +44,15 @@ def unfinished_folder(table: str, runs: Path = Path("runs")) -> Path | None:
 
 
 def has_checkpoints(staging: Path) -> bool:
-    """Say whether there is something to go on from: what a network has learned, or rows that are encoded."""
-    return any((staging / CHECKPOINTS).glob("*.checkpoint")) or any((staging / ENCODED).glob("journal.json"))
+    """Say whether there is something to go on from: what a network has learned, rows that are encoded, or what a reader that was taught elsewhere has made of rows."""
+    left = ((CHECKPOINTS, "*.checkpoint"), (ENCODED, "journal.json"), (READINGS, "*.npz"))
+    return any(any((staging / name).glob(files)) for name, files in left)
 
 
 def _last_change(staging: Path) -> int:
-    return max(path.stat().st_mtime_ns for name in (CHECKPOINTS, ENCODED) if (path := staging / name).is_dir())
+    return max(
+        path.stat().st_mtime_ns for name in (CHECKPOINTS, ENCODED, READINGS) if (path := staging / name).is_dir()
+    )
 
 
 def can_go_on(path: Path) -> bool:
@@ -103,6 +107,11 @@ class RunFolder:
     def encoded(self) -> Path:
         """The folder for the rows of a table larger than memory, which goes when the run is put in place."""
         return self.staging / ENCODED
+
+    @property
+    def readings(self) -> Path:
+        """The folder for what readers that were taught elsewhere have made of rows, which goes when the run is put in place."""
+        return self.staging / READINGS
 
     def write(self, files: Mapping[str, bytes]) -> None:
         """Write files, by their place in the folder. Raises OutputError when the disk does not take them."""
@@ -175,7 +184,7 @@ def _owner(staging: Path) -> str:
 def _put_in_place(path: Path, staging: Path) -> None:
     """Rename the folder, which then holds nothing but the run; the lock's file goes last, while we still hold it."""
     try:
-        for passing in (CHECKPOINTS, ENCODED):
+        for passing in (CHECKPOINTS, ENCODED, READINGS):
             shutil.rmtree(staging / passing, ignore_errors=True)
         (staging / OWNER).unlink()
         (staging / LOCK).unlink()

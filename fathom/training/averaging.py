@@ -56,8 +56,11 @@ class RunningMean:
 
 @torch.no_grad()
 def settle(network: Network, rows: Batch, batch_rows: int) -> None:
-    """Measure the running mean and variance of every batch normalisation on some rows, spread evenly, with nothing left out and nothing varied."""
-    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    """Measure the running mean and variance of every batch normalisation that is learning on some rows, spread evenly, with nothing left out and nothing varied.
+
+    Those of a reader that stays as it is keep what they were taught.
+    """
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm) and module.training]
     if not norms:
         return
     training = network.training

@@ -34,19 +34,44 @@ def network_onnx(network: Network | Committee) -> bytes:
 
     Raises ExtraError without onnxscript.
     """
-    require("onnxscript", "train")
     network.eval()
     kinds = {shape: torch.from_numpy(np.empty(0, kind)).dtype for shape, kind in KINDS.items()}
     example = tuple(torch.zeros(3, *row_size(parts), dtype=kinds[parts[0].shape]) for parts in network.arrays.values())
+    answers = [f"answer_{index}" for index in range(len(network.plan.targets))]
+    return _exported(_Answers(network), example, list(network.arrays), answers)
+
+
+def body_onnx(body: nn.Module, example: Tensor) -> bytes:
+    """Return what reads one array, such as the body of a reader that was taught elsewhere, as ONNX: ``rows`` like those of ``example (row, …)`` to ``made (row, width)``.
+
+    Raises ExtraError without onnxscript.
+    """
+    return _exported(_Made(body.eval()), (example,), ["rows"], ["made"])
+
+
+class _Made(nn.Module):
+    """A body with its array as the one of several arguments, as the exporter wants them."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return (self.body(*inputs),)
+
+
+def _exported(module: nn.Module, example: tuple[Tensor, ...], inputs: list[str], outputs: list[str]) -> bytes:
+    """Return a module whose arguments are arrays of rows as ONNX, for any number of rows."""
+    require("onnxscript", "train")
     row = torch.export.Dim("row")
     with _quiet(), torch.no_grad():  # as a network answers: what rounds so that it can learn rounds a little otherwise
         program = torch.onnx.export(
-            _Answers(network),
+            module,
             example,
             dynamo=True,
             opset_version=OPSET,
-            input_names=list(network.arrays),
-            output_names=[f"answer_{index}" for index in range(len(network.plan.targets))],
+            input_names=inputs,
+            output_names=outputs,
             dynamic_shapes=(tuple({0: row} for _ in example),),
             verbose=False,
         )

@@ -118,6 +118,10 @@ class Bert(nn.Module):
         mean: Tensor = torch.where(there, steps, 0.0).sum(1) / there.sum(1).clamp(min=1)
         return mean
 
+    def numbers_of(self, row: Sequence[int]) -> int:
+        """Return how many codes a row of this size ``(step,)`` has."""
+        return row[0]
+
     def renamed(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return a file's weights under our names; what the file has for filling gaps is left out."""
         own = self.state_dict()

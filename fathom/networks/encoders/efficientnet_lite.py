@@ -135,6 +135,11 @@ class EfficientNetLite(nn.Module):
         gathered: Tensor = self.head(maps).mean((2, 3))
         return gathered
 
+    def numbers_of(self, row: Sequence[int]) -> int:
+        """Return how many numbers a row of this size ``(channel, height, width)`` is once it is as large as it is read."""
+        times = max(1.0, self.side / min(row[1:]))
+        return 3 * round(row[1] * times) * round(row[2] * times)
+
     def renamed(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return timm's weights under our names, without its classifier."""
         found = {}

@@ -5,7 +5,7 @@ Source: Yosinski, Clune, Bengio and Lipson, "How transferable are features in de
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -27,6 +27,10 @@ class Body(Protocol):
     @property
     def stages(self) -> Mapping[str, nn.Module]:
         """The modules whose outputs show what is learned."""
+        ...
+
+    def numbers_of(self, row: Sequence[int]) -> int:
+        """Return how many numbers the body's first layer sees of a row of this size."""
         ...
 
     def renamed(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -102,7 +106,7 @@ def frozen_readers(encoders: nn.ModuleDict) -> dict[str, PretrainedReader]:
 def read_once(
     reader: PretrainedReader, values: Tensor, rows_at_once: int, advance: Callable[[int], None] = lambda rows: None
 ) -> Tensor:
-    """Return what a frozen body makes of every row, ``(row, 1, width)``, zero for a row of nothing; rows of like lengths are read together."""
+    """Return what a frozen body makes of every row, ``(row, 1, width)``, zero for a row of nothing; rows of like lengths are read together, and ``advance`` hears how many more were."""
     reader.body.eval()
     made = torch.zeros(len(values), 1, reader.body.width)
     steps = (values != 0).sum(1) if values.ndim == 2 else None
@@ -113,7 +117,7 @@ def read_once(
         if steps is not None:
             piece = piece[:, : max(1, int(steps[chosen].max()))]
         made[chosen, 0] = torch.where(holds(piece)[:, None], reader.body(piece), 0.0)
-        advance(min(start + rows_at_once, len(values)))
+        advance(len(chosen))
     return made
 
 
