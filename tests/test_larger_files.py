@@ -12,6 +12,7 @@ from fathom.chapters.storing import batch_reader, encode_rows
 from fathom.chapters.surveying import open_larger, survey
 from fathom.data.encoding import encode_inputs
 from fathom.data.files import streaming
+from fathom.data.files.folders import parted
 from fathom.data.modalities import MODALITIES
 from fathom.errors import TableError
 from fathom.progress import Silent
@@ -53,6 +54,48 @@ def test_files_that_a_table_names_are_parted_decoded_and_encoded_as_in_memory(ph
     for name, array in encode_inputs(whole.columns, whole.train).items():
         assert np.array_equal(batch.inputs[name].numpy(), array)
     assert all(block.rows <= 50 for block in found.larger.reading.blocks())
+
+
+@pytest.fixture
+def folder(photos):
+    """The same pictures in a folder a class."""
+    for row in range(ROWS):
+        place = photos.parent / "classes" / ("blue" if row % 2 else "red")
+        place.mkdir(parents=True, exist_ok=True)
+        (photos.parent / "photos" / f"{row}.png").rename(place / f"{row}.png")
+    return photos.parent / "classes"
+
+
+def test_a_folder_whose_pictures_are_larger_than_memory_is_read_a_few_files_at_a_time(folder):
+    source, target, test = parted(str(folder), None, None)
+    chosen = Settings.of({"memory": MEMORY})
+    opened = open_larger(source, chosen, Silent())
+    assert opened is not None and test is None
+    assert open_larger(source, Settings(), Silent()) is None
+    stored = folder.parent / "encoded"
+    found = encode_rows(survey(opened, target, None, chosen, MODALITIES, Silent(), stored), stored, Silent())
+    whole = prepare(source, target, None, Settings(), MODALITIES, Silent())
+    assert (found.columns, found.counts) == (whole.columns, whole.counts)
+    batch = batch_reader(found, chosen)(0, found.counts["train"])
+    for name, array in encode_inputs(whole.columns, whole.train).items():
+        assert np.array_equal(batch.inputs[name].numpy(), array)
+    assert max(block.rows for block in opened.blocks()) == 50
+
+
+def test_such_a_folder_is_fitted_and_answered_block_by_block(folder):
+    model = fathom.fit(folder, memory=MEMORY, effort="quick", keep="baseline", epochs=1, encoder={"file": "vgg"}, baselines=(constant,))  # fmt: skip
+    assert model.result["rows"]["total"] == ROWS
+    assert model.result["table"]["files"] == [str(folder)]
+    answers = folder.parent / "answers.csv"
+    assert is_large(str(folder), MEMORY)
+    assert answer_blocks(model, str(folder), answers) == ROWS
+    assert fathom.read(answers).column("folder").to_pylist() == model.predict(folder).column("folder").to_pylist()
+
+
+def test_a_damaged_picture_of_such_a_folder_is_named(folder):
+    (folder / "blue" / "7.png").write_bytes(b"no picture")
+    with pytest.raises(TableError, match=r"column 'file' holds 'blue/7.png'"):
+        fathom.fit(folder, memory=MEMORY, effort="quick")
 
 
 def test_a_file_that_cannot_be_decoded_is_named_or_counted(photos):

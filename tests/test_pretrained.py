@@ -10,9 +10,12 @@ from safetensors.torch import load, load_file, save_file
 
 import fathom
 from fathom.baselines import constant
+from fathom.chapters import bodies, remembering
+from fathom.data.cells.pictures import png
 from fathom.data.cells.word_pieces import WordPieces, codes_of
 from fathom.data.pretrained import find
 from fathom.errors import OptionError
+from fathom.networks.encoders import efficientnet_lite
 from fathom.networks.encoders.bert import OWN_NAMES, Bert, Options
 from fathom.networks.encoders.efficientnet_lite import EfficientNetLite
 from fathom.networks.encoders.pretrained import PretrainedReader, read_once
@@ -210,6 +213,78 @@ def test_a_long_text_keeps_its_end_mark():
     codes = codes_of(WordPieces("\n".join(PIECES)), pa.array(["sea " * 50, "sea"], pa.large_string()), 6)
     assert [PIECES[code] for code in codes[0]] == ["[CLS]", "sea", "sea", "sea", "sea", "[SEP]"]
     assert [PIECES[code] for code in codes[1]] == ["[CLS]", "sea", "[SEP]", "[PAD]", "[PAD]", "[PAD]"]
+
+
+@pytest.fixture
+def lite_folder(tmp_path, monkeypatch):
+    """A little EfficientNet-Lite0, of three blocks, as a hub lays it out: with weights of chance and statistics that are no fresh network's."""
+    monkeypatch.setattr(efficientnet_lite, "STAGES", ((1, 3, 1, 8, 1), (6, 3, 2, 12, 2)))
+    monkeypatch.setattr(efficientnet_lite, "HEAD", 32)
+    torch.manual_seed(0)
+    body = EfficientNetLite(64)
+    body.train()
+    with torch.no_grad():
+        body(torch.randint(1, 256, (64, 3, 32, 32), dtype=torch.uint8))
+    blocks = {ours: theirs for theirs, ours in efficientnet_lite.LATER_BLOCKS.items()}
+    first = {ours: theirs for theirs, ours in efficientnet_lite.FIRST_BLOCK.items()}
+    outside = {ours: theirs for theirs, ours in efficientnet_lite.OUTSIDE.items()}
+    tensors = {}
+    for name, tensor in body.state_dict().items():
+        *block, layer, kind, weight = name.split(".")
+        names = outside if not block else first if block[1] == "0" else blocks
+        tensors[".".join([*block, names[f"{layer}.{kind}"], weight]).replace("parts", "blocks")] = tensor.contiguous()
+    folder = tmp_path / "lite"
+    folder.mkdir()
+    save_file(tensors, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"architecture": "tf_efficientnet_lite0", "side": 64}))
+    return folder
+
+
+def test_pictures_are_read_by_a_graph_and_the_reader_keeps_its_statistics(lite_folder, monkeypatch):
+    monkeypatch.setattr(bodies, "FEWEST_EXPORTED", 100)
+    read = []
+    by_graph = bodies._by_graph
+    monkeypatch.setattr(bodies, "_by_graph", lambda *those: (read.append(len(those[1])), by_graph(*those))[1])
+    random = np.random.default_rng(0)
+    red = random.integers(0, 2, 240)
+    pixels = random.integers(0, 160, (240, 16, 16, 3)).astype(np.uint8)
+    pixels[:, :, :, 0] += (90 * red).astype(np.uint8)[:, None, None]
+    table = pa.table({"picture": [png(one) for one in pixels], "colour": np.array(["other", "red"])[red]})
+    choices = {"pretrained": {"image": str(lite_folder)}, "keep": "network", "effort": "quick", "epochs": 12}
+    model = fathom.fit(table, target="colour", baselines=(constant,), **choices)  # which proves that the graph agrees
+    assert model.result["models"][0]["scores"]["accuracy"]["value"] > 0.8
+    assert sum(read) > 120
+    theirs = EfficientNetLite(64).renamed(load_file(lite_folder / "model.safetensors"))
+    weights = load(model.files["weights.safetensors"])
+    kept = {name.partition(".body.")[2]: tensor for name, tensor in weights.items()}
+    assert all(torch.equal(kept[name], tensor) for name, tensor in theirs.items())
+
+
+def test_what_was_read_before_a_fit_was_stopped_is_not_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(remembering, "PUT_DOWN_ROWS", 10)
+    rows = np.random.default_rng(0).integers(0, 256, (35, 3, 4, 4)).astype(np.uint8)
+    read = []
+
+    def reading(some):
+        if sum(read) >= 30:
+            raise KeyboardInterrupt
+        read.append(len(some))
+        return some.reshape(len(some), -1)[:, :5].astype(np.float32)
+
+    def taken_up():
+        readings = remembering.Readings()
+        readings.keep_in(tmp_path / "readings")
+        return readings
+
+    with pytest.raises(KeyboardInterrupt):
+        taken_up().of("body", rows, reading)
+    files = sorted((tmp_path / "readings").iterdir())
+    assert len(files) == 3
+    files[1].write_bytes(files[1].read_bytes()[:100])
+    read.clear()
+    made = taken_up().of("body", rows, reading)
+    assert sum(read) == 15
+    np.testing.assert_array_equal(made, rows.reshape(35, -1)[:, :5])
 
 
 def spoiled(folder, tmp_path, **changes):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathom.data.files.streaming import FILE_BYTES, Stream
+from fathom.data.files.streaming import FILE_BYTES, FileStream, Stream
 from fathom.data.files.typed_files import memory_bytes
 from fathom.data.modalities.contract import Modality
 from fathom.data.recognising import without_unusable
@@ -37,7 +37,7 @@ class Reading:
     ``kinds`` says by target of which kind a cell must be missing for its row to be unusable; ``moments`` reads the time column.
     """
 
-    stream: Stream
+    stream: Stream | FileStream
     targets: tuple[str, ...]
     kinds: Mapping[str, str]
     settings: Settings

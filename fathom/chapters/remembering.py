@@ -45,7 +45,7 @@ class Readings:
         left: dict[str, list[tuple[Hashes, Made]]] = {}
         for file in sorted(folder.glob("*.npz")):
             try:
-                with np.load(file, allow_pickle=False) as held:
+                with file.open("rb") as opened, np.load(opened, allow_pickle=False) as held:
                     left.setdefault(file.name.partition("-")[0], []).append((held["hashes"], held["made"]))
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
                 file.unlink(missing_ok=True)

@@ -107,7 +107,7 @@ def peak_bytes() -> int:
 
 def _files(prepared: Prepared) -> list[str]:
     if prepared.larger is not None:  # of many files, some may have no row in the sample
-        return [content.label for content, _ in prepared.larger.reading.stream.files]
+        return list(prepared.larger.reading.stream.labels)
     return [source.path for source in prepared.table.sources]
 
 

@@ -12,7 +12,7 @@ from fathom.chapters.larger import SHARE_OF_MEMORY, Larger, Reading, in_words, m
 from fathom.chapters.prepared import Prepared
 from fathom.chapters.preparing import decoded, join, read_test, time_kind, understand
 from fathom.data.encoding import Column, inputs_of
-from fathom.data.files.streaming import Stream, larger_than, stream
+from fathom.data.files.streaming import FileStream, Stream, larger_than, stream
 from fathom.data.files.writing import cannot_write
 from fathom.data.modalities.contract import Modality
 from fathom.data.recognising import check_names, likely_kinds, recognise_target, single_row
@@ -39,7 +39,7 @@ SHOWN = 100  # skipped rows that are named; the others are counted
 BLOCKS_BETWEEN = 8  # two words on how far it is
 
 
-def open_larger(source: Any, settings: Settings, progress: Progress) -> Stream | None:
+def open_larger(source: Any, settings: Settings, progress: Progress) -> Stream | FileStream | None:
     """Open a source of files that would take too much of the memory, or return ``None`` for any other.
 
     Raises TableError when it cannot be read block by block.
@@ -75,7 +75,7 @@ class _Counted:
 
 
 def survey(
-    opened: Stream,
+    opened: Stream | FileStream,
     target: str | Sequence[str],
     test: Any,
     settings: Settings,

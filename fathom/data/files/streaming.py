@@ -1,4 +1,4 @@
-"""Opens a table that is larger than memory, to be read block by block from the start as often as needed."""
+"""Opens a table, or a folder of files, that is larger than memory, to be read block by block from the start as often as needed."""
 
 import hashlib
 import os
@@ -14,11 +14,12 @@ import pyarrow as pa
 from fathom.data.cells import media
 from fathom.data.columns import first_line
 from fathom.data.files.finding import Content, check_unchanged
-from fathom.data.files.folders import LOOK, as_media, is_folder, path_columns
+from fathom.data.files.folders import LOOK, as_media, is_folder, listing, path_columns, read_folder
 from fathom.data.files.reading import format_of, how_written, joined, named_files, opened
 from fathom.data.files.text_files import BadRows
 from fathom.data.files.text_streams import lay_out_stream, stream_text
 from fathom.data.files.typed_streams import stream_typed, unpacked_bytes
+from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.errors import TableError
 
@@ -45,6 +46,11 @@ class Stream:
     media: tuple[str, ...] = ()
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the files, as the user gave them."""
+        return tuple(content.label for content, _ in self.files)
+
+    @property
     def bytes_stored(self) -> int:
         """The size of the files."""
         return sum(content.bytes_stored for content, _ in self.files)
@@ -68,16 +74,78 @@ class Stream:
             check_unchanged(content)
 
 
+@dataclass(frozen=True)
+class FileStream:
+    """A folder or an archive whose files, once they are decoded, are more than fits in memory: its ``table`` of names is here, and is read block by block.
+
+    It says of itself what a `Stream` does; the columns ``media`` hold cells that stand for files.
+    """
+
+    table: Table
+    media: tuple[str, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns in order."""
+        return self.table.arrow.schema
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.table.name
+
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """How it was understood, in sentences."""
+        return self.table.decisions
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The folders and archives that the rows come from."""
+        return tuple(source.path for source in self.table.sources)
+
+    @property
+    def bytes_stored(self) -> int:
+        """The size of the names."""
+        return int(self.table.arrow.nbytes)
+
+    @property
+    def fingerprint(self) -> str:
+        """What identifies the files: their names. One that is changed during a fit is not noticed."""
+        return hashlib.sha256(repr((self.labels, row_hashes(self.table).tobytes())).encode()).hexdigest()[:16]
+
+    def blocks(self) -> Iterator[Table]:
+        """Yield the rows from the first on, few at a time, since each unfolds when it is decoded."""
+        return few_at_a_time(self.table)
+
+
 def larger_than(source: object, limit: float) -> int | None:
-    """Return the bytes that a source of files would take in memory, about, with the pictures and recordings that it names, if that is more than ``limit``.
+    """Return the bytes that a source of files would take in memory, about, with the pictures and recordings that it holds or names, if that is more than ``limit``.
 
     Frames, streams and the standard input are in memory already: they are never larger.
     """
+    held = _folder_in(source)
+    if held is not None:
+        needed = int(held.table.arrow.nbytes) + held.table.rows * len(held.media) * FILE_BYTES
+        return needed if needed > limit else None
     files = named_files(source)
     if files is None or "-" in files or any(map(is_folder, files)):
         return None
     needed = sum(_arrow_bytes(opened(file)) for file in files)
     return needed if needed > limit else None
+
+
+def _folder_in(source: object) -> FileStream | None:
+    """Return the files of a folder or an archive, or of a table of them, such as `fathom.data.files.folders.parted` makes; ``None`` for any other source, and for texts, which are in memory once they are read."""
+    if not isinstance(source, Table):
+        if not is_folder(source) or not isinstance(source, str | os.PathLike):
+            return None
+        found = listing(os.fsdecode(source))
+        if found.tables or not any(map(media.kind_of_name, found.names[:1])):
+            return None
+        source = read_folder(os.fsdecode(source))
+    names = tuple(field.name for field in source.arrow.schema if media.is_media(field.type))
+    return FileStream(source, names) if names else None
 
 
 def stream(
@@ -87,12 +155,15 @@ def stream(
     delimiter: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
-) -> Stream:
-    """Open a table of files to be read block by block; arguments as for `fathom.data.files.reading.read`.
+) -> Stream | FileStream:
+    """Open a table of files, or a folder of them, to be read block by block; arguments as for `fathom.data.files.reading.read`.
 
     Every byte of a text file is checked here. Raises TableError when a file is no table or cannot be read in blocks (JSON lines, packed
     Parquet), or when files have other columns than the first.
     """
+    held = _folder_in(source)
+    if held is not None:
+        return held
     given = how_written(delimiter, encoding, header)
     files, heads = [], []
     for file in named_files(source) or []:
@@ -113,9 +184,14 @@ def _folder_of(content: Content) -> str:
 
 
 def _standing_for_files(block: Table, names: tuple[str, ...], folder: str) -> Iterator[Table]:
-    """Yield the rows with the columns ``names`` as cells that stand for files, few at a time, since each unfolds when it is decoded."""
+    """Yield the rows with the columns ``names`` as cells that stand for files, few at a time."""
+    return (as_media(few, names, folder) for few in few_at_a_time(block))
+
+
+def few_at_a_time(block: Table) -> Iterator[Table]:
+    """Yield the rows of a block, so many at a time as may be decoded together."""
     for start in range(0, block.rows, FILE_ROWS):
-        yield as_media(block.take(np.arange(start, min(start + FILE_ROWS, block.rows))), names, folder)
+        yield block.take(np.arange(start, min(start + FILE_ROWS, block.rows)))
 
 
 def _open_blocks(
@@ -163,4 +239,4 @@ def _cast(block: Table, schema: pa.Schema, content: Content) -> pa.Table:
         ) from None
 
 
-__all__ = ["Stream", "larger_than", "stream"]
+__all__ = ["FileStream", "Stream", "larger_than", "stream"]
