@@ -138,7 +138,7 @@ def sizes(
     shapes: "frozenset[Shape] | set[Shape]" = frozenset(),
     folds: int = 1,
 ) -> Sizes:
-    """Return the sizes for an effort, a trunk and a number of training rows; ``layers`` and ``skip`` are the user's, if they are told, ``shapes`` those of the inputs.
+    """Return the sizes for an effort, a trunk and a number of training rows; ``layers`` and ``skip`` are the user's choices, if any, ``shapes`` those of the inputs.
 
     Rows of a small table are in ``folds``; ``train_rows`` are then those of all folds but one.
 

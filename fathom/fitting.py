@@ -57,7 +57,7 @@ def fit(
     """Train a network on a table, judge it against simpler models on rows that none has seen, and return the winner.
 
     ``source`` and ``test`` are anything that `fathom.read` takes: files, a glob, a pandas, polars or Arrow frame. ``target`` names the column, or
-    columns, to predict; of a folder of classes it is the folder where nothing is said. ``out`` names a new folder for `result.json`, `report.html` and `bundle/`; without it nothing is written and
+    columns, to predict; a folder of classes needs none, since the folder is the target. ``out`` names a new folder for `result.json`, `report.html` and `bundle/`; without it nothing is written and
     ``Model.save`` and ``Model.report`` write them later. ``resume`` goes on with what an interrupted fit of the same rows and settings left of that folder, to
     the same weights bit for bit. ``settings`` are the fields of `fathom.settings.Settings`, by name. ``modalities`` and ``baselines`` may
     be extended by your own.

@@ -21,7 +21,7 @@ HOSTILE = (np.nan, 1e30, -1e30, np.inf, -np.inf, 0.0)
 
 
 def planted(classes: int, rows: int, seed: int) -> tuple[Features, Truth]:
-    """Make a table whose truth hangs on a number, a number with gaps, and a category; a fourth column is constant."""
+    """Make a table whose truth depends on a number, a number with gaps, and a category; a fourth column is constant."""
     draw = np.random.default_rng(seed)
     number, gaps = draw.normal(size=(2, rows))
     job = draw.integers(0, 6, rows)

@@ -90,7 +90,7 @@ def in_units(column: Column, answer: Any) -> Any:
 
 
 def half_widths(prepared: Prepared, answers: Answers, level: float = INTERVAL_LEVEL) -> dict[str, float]:
-    """Return how far an interval must reach to hold a share ``level`` of the validation rows, a target.
+    """Return, for each target, how far an interval must reach to hold a share ``level`` of the validation rows.
 
     Split conformal prediction with absolute residuals: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005; Lei et al., JASA
     113, 2018, algorithm 2: the k-th smallest residual with k = ceil((n + 1) level). Of folded rows, the residuals are those of the fit that left the row
@@ -107,7 +107,7 @@ def half_widths(prepared: Prepared, answers: Answers, level: float = INTERVAL_LE
 
 
 def bands_of(prepared: Prepared, answers: Answers, level: float = INTERVAL_LEVEL) -> dict[str, dict[str, list[float]]]:
-    """Return how far an interval must reach by how large the answer is, a target that is a number and for which there are validation rows enough."""
+    """Return, for each target that is a number and has enough validation rows, how far an interval must reach by how large the answer is."""
     found = {}
     for column in prepared.targets:
         if answers[column.name].ndim == 1:
@@ -119,7 +119,7 @@ def bands_of(prepared: Prepared, answers: Answers, level: float = INTERVAL_LEVEL
 
 
 def set_thresholds(prepared: Prepared, answers: Answers) -> dict[str, list[float]]:
-    """Return the least probability with which each class of a category may be the true one, a target, from the validation rows."""
+    """Return, for each target that is a category, the least probability with which each class may be the true one; learned from the validation rows."""
     found = {}
     for column in prepared.targets:
         if answers[column.name].ndim == 2 and prepared.validation.rows:
@@ -141,7 +141,7 @@ def class_weights(columns: Sequence[Column], truth: Arrays) -> dict[str, Matrix]
 
 
 def training_weights(prepared: Prepared, settings: Settings, truth: Arrays) -> dict[str, Matrix]:
-    """Return what each training row counts, a target that weighs its rows: its own weight times its class's, with mean 1."""
+    """Return, for each target whose rows do not all count alike, what each training row counts: its own weight times that of its class, with mean 1."""
     weights = class_weights(prepared.targets, truth) if settings.class_weights else {}
     if prepared.weights is None:
         return weights
@@ -150,7 +150,7 @@ def training_weights(prepared: Prepared, settings: Settings, truth: Arrays) -> d
 
 
 def validation_weights(prepared: Prepared) -> dict[str, Matrix]:
-    """Return what each validation row counts where an epoch or a setting is chosen, a target; nothing where all count alike."""
+    """Return, for each target, what each validation row counts when an epoch or a setting is chosen; nothing where all count alike."""
     if prepared.validation_weights is None:
         return {}
     return {column.name: prepared.validation_weights for column in prepared.targets}

@@ -97,7 +97,7 @@ def refit_of(
 
 
 def _weights(own: Weighing, told: Weighing, rows: Rows) -> Weighing:
-    """Return what each of some rows counts, with mean 1: what it counts anyway times what is told."""
+    """Return the weights of some rows, with mean 1: their ``own`` weights times those that a check has ``told``."""
     if own is None and told is None:
         return None
     both = (np.ones(len(rows)) if own is None else own[rows]) * (1.0 if told is None else told)

@@ -103,7 +103,7 @@ def _merged(pieces: Sequence[tuple[Hashes, Made]]) -> tuple[Hashes, Made]:
 
 @dataclass(frozen=True)
 class Recalling:
-    """Answers encoded rows in the place of a graph's session, by the network that the graph was made from, with what its readers have made of rows before."""
+    """Stands in for a graph's session: answers encoded rows by the network that the graph was made from, and reads no row again that its readers have read."""
 
     network: Any = field(repr=False)
     readings: Readings

@@ -148,7 +148,7 @@ def _parts(case: Case, effect: Effect) -> Any:
 
 
 def _rows(case: Case) -> Table:
-    """Return rows to estimate on, in an order that hangs on what they hold: those that taught and chose, else all that there are."""
+    """Return the rows to estimate on, ordered by what they hold: the training and validation rows of a fit, or all rows of a check."""
     parts = [case.train, case.chosen.table if case.chosen and case.chosen.table is not case.train else None]
     if case.train is None:
         parts = [case.chosen.table if case.chosen else None, case.sealed.table]

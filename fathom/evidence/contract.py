@@ -163,7 +163,7 @@ def some(part: Part, most: int) -> Part:
 
 
 def in_order(case: Case) -> Case:
-    """Return the case with the rows of all its parts in an order that hangs on what they hold and not on where they stood.
+    """Return the case with the rows of all its parts ordered by what they hold and not by where they stood.
 
     A check may then draw rows by the seed, and resample them, and says the same of a table whose rows were shuffled.
     """

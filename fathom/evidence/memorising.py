@@ -157,7 +157,7 @@ def _confidence(truth: Any, answer: Any) -> Floats:
 
 
 def _shadowed(case: Case) -> tuple[tuple[Floats, Floats], int]:
-    """Return the likelihood ratios of half of the training rows, of which one more model learns from a half, and how many shadow models there were."""
+    """Return the likelihood ratios of the rows that a victim model learned from and of those it did not, and the number of shadow models."""
     assert case.refit is not None
     rows, random = case.refit.train.rows, np.random.default_rng(case.seed)
     count = min(rows, 2 * MOST_ROWS)

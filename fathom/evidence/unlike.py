@@ -2,7 +2,7 @@
 
 Three sets are asked: the test rows, of which about one in a hundred may be called unlike; *near* rows, whose columns have each been shuffled for themselves, so that every value was seen and their
 company was not; and *far* rows, whose values are of the same kinds and from elsewhere (`fathom.data.modalities.contract.Modality.sample`). How well rows are told apart is the area under the ROC curve: the chance that
-an unlike row wonders the bundle more than a test row (Hanley and McNeil, Radiology 143, 1982). Tests of that kind, and why near ones are hard: Fort, Ren and Lakshminarayanan, NeurIPS 2021
+an unlike row scores as stranger than a test row (Hanley and McNeil, Radiology 143, 1982). Tests of that kind, and why near ones are hard: Fort, Ren and Lakshminarayanan, NeurIPS 2021
 (https://arxiv.org/abs/2106.03004).
 """
 
@@ -31,7 +31,7 @@ MOST_NAMED = 10
 
 
 def run(case: Case) -> Finding:
-    """Ask the three sets, and name the test rows that wonder most."""
+    """Ask the three sets, and name the strangest test rows."""
     learned = case.unlikeness
     if learned is None or case.sealed.table.rows < FEWEST_ROWS:
         return not_applicable(sys.modules[__name__], "There are too few rows to say which are usual.")

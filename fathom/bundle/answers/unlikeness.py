@@ -1,6 +1,6 @@
 """How unlike the rows of training a row is: NumPy alone, from the columns' hand-made features, and so the same for every model.
 
-Two kinds of views, of which the one that wonders most decides, or, where there are several, all of them together:
+Two kinds of views. The view to which a row looks strangest decides; where there are several, what they say together is one more view:
 
 * **features**: how improbable a row's features are under a bell curve of few dimensions and noise of its own in each feature, learned on training rows: the distance to the mean, in
   units of what is usual in each direction (Tipping and Bishop, "Probabilistic Principal Component Analysis", JRSS B 61, 1999, section 3; Mahalanobis, 1936; with noise of its own, a factor analysis), and the part of it that lies along these few dimensions.

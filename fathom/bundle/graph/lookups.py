@@ -20,7 +20,7 @@ HIGHEST = 127
 
 @dataclass(frozen=True)
 class Pooled:
-    """A look-up of which nothing is read but sums and maxima: the nodes ``looked_up``, ``masked`` (those that blank what is no step) and ``gathered``, and the name of what says which steps are there."""
+    """A look-up whose vectors are only summed or maximised over steps: its node ``looked_up``, the nodes ``masked`` that blank padding, the sums and maxima ``gathered``, and the name of the array that says which steps are ``known``."""
 
     looked_up: Any
     masked: Sequence[Any]
@@ -37,7 +37,7 @@ def with_pooled_lookups(model: Any) -> Any:
 
 
 def _pooled(model: Any, onnx: Any) -> list[Pooled]:
-    """Return the look-ups in a table of which every vector is blanked where the code is 0 and then added up, or the largest taken."""
+    """Return the look-ups whose every vector is blanked where the code is 0, and then summed or maximised over steps."""
     made = {name: node for node in model.graph.node for name in node.output}
     readers: dict[str, list[Any]] = {}
     for node in model.graph.node:

@@ -182,7 +182,7 @@ def _learn_merges(symbols: Numbers, owner: Numbers, counts: Numbers, first: int,
 
 
 def _compatible(keys: Numbers, often: npt.NDArray[Any], most: int, limit: int) -> Numbers:
-    """Return the most frequent pairs of which none ends with what another starts with: merging one leaves the others as frequent."""
+    """Return the most frequent pairs that do not overlap: none ends with the symbol another starts with, so merging one leaves the counts of the others as they are."""
     order = np.lexsort((keys, -often))[: 4 * limit]
     order = order[often[order] >= max(LEAST_PAIRS, NEAR_BEST * often[order[0]])] if len(order) else order
     lefts: set[int] = set()
@@ -228,7 +228,7 @@ def _merged(symbols: Numbers, owner: Numbers, merges: Numbers, first: int) -> tu
 
 
 def _put_together(symbols: Numbers, owner: Numbers, found: Numbers, first: int) -> tuple[Numbers, Numbers]:
-    """Merge each symbol with ``found`` at least 0 with the next one, into the code ``first + found``; of a run of such, every other one."""
+    """Merge each symbol whose ``found`` is 0 or more with the symbol after it, into the code ``first + found``; in a run of such symbols, every second one."""
     places = np.arange(len(found))
     run = places - np.maximum.accumulate(np.where(found < 0, places, -1))  # 1, 2, 3, … in a run
     left = (found >= 0) & (run % 2 == 1)

@@ -240,7 +240,7 @@ def _settling(module: Modality) -> Iterator[str]:
 
 
 def _singling(module: Modality) -> Iterator[str]:
-    """Look whether a cell alone is told what the column's code tells of it."""
+    """Check that `single` says of one cell what `encode` and `features` say of it in a column."""
     if not hasattr(module, "single"):
         return
     numbers = [0, 1, -3, 0.5, -0.0, 2**60, 1e-300, 1e30, -1e300, 1.7e308, None, True, "word", ""]
@@ -258,7 +258,7 @@ def _singling(module: Modality) -> Iterator[str]:
 
 
 def _same_by_row(function: Callable[[pa.Array], npt.NDArray[Any]], values: pa.Array, name: str) -> Iterator[str]:
-    """Look whether a row's answer hangs on nothing but the row."""
+    """Check that what a row becomes depends on that row alone."""
     whole = function(values)
     pieces = np.concatenate([function(values.slice(start, 37)) for start in range(0, len(values), 37)])
     if not np.array_equal(whole, pieces, equal_nan=True):

@@ -259,7 +259,7 @@ def _decoded(
 
 
 def _worse_pixels(values: pa.Array, severity: int, seed: int) -> pa.Array:
-    """Corrupt compact values: their size is not told by them, so what changes does not hang on it."""
+    """Corrupt decoded pixels in light and noise only: height and width are not known here, so nothing may depend on them."""
     width = values.type.byte_width
     rows = np.frombuffer(values.buffers()[1], np.uint8, len(values) * width, values.offset * width)
     pixels = rows.reshape(len(values), width).astype(np.float32)

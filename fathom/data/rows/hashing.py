@@ -73,7 +73,7 @@ def hash_rows(array: npt.NDArray[Any]) -> Hashes:
 
 
 def _mix(numbers: Hashes) -> Hashes:
-    """Scatter 64-bit numbers one to one, so that each bit of the answer hangs on all bits of the number."""
+    """Scatter 64-bit numbers one to one, so that each bit of the answer depends on all bits of the number."""
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return numbers ^ (numbers >> np.uint64(31))

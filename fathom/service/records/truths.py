@@ -17,7 +17,7 @@ ID, PLACE = "request", "row"  # the columns that say which answer a truth is of
 
 
 def learn(store: Store, model: Model, table: Table) -> tuple[int, int]:
-    """Write the truths of a table, whose column ``request`` (and ``row``, from 0) says of which answer; returns how many were matched, and how many were not.
+    """Write the truths of a table into the store; its column ``request`` (and ``row``, from 0) says which answer each belongs to. Return how many were matched, and how many were not.
 
     Raises TableError when it has none of the targets, a truth that the target cannot be, or a row number that is none, and StoreError.
     """

@@ -31,7 +31,7 @@ class Options:
 
 
 def choose(part: Part, train: Tensor, truth: Tensor | None, validation: Tensor, known: Tensor | None) -> Options:
-    """Take mild ones: what a series means often hangs on its exact course, what a sound is seldom on how loud it is."""
+    """Choose mild variations for series, whose meaning often lies in their exact course, and stronger ones for sounds, which mean the same louder or softer."""
     if part.size[1] >= MANY_CHANNELS:
         return Options(jitter=0.1, gain=0.3, pace=0.1, lost=0.15, pitches=0.2)
     return Options(jitter=0.03, strength=0.1)
