@@ -209,3 +209,28 @@ def test_a_shelf_cut_off_while_it_was_made_can_be_made_again(shelf, old):
     (shelf.path / "state.json").unlink()
     shutil.rmtree(shelf.path / "versions")
     assert make_shelf(shelf.path, old, **WHO).state().live == manifest.version(manifest.read(old))
+
+
+def test_what_the_gate_refuses_later_is_neither_approved_nor_a_canary_any_more(shelf, new):
+    """A version that waits, or answers a share, is judged again on rows that came since: nothing passes by the gate."""
+    files = manifest.read(shelf.folder(new))
+    passed, refused = {"passed": True}, {"passed": False, "reasons": ["It is worse on the latest rows."]}
+    assert shelf.add(files, **WHO, gate=passed) == new
+    shelf.canary(new, 0.2, **WHO)
+    shelf.shadow(new, **WHO)
+    shelf.add(files, **WHO, gate=refused)
+    assert shelf.state().canary is None and shelf.state().shadow == new
+
+    shelf.add(files, **WHO, gate=passed)
+    shelf.require_approval(True, **WHO)
+    shelf.promote(new, **WHO)
+    shelf.add(files, **WHO, gate=refused)
+    assert shelf.state().waiting is None
+    shelf.add(files, **WHO, gate=passed)
+    shelf.promote(new, **WHO)
+    (shelf.path / "gates" / f"{new}.json").write_bytes(manifest.dump(refused))
+    with pytest.raises(
+        OptionError, match=r"^The gate refused .*: It is worse on the latest rows\. It may run as a shadow\.$"
+    ):
+        shelf.approve(**WHO)
+    assert shelf.state().live != new

@@ -102,7 +102,7 @@ class Shelf:
     ) -> str:
         """Put a copy of a bundle, or of its files, on the shelf, checked and whole or not at all, and return its version. It serves nothing yet.
 
-        ``gate`` is what the gate said of it: it is there before the version is. Raises BundleError when the bundle is damaged, OutputError when the disk does not take it.
+        ``gate`` is what the gate said of it: it is there before the version is. One that is refused now, and was a canary or waits for approval, is neither any more. Raises BundleError when the bundle is damaged, OutputError when the disk does not take it.
         """
         files = dict(bundle) if isinstance(bundle, Mapping) else manifest.read(bundle)
         version = manifest.version(files)
@@ -116,7 +116,9 @@ class Shelf:
             if gate is not None:
                 what = "gate passed" if gate["passed"] else "gate refused"
                 reasons = " ".join(gate.get("reasons", ()))
-                self._change(states.read_state(self.path / states.NAME), what, version, who, reasons)
+                state = states.read_state(self.path / states.NAME)
+                refused = not gate["passed"] and version not in state.before
+                self._change(_without(state, version) if refused else state, what, version, who, reasons)
         return version
 
     def keep(self, name: str, content: bytes) -> None:
@@ -167,13 +169,13 @@ class Shelf:
             return self._change(replace(state, live=earlier, before=state.before[:-1]), "undo", earlier, who, why)
 
     def approve(self, *, who: str, why: str = "") -> State:
-        """Let the step that waits happen. Raises OptionError when none waits, BundleError when its version is damaged by now."""
+        """Let the step that waits happen. Raises OptionError when none waits or the gate has refused its version, BundleError when that is damaged by now."""
         with journal.locked(self.path / LOCK):
             state = states.read_state(self.path / states.NAME)
             asked = state.waiting
             if asked is None:
                 raise OptionError(f"Nothing waits for approval on {self.path}.")
-            self._ready(asked.version)
+            self._let_pass(self._ready(asked.version), asked.version)
             return self._change(
                 _done(state, asked.what, asked.version, asked.share), "approve", asked.version, who, why
             )
@@ -188,14 +190,18 @@ class Shelf:
     def _serve(self, what: Step, version: str, share: float | None, who: str, why: str) -> State:
         with journal.locked(self.path / LOCK):
             state = self._ready(version)
-            gate = self.gate(version)
-            if gate is not None and not gate["passed"] and version not in state.before:
-                reason = next(iter(gate.get("reasons", ())), "")
-                raise OptionError(f"The gate refused {version}, so it answers nobody: {reason} It may run as a shadow.")
+            self._let_pass(state, version)
             if state.approval:
                 waiting = Waiting(what, version, who, journal.now(), why, share)
                 return self._change(replace(state, waiting=waiting), f"ask to {what}", version, who, why)
             return self._change(_done(state, what, version, share), what, version, who, why)
+
+    def _let_pass(self, state: State, version: str) -> None:
+        """Raise OptionError where the gate refused a version, unless it has been live before."""
+        gate = self.gate(version)
+        if gate is not None and not gate["passed"] and version not in state.before:
+            reason = next(iter(gate.get("reasons", ())), "")
+            raise OptionError(f"The gate refused {version}, so it answers nobody: {reason} It may run as a shadow.")
 
     def _ready(self, version: str) -> State:
         """Return the state in which a version may be given something to do."""
@@ -318,6 +324,13 @@ def _keep(path: Path, content: bytes) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error, len(content)) from None
+
+
+def _without(state: State, version: str) -> State:
+    """Return the state in which a version is no canary and does not wait to be anything; as a shadow it may go on."""
+    canary = None if state.canary and state.canary.version == version else state.canary
+    waiting = None if state.waiting and state.waiting.version == version else state.waiting
+    return replace(state, canary=canary, waiting=waiting)
 
 
 def _done(state: State, what: Step, version: str, share: float | None) -> State:
