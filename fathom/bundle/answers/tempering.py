@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-LEAST = 1e-12  # probability: its logarithm is finite
+LEAST = 1e-12  # probability: none is impossible
+FEW = 32  # probabilities of all rows, so few that NumPy's calls cost more than what they compute
 
 Answers = dict[str, npt.NDArray[np.float64]]
 
@@ -18,12 +19,26 @@ def tempered(probabilities: npt.NDArray[np.float64], temperature: float) -> npt.
 
     >>> tempered(np.array([[0.9, 0.1]]), 2.0).round(3).tolist(), tempered(np.array([[0.9, 0.1]]), 1.0).tolist()
     ([[0.75, 0.25]], [[0.9, 0.1]])
+    >>> few, many = np.array([[0.7, 0.3, 0.0]]), np.array([[0.7, 0.3, 0.0]] * FEW)
+    >>> bool(np.allclose(tempered(few, 0.5), tempered(many, 0.5), rtol=1e-12, atol=0))
+    True
     """
     if temperature == 1.0:
         return probabilities
-    logits = np.log(np.maximum(probabilities, LEAST)) / temperature
-    chances = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(chances / chances.sum(axis=1, keepdims=True))
+    if 0 < probabilities.size <= FEW:
+        return np.array([_tempered_row(row, temperature) for row in probabilities.tolist()])
+    chances = np.maximum(probabilities, LEAST)
+    largest = np.maximum.reduce(chances, axis=1, keepdims=True, initial=LEAST)  # so that no power of it vanishes
+    chances = (chances / largest) ** (1.0 / temperature)
+    return np.asarray(chances / np.add.reduce(chances, axis=1, keepdims=True))
+
+
+def _tempered_row(probabilities: list[float], temperature: float) -> list[float]:
+    """Do the same with Python numbers."""
+    largest, power = max(LEAST, *probabilities), 1.0 / temperature
+    chances = [(max(each, LEAST) / largest) ** power for each in probabilities]
+    total = sum(chances)
+    return [each / total for each in chances]
 
 
 def temper(answers: Answers, temperatures: Mapping[str, float]) -> Answers:

@@ -8,6 +8,7 @@ standardised, so that a squared error means the same as on the numbers themselve
 """
 
 import math
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -233,8 +234,12 @@ def single(state: State, features: bool) -> Callable[[Any], tuple[float, ...] | 
         return lambda value: _feature(value, form)
     if state.transform == "standard":
         return _leave
-    landmarks, scores, there = state.landmarks, state.scores, (0.0,) if state.has_missing else ()
-    slopes = [(scores[k + 1] - scores[k]) / (landmarks[k + 1] - landmarks[k]) for k in range(len(landmarks) - 1)]
+    landmarks, scores, there = (
+        array("d", state.landmarks),
+        array("d", state.scores),
+        (0.0,) if state.has_missing else (),
+    )
+    slopes = array("d", np.diff(scores) / np.diff(landmarks))
     low, high = landmarks[0], landmarks[-1]
 
     def encoded(value: Any) -> tuple[float, ...] | None:
