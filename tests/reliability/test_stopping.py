@@ -174,7 +174,7 @@ def without_times(value):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_fit_that_is_stopped_goes_on_to_the_same_bundle_and_result(uninterrupted, tmp_path, number, times, chance):
     process = fit(tmp_path, "run")
-    for _ in range(times(1, 5)):
+    for round_ in range(times(1, 5)):
         checkpoints = tmp_path / ".run.unfinished" / "checkpoints"
         until = time.monotonic() + 120
         while time.monotonic() < until and not [*checkpoints.glob("*.checkpoint")]:
@@ -182,8 +182,8 @@ def test_a_fit_that_is_stopped_goes_on_to_the_same_bundle_and_result(uninterrupt
         time.sleep(chance.uniform(0, 1))
         process.send_signal(number)
         _, said = process.communicate(timeout=20)
-        if number == signal.SIGTERM:
-            assert process.returncode == 143
+        if number == signal.SIGTERM and not (round_ and process.returncode == -number):
+            assert process.returncode == 143  # later rounds may strike before Python has started to listen
             assert "fathom: stopped. What was learned so far is kept. Go on with:  fathom fit" in said
         process = fit(tmp_path, "run", "--resume")
     _, said = process.communicate(timeout=300)
