@@ -138,3 +138,10 @@ def test_turning_by_nothing_changes_nothing():
     values = pictures(8).inputs["grid_0"]
     turned = grid._turned(values, 1e-6, torch.Generator().manual_seed(0))
     np.testing.assert_array_equal(turned.numpy(), values.numpy())
+
+
+def test_a_turned_picture_gets_no_dark_edge_from_the_nothing_beside_it():
+    values = torch.full((8, 3, 16, 16), 200, dtype=torch.uint8)
+    values[:, :, :, 12:] = 0
+    turned = grid._turned(values, 30.0, torch.Generator().manual_seed(0))
+    assert set(turned.unique().tolist()) == {0, 200}

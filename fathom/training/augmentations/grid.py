@@ -109,7 +109,7 @@ def _moved(values: Tensor, share: float, generator: torch.Generator) -> Tensor:
 
 
 def _turned(values: Tensor, degrees: float, generator: torch.Generator) -> Tensor:
-    """Turn about the middle, and make larger or smaller by as many hundredths; what is outside is nothing."""
+    """Turn about the middle, and make larger or smaller by as many hundredths; what is outside is nothing, and a pixel beside it is mixed from those alone that are there."""
     high, wide = values.shape[2:]
     angle = _draw(values, generator, -degrees, degrees).view(-1) * math.pi / 180
     scale = _draw(values, generator, 1 - degrees / 100, 1 + degrees / 100).view(-1)
@@ -118,7 +118,11 @@ def _turned(values: Tensor, degrees: float, generator: torch.Generator) -> Tenso
         [torch.stack([cosine, -sine * high / wide, none], 1), torch.stack([sine * wide / high, cosine, none], 1)], 1
     )
     places = functional.affine_grid(turn, list(values.shape), align_corners=False)
-    return functional.grid_sample(values.float(), places, align_corners=False).round().to(values.dtype)
+    there = (values > 0).any(1, keepdim=True)
+    turned = functional.grid_sample(torch.cat([values, there], 1).float(), places, align_corners=False)
+    pixels, share = turned[:, :-1], turned[:, -1:]
+    mixed = (pixels / share.clamp(min=0.5)).round().clamp(1, 255)
+    return torch.where(share >= 0.5, mixed, 0.0).to(values.dtype)
 
 
 def _lit(values: Tensor, share: float, generator: torch.Generator) -> Tensor:
