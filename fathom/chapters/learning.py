@@ -1,4 +1,4 @@
-"""The network that competes learns: its readers, each of its fits, and the sheet of what it sees."""
+"""The network that competes learns: its readers, and each of its fits."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,15 +20,14 @@ from fathom.chapters.candidates import training_weights, validation_weights
 from fathom.chapters.larger import window_rows
 from fathom.chapters.planning import network_plan, told_readers, training_plan
 from fathom.chapters.prepared import Prepared
+from fathom.chapters.sheets import sheet
 from fathom.chapters.storing import batch_reader
 from fathom.data.encoding import encode_inputs, encode_targets, inputs_of
 from fathom.data.modalities.contract import Modality
 from fathom.effort import Sizes
 from fathom.progress import Progress
 from fathom.settings import Settings
-from fathom.shapes import arrays_of
 
-SHEET_ROWS, SHEET_LOOKS = 6, 5  # of the sheet of what the network sees
 READING_SHARE = 0.6  # of the time to train, that readers which stay as they are may read in
 
 
@@ -220,28 +219,6 @@ def _fine_tuned(
     return replace(
         second, epochs=epochs, best_epoch=done + second.best_epoch, findings=(*first.findings, *second.findings)
     )
-
-
-def sheet(prepared: Prepared, parts: Sequence[Any], rows: Any, training: Any) -> tuple[dict[str, Any], ...]:
-    """Return some training rows of every column that is drawn, each as it is and as training varies it, as ``data:`` URLs."""
-    import torch
-
-    from fathom.training.augmentations import augmented
-
-    pages: list[dict[str, Any]] = []
-    some = rows.take(torch.linspace(0, rows.rows - 1, min(rows.rows, SHEET_ROWS)).long())
-    looks = [some, *(augmented(some, training.augment, training.seed, 0, look) for look in range(SHEET_LOOKS))]
-    readers = {column.name: column for column in inputs_of(prepared.columns)}
-    for name, those in arrays_of(parts).items():
-        column = readers[those[0].column]
-        if those[0].shape != "grid" or column.kind is None:
-            continue
-        shown = [
-            [column.kind.show(column.state, look.inputs[name][row].numpy().tobytes()) for look in looks]
-            for row in range(some.rows)
-        ]
-        pages.append({"column": column.name, "varied": dict(training.augment.get(name, {})), "rows": shown})
-    return tuple(pages)
 
 
 def _train_rows(prepared: Prepared, settings: Settings) -> Any:

@@ -26,6 +26,7 @@ MOST_WORST_ROWS = 50
 VALUES_IN_SIGHT = 6
 VALUES_AT_MOST = 30
 LONG_VALUE = 60  # characters from which a value gets a line of its own
+BARS = frozenset("▁▂▃▄▅▆▇█")  # that draw the course of a series, which would mean nothing in two lines
 
 
 def predictions(result: View, target: str) -> View | None:
@@ -195,7 +196,7 @@ def _value(name: str, value: Any) -> View:
         "value": value,
         "picture": "",
         "sound": "",
-        "long": max(len(name), len(value)) > LONG_VALUE,
+        "long": max(len(name), len(value)) > LONG_VALUE or not BARS.isdisjoint(value),
     }
 
 

@@ -149,6 +149,8 @@ def folder(tmp_path, rows=60):
 def test_a_folder_of_sounds_is_fitted_answered_and_played_in_the_report(tmp_path):
     sounds_of = folder(tmp_path / "tones" if (tmp_path / "tones").mkdir() is None else tmp_path)
     model = fathom.fit(str(sounds_of), "folder", effort="quick", epochs=4, keep="network", baselines=(constant, linear))
+    seen = model.result["training"]["seen"][0]
+    assert seen["column"] == "file" and len(seen["rows"]) == 6 and len(set(seen["rows"][0])) == 6
     (column,) = [column for column in model.columns if column.role == "input" and column.kind]
     assert column.modality == "audio"
     answers = fathom.load(model.save(tmp_path / "bundle")).predict(str(sounds_of))

@@ -158,6 +158,7 @@ def test_a_fit_lives_through_gaps_empty_lists_and_numbers_without_end():
     table = table_of()
     table["pulse"][3:8] = [[], None, [float("nan")] * 4, [1.0, None, 2.0], [1e300, -1e300]]
     model = fathom.fit(table, "kind", effort="quick", epochs=1, baselines=(constant,))
+    assert model.result["training"]["seen"][0]["rows"][0][0].startswith("data:image/png;base64,")
     assert model.predict({"pulse": [[1.0, 2.0], [], None]}).rows == 3
     with pytest.raises(TableError, match="holds 'rain', and so are"):
         model.predict({"pulse": ["rain", "snow"]})
