@@ -122,6 +122,15 @@ def count(value: Any) -> str:
     return NOTHING if known is None else _minus(f"{round(known):,}")
 
 
+def counted(value: int, word: str, words: str = "") -> str:
+    """Write a count with its word in a sentence; ``words`` is for several, where an s is not enough.
+
+    >>> counted(1, "test row"), counted(1200, "test row"), counted(2, "such cell was", "such cells were")
+    ('1 test row', '1,200 test rows', '2 such cells were')
+    """
+    return f"{value:,} {word if value == 1 else words or word + 's'}"
+
+
 def share(value: Any) -> str:
     r"""Write a share of 1 as per cent; what is not all is never shown as all, what is not nothing never as nothing.
 

@@ -66,6 +66,37 @@ def test_predict_reads_and_writes_every_format_and_the_pipe(late_run, flights, c
     assert len(done.stdout.splitlines()) == 21
 
 
+@pytest.mark.parametrize("verb", ["predict", "explain", "label"])
+def test_no_command_writes_over_the_rows_that_it_reads(verb, late_run, flights, command, tmp_path):
+    write(flights.take(range(20)), tmp_path / "rows.csv")
+    (tmp_path / "link.csv").symlink_to("rows.csv")
+    before = (tmp_path / "rows.csv").read_bytes()
+    bundle = ["--bundle", late_run] if verb == "label" else [late_run]
+    for name in ("rows.csv", tmp_path / "rows.csv", "link.csv"):
+        outcome = command(verb, *bundle, "row*.csv", "-o", name)
+        assert outcome.code == 2
+        assert outcome.err.splitlines()[-1] == (
+            f"fathom: {name} is the file that the rows are read from, and writing there would destroy it. Name another file."
+        )
+    assert (tmp_path / "rows.csv").read_bytes() == before
+
+
+def test_a_column_that_is_lacking_is_not_taken_for_one_that_is_asked_for_too(late_run, flights, command, tmp_path):
+    rows = flights.take(range(5)).to_pandas()
+    rows.rename(columns={"airline": "airlin"}).to_csv(tmp_path / "slip.csv", index=False)
+    said = command("predict", late_run, "slip.csv").err
+    assert "has no column 'airline', which the model reads. Did you mean 'airlin'? It needs" in said
+    rows.drop(columns="wind_speed_mph").to_csv(tmp_path / "less.csv", index=False)  # wind_gust_mph is there
+    said = command("predict", late_run, "less.csv").err
+    assert "has no column 'wind_speed_mph', which the model reads. It needs" in said
+
+
+def test_a_bundle_is_shown_in_words(late_run, command):
+    said = command("inspect", late_run).out
+    (line,) = [line for line in said.splitlines() if line.startswith("Simpler models:")]
+    assert "{" not in said and line.startswith("Simpler models: late ")
+
+
 def test_predicting_rows_with_their_truth_scores_them_and_counts_the_look(late_run, command):
     before = len(sealing.looks_of(late_run))
     outcome = command("predict", late_run, FLIGHTS, "-o", "out.csv")

@@ -33,13 +33,11 @@ def explain(
     layers: Annotated[
         bool, typer.Option("--layers", help="Look into every layer that reads text, pictures, sound or series.")
     ] = False,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where the page goes.  [default: explanation.html]")] = Path(
-        "explanation.html"
-    ),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where the page goes.")] = Path("explanation.html"),
 ) -> None:
     """Show which columns a model relies on, or with --row why it answers a row so; with --layers, what each layer of its network has learned."""
     from fathom import terminal
-    from fathom.data.files.writing import write_text
+    from fathom.data.files.writing import check_apart, write_text
     from fathom.errors import OptionError
     from fathom.explaining import explain as explained
     from fathom.explaining import reasons_of
@@ -52,6 +50,7 @@ def explain(
         raise OptionError("--method and --of say how one row is explained. Name it, for example --row 7.")
     if row is not None and layers:
         raise OptionError("--layers looks at many rows, and --row at one. Ask for one of them.")
+    check_apart(out, rows)
     if row is not None:
         found = reasons_of(load(bundle), source, row=row, methods=names_in(method), of=of or "")
         terminal.show_reasons(found["reasons"][0], terminal.console())

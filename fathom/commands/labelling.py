@@ -43,10 +43,13 @@ def label(
     ] = False,
 ) -> None:
     """Open a page on this machine where people label rows, with the keys 1 to 9 (or a number and Enter), space to skip and u to undo. Ctrl-C ends; nothing is lost."""
+    from fathom.data.files.writing import check_apart
+    from fathom.quantities import counted
     from fathom.service.label.label_page import server_of
     from fathom.service.label.labelling import open_session
     from fathom.service.shelf.journal import who_is_here
 
+    check_apart(output, file)
     session = open_session(
         file[0] if len(file) == 1 else file,
         output,
@@ -72,12 +75,15 @@ def label(
         print("\nNothing was labelled.")
         return
     session.finish()
-    print(f"\n{session.state()['labelled']:,} rows are labelled, in {output}. Next:  fathom update RUN --with {output}")
+    print(
+        f"\n{counted(session.state()['labelled'], 'row is', 'rows are')} labelled, in {output}. Next:  fathom update RUN --with {output}"
+    )
 
 
 def _show_agreement(session: object) -> None:
     from itertools import combinations
 
+    from fathom.quantities import counted
     from fathom.service.label.agreeing import agreement_of
     from fathom.service.label.labelling import Session
 
@@ -85,7 +91,7 @@ def _show_agreement(session: object) -> None:
     book = session.book
     if len(book.labellers) < 2:
         print(
-            f"{len(book.labellers)} people have labelled: {', '.join(book.labellers) or 'nobody'}. Agreement needs two."
+            f"{counted(len(book.labellers), 'person has', 'people have')} labelled: {', '.join(book.labellers) or 'nobody'}. Agreement needs two."
         )
     for one, other in combinations(book.labellers, 2):
         found = agreement_of(book.of(one), book.of(other), numbers=not book.classes)

@@ -40,10 +40,11 @@ def predict(
     """Answer rows with a bundle. Needs neither torch nor scikit-learn."""
     from fathom.answering import answer_blocks, is_large
     from fathom.data.files.reading import read
-    from fathom.data.files.writing import write
+    from fathom.data.files.writing import check_apart, write
     from fathom.looking import score_known
     from fathom.model import load
 
+    check_apart(out, rows)
     model = load(bundle, threads=threads)
     source: Any = rows[0] if len(rows) == 1 else rows
     if not model.joins_rows and is_large(source, memory):

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from fathom.data.columns import first_line
+from fathom.data.files.finding import find
 from fathom.data.files.json_writing import put_json_lines
 from fathom.data.table import Table
 from fathom.errors import OptionError, OutputError, suggestion
@@ -65,6 +66,20 @@ def write_blocks(tables: Iterator[Table], target: str | Path) -> None:
             f"{target} cannot be written; nothing was left half-written. Arrow says: {first_line(error)}.",
             file=str(target),
         ) from None
+
+
+def check_apart(target: str | Path, sources: Iterable[str]) -> None:
+    """Raise OutputError where a file that is to be written is one of those that are read: what stood in it would be lost."""
+    path = Path(target)
+    if str(target) == "-" or not path.is_file():
+        return
+    for source in sources:
+        for file in map(Path, find(source) if source != "-" else []):
+            if file.exists() and file.samefile(path):
+                raise OutputError(
+                    f"{target} is the file that the rows are read from, and writing there would destroy it. Name another file.",
+                    file=str(target),
+                )
 
 
 def write_text(text: str, target: str | Path) -> Path:
