@@ -15,6 +15,9 @@ either mistake is bounded, whatever the number of rows: "worth it" for a network
 for one that is better by ``CLEAR``, each happen about 2.5 times of 100 at most, the share that a 95 % interval leaves
 beyond one end.
 
+Fewer than six test rows (or groups of them, where rows come in groups) prove nothing: that all of them point one way then
+happens by chance more often than 5 times of 100 (2 / 2⁵), so there is no interval and the answer is "cannot tell yet".
+
 The interval covers the choice of test rows, not that of the training rows or of the random start of the training.
 """
 
@@ -26,6 +29,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fathom.quantities import counted
 from fathom.resampling import Floats, Resamples
 from fathom.scoring import Answer, Metric, Truth, score
 
@@ -37,6 +41,7 @@ SOURCE = (
 
 MARGIN = 0.01  # of the simpler model's error: a smaller gain is not worth a second model
 CLEAR = 0.05  # of the simpler model's error: a gain that we promise not to deny
+FEWEST = 6  # test rows, or groups of them: of fewer, all may point one way by chance more often than 1 time of 20
 FLOOR = 0.001  # of a constant's error: where nearly nothing is left to gain, MARGIN of it is nothing at all
 
 Word = Literal["worth it", "not worth it", "cannot tell yet"]
@@ -166,7 +171,7 @@ def judge(
     useless = over_constant.low <= 0 and resamples.interval(errors["constant"] - errors["baseline"]).low <= 0
     clauses = [
         _opening(answer, contests[0].target if len(contests) == 1 else f"the {len(contests)} targets", useless),
-        reason if math.isnan(gap.difference) else _comparison(contests, value, gap, baseline.name, resamples.rows),
+        reason if math.isnan(gap.difference) else _comparison(contests, value, gap, baseline.name, resamples),
         _ending(answer, gap, ratios["fit_seconds"], rows, useless, "rows" if table_rows else "test rows"),
     ]
     single = contests[0].metric if len(contests) == 1 else None
@@ -202,12 +207,12 @@ def _errors(contests: Sequence[Contest], resamples: Resamples) -> tuple[dict[str
             errors[who] = contest.metric.error(interval.draws)
             if interval.reason:
                 because = interval.reason[0].lower() + interval.reason[1:].rstrip(".")
-                reason = f"the {who}'s {contest.metric.label} on {_rows(resamples.rows)} is not defined: {because}"
+                reason = f"the {who}'s {contest.metric.label} on {counted(resamples.rows, 'test row')} is not defined: {because}"
         by_target.append(errors)
     if len(contests) == 1:
         return by_target[0], reason
     usable = [errors for errors in by_target if errors["constant"][0] > 0 and np.isfinite(errors["baseline"][0])]
-    reason = reason or f"a constant makes no error on {_rows(resamples.rows)}"
+    reason = reason or f"a constant makes no error on {counted(resamples.rows, 'test row')}"
     draws = min((len(errors[who]) for errors in usable for who in errors), default=1)
     mean = {who: np.full(draws, 0.0 if usable else np.nan) for who in ("constant", "baseline", "network")}
     with np.errstate(all="ignore"):  # a resample in which the constant is right is not defined
@@ -220,8 +225,9 @@ def _errors(contests: Sequence[Contest], resamples: Resamples) -> tuple[dict[str
 def _gap(errors: dict[str, Floats], rival: str, resamples: Resamples) -> Gap:
     """Compare the network with a rival, draw by draw."""
     interval = resamples.interval(errors[rival] - errors["network"])
+    low, high = (interval.low, interval.high) if resamples.units >= FEWEST else (math.nan, math.nan)
     margin = max(MARGIN * float(errors[rival][0]), FLOOR * float(errors["constant"][0]))
-    return Gap(interval.value, interval.low, interval.high, margin)
+    return Gap(interval.value, low, high, margin)
 
 
 def _more_rows(undecided: Sequence[Gap], rows: int) -> int | None:
@@ -245,7 +251,9 @@ def _opening(answer: Word, targets: str, useless: bool) -> str:
     return f"Deep learning is {answer} here: "
 
 
-def _comparison(contests: Sequence[Contest], value: dict[str, float], gap: Gap, baseline: str, rows: int) -> str:
+def _comparison(
+    contests: Sequence[Contest], value: dict[str, float], gap: Gap, baseline: str, resamples: Resamples
+) -> str:
     """Say both scores, their difference and its interval."""
     metric = contests[0].metric if len(contests) == 1 else None
     scores = [float(metric.error(np.asarray(value[who]))) if metric else value[who] for who in ("network", "baseline")]
@@ -257,9 +265,10 @@ def _comparison(contests: Sequence[Contest], value: dict[str, float], gap: Gap, 
     elif math.isfinite(gap.low):
         interval = f" (95 % interval {low} to {high})" if gap.low >= 0 else f" (95 % interval {high} to {low})"
     else:
-        interval = " (too few test rows for an interval)"
+        few = "test rows" if resamples.unit is None else "groups of test rows"
+        interval = f" (too few {few} for an interval)"
     return (
-        f"the network's {what} on {_rows(rows)} is {text(scores[0])}, against {text(scores[1])} for the best simpler "
+        f"the network's {what} on {counted(resamples.rows, 'test row')} is {text(scores[0])}, against {text(scores[1])} for the best simpler "
         f"model ({baseline}), {'worse' if gap.difference < 0 else 'better'} by {text(abs(gap.difference))}{interval}"
     )
 
@@ -293,11 +302,6 @@ def _writer(scores: Sequence[float], difference: float, interval: Sequence[float
     if places > 8 or most >= 1e15:
         return lambda number: f"{number:.3g}"
     return lambda number: f"{round(number, places) + 0.0:,.{places}f}"
-
-
-def _rows(rows: int) -> str:
-    """Count test rows in words."""
-    return "1 test row" if rows == 1 else f"{rows:,} test rows"
 
 
 def _places(number: float, digits: int) -> int:

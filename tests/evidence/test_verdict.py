@@ -228,6 +228,17 @@ def test_one_test_row_decides_nothing() -> None:
     )
 
 
+def test_five_rows_prove_nothing_whatever_they_say_and_nor_do_five_groups() -> None:
+    few, enough = planted(5, 0.5, 0), planted(6, 0.9, 0)
+    assert decide(few).sentence.endswith(" (too few test rows for an interval).")
+    assert (decide(few).answer, decide(few).low, decide(enough).low is None) == ("cannot tell yet", None, False)
+    contest = planted(200, 0.5, 0)
+    grouped = Resamples.draw(200, groups=np.arange(200) % 5)
+    verdict = judge([contest], network=NETWORK, baseline=TREES, resamples=grouped)
+    assert verdict.answer == "cannot tell yet"
+    assert verdict.sentence.endswith(" (too few groups of test rows for an interval).")
+
+
 def test_beating_a_bad_baseline_is_not_enough_a_network_must_beat_a_constant_too() -> None:
     contest = planted(400, 0.2, 0)
     worse = Contest("price", RMSE, contest.truth, 3 * contest.network, 9 * contest.baseline, contest.constant)
