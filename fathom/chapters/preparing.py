@@ -40,6 +40,7 @@ from fathom.data.table import Table
 from fathom.effort import folds_for
 from fathom.errors import TableError, suggestion
 from fathom.progress import Progress
+from fathom.quantities import counted
 from fathom.settings import Settings
 from fathom.shapes import DEEP
 
@@ -316,5 +317,5 @@ def _warnings(table: Table, parts: Split, test_rows: int) -> tuple[str, ...]:
         )
     counts = parts.counts
     if counts["test"] < 100:
-        warnings.append(f"Only {counts['test']} test rows: every score below is uncertain, as its interval says.")
+        warnings.append(f"Only {counted(counts['test'], 'test row')}: every score is uncertain, as its interval says.")
     return tuple(warnings)

@@ -18,6 +18,7 @@ from fathom.data.cells.values import words_of
 from fathom.data.table import Table
 from fathom.evidence.contract import TASKS, Case, Finding, Part, not_applicable
 from fathom.evidence.mitigating import answers_by, opportunity_thresholds, parity_thresholds, weights_of
+from fathom.quantities import counted
 from fathom.resampling import Resamples
 from fathom.scoring import row_losses
 
@@ -58,8 +59,8 @@ def run(case: Case) -> Finding:
     columns, gap = max(gaps.items(), key=lambda pair: pair[1]["value"])
     smallest = min(rows, key=lambda row: row["rows"])
     sentence = (
-        f"{gap['what'].capitalize()} differs by {gap['value']:.3f} between groups of {' and '.join(columns)} ({gap['low']:.3f} to {gap['high']:.3f}): "
-        f"most for {gap['most']!r}, least for {gap['least']!r}. The smallest group, {smallest['group']!r}, has {smallest['rows']} test rows."
+        f"{gap['what'][:1].upper()}{gap['what'][1:]} differs by {gap['value']:.3f} between groups of {' and '.join(columns)} ({gap['low']:.3f} to {gap['high']:.3f}): "
+        f"most for {gap['most']!r}, least for {gap['least']!r}. The smallest group, {smallest['group']!r}, has {counted(smallest['rows'], 'test row')}."
     )
     remedies = _mitigations(case, columns)
     if remedies:

@@ -15,6 +15,7 @@ from fathom import shapes
 from fathom.data.encoding import inputs_of
 from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
+from fathom.evidence.affording import FREE
 from fathom.evidence.contract import EVERY_KIND, Case, Finding, left_out, not_applicable, some
 from fathom.quantities import significant
 from fathom.reasons import METHODS
@@ -41,8 +42,11 @@ Floats = npt.NDArray[np.float64]
 
 def run(case: Case) -> Finding:
     """Explain some test rows by every method and take away what each names."""
-    if case.effort == "quick":
-        return not_applicable(sys.modules[__name__], "It is asked at standard effort, and by `fathom check`.")
+    if case.effort == "quick" and case.allowance != FREE:  # what is asked by name is asked whatever it costs
+        return not_applicable(
+            sys.modules[__name__],
+            "It is asked at standard and thorough effort: `fathom check RUN ROWS --only faithfulness` asks it.",
+        )
     names = [column.name for column in inputs_of(case.columns)]
     others = case.train if case.train is not None else case.chosen.table if case.chosen is not None else None
     if others is None or others.rows < FEWEST_ROWS or case.sealed.table.rows < FEWEST_ROWS:

@@ -18,7 +18,7 @@ from fathom.data.encoding import Column
 from fathom.data.table import Table
 from fathom.evidence.contract import Case, Finding, Part, not_applicable
 from fathom.evidence.slicing import Condition, conditions
-from fathom.quantities import significant
+from fathom.quantities import counted, significant
 from fathom.resampling import Resamples
 from fathom.scoring import row_losses
 
@@ -83,7 +83,11 @@ def run(case: Case) -> Finding:
     worst = max(sure, key=lambda row: row["loss"] - row["elsewhere"])
     sentence = (
         f"Where {worst['slice']}, the loss is {significant(worst['loss'])} against {significant(worst['elsewhere'])} elsewhere ({worst['rows']} test rows)"
-        + (f"; {len(sure) - 1} further kinds of row are clearly worse, too." if len(sure) > 1 else ".")
+        + (
+            f"; {counted(len(sure) - 1, 'further kind of row is', 'further kinds of row are')} clearly worse, too."
+            if len(sure) > 1
+            else "."
+        )
     )
     return _finding("worse for some", sentence, "warning", worst, measured)
 

@@ -23,7 +23,7 @@ class Condition:
     """That a column holds a word, or a number from ``low`` (included) to ``high`` (not included), or nothing.
 
     >>> Condition("age", low=20.0, high=40.0).words, Condition("job", word="nurse").words, Condition("job").words
-    ('age from 20 to 40', "job is 'nurse'", 'job is missing')
+    ('age is from 20 to 40', "job is 'nurse'", 'job is missing')
     """
 
     column: str
@@ -38,8 +38,8 @@ class Condition:
             return f"{self.column} is {self.word!r}"
         low, high = (None if end is None else significant(end, 4) for end in (self.low, self.high))
         if low is None:
-            return f"{self.column} is missing" if high is None else f"{self.column} below {high}"
-        return f"{self.column} from {low} " + (f"to {high}" if high is not None else "on")
+            return f"{self.column} is missing" if high is None else f"{self.column} is below {high}"
+        return f"{self.column} is " + (f"from {low} to {high}" if high is not None else f"{low} or more")
 
     def holds(self, column: Column, table: Table) -> Mask:
         """Return for which rows ``(row,)`` the condition holds."""

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from fathom.data.rows.splitting import row_hashes
 from fathom.evidence.contract import TASKS, Case, Finding, Part, not_applicable, plain
+from fathom.quantities import number
 from fathom.resampling import Resamples
 from fathom.scoring import row_losses
 
@@ -35,6 +36,7 @@ MANY = 0.05  # of the rows
 DISTANCES = 10.0  # median distances from the median residual
 FEWEST_ROWS = 10
 FEWEST_TO_DROP = 200
+DIGITS = 6  # of a suspect number
 
 
 def run(case: Case) -> Finding:
@@ -61,10 +63,10 @@ def run(case: Case) -> Finding:
             status="good",
             source=SOURCE,
         )
-    first = listed[0]
+    first, say = listed[0], str if case.classes is None else repr
     sentence = (
         f"{len(found):,} of {rows:,} rows ({100 * share:.1f} %) are probably labelled wrongly: the most contradicted is {first['where']}, where {case.target.name} is "
-        f"{first['stated']!r} and the model is sure of {first['likely']!r}."
+        f"{say(first['stated'])} and the model is sure of {say(first['likely'])}."
     )
     dropped = _dropping(case)
     if dropped is not None:
@@ -149,8 +151,8 @@ def _dropping(case: Case) -> dict[str, Any] | None:
 
 
 def _shown(case: Case, part: Part, row: int) -> dict[str, Any]:
-    if case.classes is None:
-        stated, likely = part.truth[row], part.answer[row]
-    else:
-        stated, likely = case.classes[part.truth[row]], case.classes[int(part.answer[row].argmax())]
-    return {"where": part.table.where(row), "stated": plain(stated), "likely": plain(likely)}
+    where = part.table.where(row)
+    if case.classes is None:  # a number comes back from its scaling with digits that the cell never had
+        return {"where": where, "stated": number(part.truth[row], DIGITS), "likely": number(part.answer[row], DIGITS)}
+    stated, likely = case.classes[part.truth[row]], case.classes[int(part.answer[row].argmax())]
+    return {"where": where, "stated": plain(stated), "likely": plain(likely)}

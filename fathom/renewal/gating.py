@@ -35,7 +35,7 @@ from fathom.evidence.fairness import groups_of
 from fathom.evidence.slices import beyond, holm
 from fathom.evidence.slicing import conditions
 from fathom.model import Model
-from fathom.quantities import significant
+from fathom.quantities import counted, significant
 from fathom.resampling import Interval, Resamples, wilson
 from fathom.scoring import Metric, row_losses
 from fathom.settings import Settings, names_in
@@ -216,7 +216,11 @@ class _Asked:
             row = bad[0]
             sentence = (
                 f"Where {row['slice']}, the loss has grown from {significant(row['loss before'])} to {significant(row['loss now'])} ({row['rows']} rows)"
-                + (f", and on {len(bad) - 1} further kinds of row." if len(bad) > 1 else ".")
+                + (
+                    f", and on {counted(len(bad) - 1, 'further kind of row', 'further kinds of row')}."
+                    if len(bad) > 1
+                    else "."
+                )
             )
             return _finding("slices", "refused", sentence, rows=bad[:10])
         return _finding(

@@ -48,7 +48,7 @@ def test_unicode_in_all_its_forms_is_recognised(data, said):
 
 
 def test_older_encodings_of_the_west_are_read_and_the_doubt_is_said():
-    doubt = "since the bytes are not valid UTF-8. If letters look wrong, give the right encoding."
+    doubt = "since the bytes are not valid UTF-8. If letters look wrong, give the right one with --encoding."
     table = read(write(FRENCH.encode("cp1252")))
     assert table.to_pylist()[1] == {"nom": "René", "ville": "“Orléans”"}
     assert table.decisions[0] == f"Encoding: Windows-1252, {doubt}"

@@ -8,7 +8,8 @@ import pytest
 from fathom.data.encoding import Column
 from fathom.data.modalities import category, number
 from fathom.data.table import Table
-from fathom.evidence import abstaining, cost, fairness, leakage, slices, suspects
+from fathom.evidence import abstaining, cost, fairness, faithfulness, leakage, slices, suspects
+from fathom.evidence.affording import FREE, Allowance
 from fathom.evidence.contract import Case, Cost, Part
 from tests.evidence.planted import regression_case
 
@@ -74,7 +75,7 @@ def test_slices_find_the_rows_on_which_the_model_errs_and_none_where_it_errs_ali
     assert slices.run(case_of(seed)).answer == "none found"
     found = slices.run(case_of(seed, where=old_and_far, how_wrong=0.6))
     assert found.status == "warning"
-    assert "town is 'far'" in found.sentence and "age from" in found.sentence
+    assert "town is 'far'" in found.sentence and "age is " in found.sentence
     assert found.low > 1.2 * found.rows[0]["elsewhere"]
 
 
@@ -101,6 +102,26 @@ def test_groups_that_are_treated_unlike_are_found(seed):
     assert remedies[0]["parity_difference"] < before["parity_difference"]
     assert {row["columns"] for row in found.rows} == {"sex", "town", "sex and town"}
     assert fairness.run(case_of(seed)).answer == "not applicable"
+
+
+def test_a_class_is_named_as_it_is_written():
+    found = fairness.run(replace(case_of(0), classes=("<=50K", ">50K"), protect=("sex",)))
+    assert found.sentence.startswith("The share that is given '>50K' differs by ")
+
+
+@pytest.mark.parametrize(
+    ("effort", "named", "asked"), [("quick", False, False), ("quick", True, True), ("standard", False, True)]
+)
+def test_reasons_are_held_against_chance_where_effort_or_a_name_asks_for_it(effort, named, asked):
+    truth = np.random.default_rng(0).normal(size=120)
+
+    def fit(name, x, y, weights=None):
+        return lambda rows: rows[:, 0]
+
+    case = regression_case({"same": truth, "other": np.arange(120.0) % 7}, truth, 60, fit, effort=effort)
+    found = faithfulness.run(replace(case, allowance=FREE if named else Allowance(1_000.0)))
+    assert (found.answer != "not applicable") == asked
+    assert asked or found.sentence.endswith("`fathom check RUN ROWS --only faithfulness` asks it.")
 
 
 def test_rows_that_count_otherwise_bring_groups_nearer_and_every_remedy_has_its_price():

@@ -57,3 +57,16 @@ def test_dropping_suspects_helps_a_model_that_learned_them_by_heart():
     found = suspects.run(shipped)
     assert found.plot["dropping"]["high"] < 0 and "Without the" in found.sentence
     assert suspects.run(replace(case, refit=None)).plot["dropping"] is None
+
+
+def test_a_suspect_number_is_written_as_people_write_it():
+    truth = np.linspace(100_000.0, 300_000.0, 400)
+    truth[350] = 1_183_850.0  # a slip of the keys
+
+    def fit(name, x, y, weights=None):
+        return lambda asked: 100_000 + 200_000 * asked[:, 0] / 399
+
+    case = regression_case({"place": np.arange(400.0)}, truth + 1e-4, 200, fit)
+    found = suspects.run(case)
+    assert "target is 1,183,850 and the model is sure of 275,439." in found.sentence
+    assert (found.rows[0]["stated"], found.rows[0]["likely"]) == ("1,183,850", "275,439")

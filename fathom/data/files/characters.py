@@ -86,7 +86,7 @@ def examine(content: Content, encoding: str | None = None) -> Characters:
         return _walk(
             content,
             codec,
-            f"Encoding: {name}, since the bytes are not valid UTF-8. If letters look wrong, give the right encoding.",
+            f"Encoding: {name}, since the bytes are not valid UTF-8. If letters look wrong, give the right one with --encoding.",
         )
 
 
