@@ -87,14 +87,20 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
     >>> suggestion("prise", ["price", "rooms"])
     " Did you mean 'price'?"
-    >>> suggestion("zzz", ["price"])
-    ''
+    >>> suggestion("zzz", ["price"]), suggestion("age", ["target"])
+    ('', '')
     """
     choices = list(known)
-    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+    near = [other for other in difflib.get_close_matches(name, choices, cutoff=0.6) if _like(name, other)]
     if not near:  # the same letters in another case are near as well
         near = [choice for choice in choices if choice.casefold() == name.casefold()][:1]
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _like(name: str, other: str) -> bool:
+    """Say whether one name may be a slip for the other: most letters in order, one within the other, or the same letters."""
+    near = difflib.SequenceMatcher(None, other, name).ratio() >= 0.7
+    return near or name in other or other in name or sorted(name) == sorted(other)
 
 
 def check_installed(modules: Iterable[str], extra: str) -> None:

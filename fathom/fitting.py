@@ -43,7 +43,7 @@ from fathom.settings_files import settings_text
 
 def fit(
     source: Any,
-    target: str | Sequence[str] | None = None,
+    target: str | int | Sequence[str | int] | None = None,
     *,
     test: Any = None,
     out: str | Path | None = None,
@@ -73,9 +73,11 @@ def fit(
     chosen = Settings.of(settings)
     check_log(chosen, out)
     clock = Clock(chosen.minutes)
-    source, target, test = parted(source, target, test)
+    named = [target] if isinstance(target, str | int) else target or ()
+    names = [str(name) for name in named]  # a frame may number its columns; a table calls them by words
+    source, names, test = parted(source, names, test)
     with RunFolder.reserve(out, resume) as run, room(run) as folder, listeners(run, progress, chosen) as told:
-        prepared, leaks = _understood(source, target, test, chosen, modalities, told, folder)
+        prepared, leaks = _understood(source, names, test, chosen, modalities, told, folder)
         if run:
             prepared.readings.keep_in(run.readings)
         clock.mark("preparing")

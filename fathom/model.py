@@ -1,7 +1,7 @@
 """Model: what `fit` returns and `load` brings back; table in, table out."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ from fathom.data.modalities.contract import Modality
 from fathom.data.recognising import first_marked, taken_as_missing
 from fathom.data.table import Table
 from fathom.errors import BundleError, OptionError, OutputError, TableError, suggestion
+from fathom.quantities import counted
 
 MOST_UNREADABLE = 0.5  # of a column's cells; above, the column is another one than in training
 
@@ -61,6 +62,13 @@ class Model:
                     file="model.json",
                 )
         return cls(files, inference, result, opened(files, inference.description.columns))
+
+    def __repr__(self) -> str:
+        """Say what is predicted, by what, and from how many columns, as a notebook shows a model."""
+        predicted = ", ".join(repr(target.name) for target in self.description.targets)
+        return (
+            f"<Model of {predicted}: {self.description.name}, from {counted(len(inputs_of(self.columns)), 'column')}>"
+        )
 
     @property
     def description(self) -> Description:
@@ -101,13 +109,20 @@ class Model:
             answers = self.inference.run(self._quick.encode((row,)))
         except KeyError as error:
             name = str(error.args[0])
-            raise TableError(f"The row has no column {name!r}.{suggestion(name, row)}", column=name) from None
+            raise TableError(
+                f"The row has no column {name!r}.{suggestion(name, self._not_asked(row))}", column=name
+            ) from None
         except TableError as error:
             raise TableError(f"Column {error.column!r}: {error}.", column=error.column) from None
         found: dict[str, Any] = {}
         for target in self._listed:
             target.into((found,), answers[target.target.name])
         return found
+
+    def _not_asked(self, names: Iterable[str]) -> list[str]:
+        """Return the names that the model does not ask for, among which a column that is lacking may stand misspelt."""
+        asked = {column.name for column in inputs_of(self.columns)}
+        return [name for name in names if name not in asked]
 
     @cached_property
     def _gathers(self) -> bool:
@@ -136,7 +151,7 @@ class Model:
         for column in inputs:
             if column.name not in table.names:
                 raise TableError(
-                    f"{table.name} has no column {column.name!r}, which the model reads.{suggestion(column.name, table.names)} "
+                    f"{table.name} has no column {column.name!r}, which the model reads.{suggestion(column.name, self._not_asked(table.names))} "
                     f"It needs: {', '.join(repr(c.name) for c in inputs)}.",
                     column=column.name,
                 )

@@ -104,6 +104,7 @@ class Settings:
         return asdict(self)
 
 
+NAMED_BESIDE = ("target", "test", "out")  # of a fit, and no settings of it
 WORDS: dict[str, tuple[str, ...]] = {
     "effort": EFFORTS,
     "trunk": tuple(TRUNKS),
@@ -130,6 +131,11 @@ def check_setting(name: str, value: Any) -> None:
     >>> check_setting("epochs", 3)
     """
     known = [entry.name for entry in fields(Settings)]
+    if name in NAMED_BESIDE:
+        raise OptionError(
+            f"{name!r} is no setting: which table is read, what is predicted and where the run goes is said anew for each fit. "
+            f"Name it on the command line with --{name}, or in Python as fit(..., {name}=...)."
+        )
     if name not in known:
         raise OptionError(f"There is no setting {name!r}.{suggestion(name, known)} There are: {', '.join(known)}.")
     _check_kind(name, value, get_type_hints(Settings)[name])

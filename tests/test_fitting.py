@@ -242,3 +242,12 @@ def test_a_second_fit_of_the_same_rows_knows_that_they_were_looked_at(flights, l
         re.match(r"These test rows had been looked at (once|\d+ times) before this fit\.", warning)
         for warning in model.result["warnings"]
     )
+
+
+def test_columns_of_a_frame_that_are_numbered_can_be_predicted_and_a_model_says_what_it_is():
+    import pandas
+
+    frame = pandas.DataFrame({0: [n % 6 + n / 1000 for n in range(200)], 1: ["ab"[n % 6 > 2] for n in range(200)]})
+    model = fathom.fit(frame, 1, effort="quick", epochs=1, keep="network")
+    assert model.predict(frame.head(3)).names[0] == "1"
+    assert repr(model) == "<Model of '1': network, from 1 column>"

@@ -121,6 +121,7 @@ MISTAKES = {
     "a number for yes": ("class_weights = 1", 1, "--class-weights is 1, where true or false is expected."),
     "yes for a number": ("minutes = true", 1, "--minutes is True, where a number is expected."),
     "a list": ("columns = ['a']", 1, """--columns is ['a'], where names with a word each, for example {"zip": "category"} is expected."""),
+    "what is no setting": ('target = "late"', 1, "'target' is no setting: which table is read, what is predicted and where the run goes is said anew for each fit. Name it on the command line with --target, or in Python as fit(..., target=...)."),
     "not TOML": ("effort = quick", 1, "this is not TOML (Invalid value). A setting is a line like  effort = \"quick\""),
     "cut off": ('seed = 1\neffort = "quick', 2, "this is not TOML (Unterminated string). A setting is a line like  effort = \"quick\""),
 }  # fmt: skip

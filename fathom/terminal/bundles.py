@@ -30,7 +30,7 @@ def show_bundle(found: Mapping[str, Any], to: Console) -> None:
         to.print(f"… and {len(found['columns']) - MOST_COLUMNS:,} more columns; --json FILE holds them all")
     for name in ("network", "simpler models"):
         if found[name]:
-            told = ", ".join(f"{key} {value}" for key, value in found[name].items())
+            told = ", ".join(f"{key} {_told(value)}" for key, value in found[name].items() if value != {})
             to.print(f"{name.capitalize()}: {escape(told)}", soft_wrap=True)
     graph = found["graph"]
     used = ", ".join(f"{name} {count}" for name, count in graph["operators"].items())
@@ -40,6 +40,24 @@ def show_bundle(found: Mapping[str, Any], to: Console) -> None:
         to.print(
             f"On its {found['scores']['rows']['test']:,} test rows, {escape(target)}: {escape(told)}", soft_wrap=True
         )
+
+
+def _told(value: Any) -> str:
+    """Say a part of what a bundle holds: what reads each shape, a simpler model with what was chosen for it, or a plain value.
+
+    >>> _told({"scalar": "piecewise", "code": "embedding"}), _told({"name": "boosted trees", "settings": [{}]}), _told(64)
+    ('scalar by piecewise and code by embedding', 'boosted trees', '64')
+    >>> _told({"name": "linear", "settings": [{"penalty": 0.1}]})
+    'linear (penalty 0.1)'
+    """
+    if not isinstance(value, Mapping):
+        return str(value)
+    if "settings" not in value:
+        return " and ".join(f"{shape} by {encoder}" for shape, encoder in value.items())
+    chosen = "; ".join(
+        ", ".join(f"{name} {set_to}" for name, set_to in one.items()) for one in value["settings"] if one
+    )
+    return f"{value['name']} ({chosen})" if chosen else str(value["name"])
 
 
 def show_prices(found: Any, to: Console) -> None:
@@ -58,7 +76,8 @@ def show_prices(found: Any, to: Console) -> None:
         "apart",
         "worst slice",
     ):
-        shown.add_column(name, justify="left" if name in ("", "worst slice") else "right")
+        worded = name in ("", "worst slice")
+        shown.add_column(name, justify="left" if worded else "right", no_wrap=name == "score")
     for price in found.prices:
         shown.add_row(
             f"{'* ' if price is found.kept else '  '}{price.name}",
