@@ -100,7 +100,8 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 def _like(name: str, other: str) -> bool:
     """Say whether one name may be a slip for the other: most letters in order, one within the other, or the same letters."""
     near = difflib.SequenceMatcher(None, other, name).ratio() >= 0.7
-    return near or name in other or other in name or sorted(name) == sorted(other)
+    letters, others = (sorted(filter(str.isalnum, word)) for word in (name, other))
+    return near or name in other or other in name or letters == others
 
 
 def check_installed(modules: Iterable[str], extra: str) -> None:

@@ -148,7 +148,7 @@ def test_a_column_of_another_kind_is_refused_and_a_few_odd_cells_are_told(late_n
     odd = ["far", *columns["distance_miles"][1:]]
     with pytest.warns(
         UserWarning,
-        match=r"^row 1: column 'distance_miles' holds 'far' among numbers; 1 such cells were taken as missing\.$",
+        match=r"^row 1: column 'distance_miles' holds 'far' among numbers; 1 such cell was taken as missing\.$",
     ):
         late_network.predict({**columns, "distance_miles": odd})
 
