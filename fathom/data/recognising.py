@@ -16,7 +16,6 @@ from fathom.data.modalities import by_name
 from fathom.data.modalities.contract import Claim, Modality, Role
 from fathom.data.table import Rows, SkippedRow, Table
 from fathom.errors import OptionError, TableError
-from fathom.quantities import counted
 from fathom.shapes import DEEP
 
 LEAST_CONFIDENCE = 0.3  # below, nobody's claim is believed
@@ -346,7 +345,8 @@ def taken_as_missing(table: Table, column: Column, marks: npt.NDArray[np.bool_])
     """Return a warning of marked cells, which the column's kind cannot read."""
     assert column.kind is not None
     cell, why = first_marked(table, column, marks)
-    return f"{cell} among {several(column.kind.NAME)}{why}; {counted(int(marks.sum()), 'such cell was', 'such cells were')} taken as missing."
+    such = "1 such cell was" if marks.sum() == 1 else f"{marks.sum():,} such cells were"
+    return f"{cell} among {several(column.kind.NAME)}{why}; {such} taken as missing."
 
 
 def check_readable(table: Table, column: Column, override: str | None, marks: npt.NDArray[np.bool_]) -> None:
