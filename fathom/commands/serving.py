@@ -70,6 +70,8 @@ def serve(
     tokens = _tokens(token_file, "FATHOM_TOKEN"), _tokens(admin_token_file, "FATHOM_ADMIN_TOKEN")
     sources = named(models)
     recording = Recording(record, record_share, names_in(leave_out), record_rows, record_days)
+    if record != OFF:
+        recording.check_place()
     which = _which(log)
     if workers > 1 and os.name != "posix":
         raise OptionError("Several workers need a POSIX system. Leave --workers out.")

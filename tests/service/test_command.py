@@ -17,6 +17,11 @@ def test_what_cannot_be_served_is_said_in_a_sentence(command, late_run, tmp_path
             (("nowhere",), "There is no bundle at nowhere"),
             ((late_run, late_run), "Two models are named 'late'"),
             ((late_run, "--port", port), f"Port {port} of 127.0.0.1 cannot be listened on"),
+            ((late_run, "--record", tmp_path / "no" / "rows.sqlite"), f"there is no folder {tmp_path / 'no'}. Make it"),
+            (
+                (late_run, "--record", tmp_path),
+                f"is a folder. Name a file in it: --record {tmp_path / 'requests.sqlite'}",
+            ),
             ((late_run, "--log", "loud"), "--log is 'loud'. It is all, events or off."),
             ((late_run, "--token-file", tmp_path / "none"), "cannot be read"),
             ((late_run, "--token-file", tmp_path / "empty"), "holds no token"),

@@ -44,6 +44,11 @@ class Recording:
     days: float = 30.0
     cell_bytes: int = 1 << 20
 
+    def check_place(self) -> None:
+        """Raise OptionError where nothing can be recorded at the place that was named."""
+        if self.store:
+            database_of(self.store).check_possible(self.store)
+
     def to_json(self) -> str:
         """Write it for another process."""
         return json.dumps(asdict(self))

@@ -1,6 +1,6 @@
 """Connections that cost nobody else anything: clients that are slow, broken or gone are let go, and a refusal by the parser is JSON, too.
 
-uvicorn waits without end for a request that never comes whole, and for a client that never reads; here a look once a second ends both. `fathom.gone` in the scope says, for the price of
+uvicorn waits without end for a request that never comes whole, and for a client that never reads; here a look once a second ends both. `fathom.gone` in the scope's state says, for the price of
 an attribute, whether the client has left.
 """
 
@@ -55,7 +55,7 @@ class Connection(HttpToolsProtocol):
                 cycle.disconnected = True  # uvicorn hears of it a moment later, and would try to write
             return bool(cycle.disconnected)
 
-        scope["fathom.gone"] = gone  # type: ignore[typeddict-unknown-key]
+        scope["state"]["fathom.gone"] = gone  # where ASGI has room for what belongs to one request
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body; what comes after a refusal is thrown away, up to a limit."""

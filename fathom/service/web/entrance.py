@@ -75,7 +75,7 @@ class Entrance:
         headers = dict(scope["headers"])
         told = headers.get(b"x-request-id", b"")
         request = told.decode() if _REQUEST.fullmatch(told) else f"{self._process}-{next(self._numbers)}"
-        gone = scope.get("fathom.gone", _never)
+        gone = scope.get("state", {}).get("fathom.gone", _never)
         visit = Visit(request, time.monotonic(), headers, scope["query_string"], receive, gone)
         self.host.active += 1
         status = 500

@@ -29,6 +29,7 @@ from fathom.service.web.entrance import Entrance
 # Everything that answers at an address, but for /predict, which is answered without a router.
 PAGES: tuple[Pages, ...] = (health, describing, open_inference, administering, pages)
 BACKLOG = 2_048  # connections that wait to be accepted
+LAST_TICKS = 5  # turns of the loop before the server stops: on a busy machine the time to linger may pass in one, in which nobody who knocked is let in
 
 
 def application(host: Host, access: Access | None = None, pages: Sequence[Pages] = PAGES) -> Entrance:
@@ -122,14 +123,15 @@ class Server(uvicorn.Server):
         keep = asyncio.ensure_future(self.host.keep())
         look = asyncio.ensure_future(watch(self.server_state.connections, self.host.limits.patience))
         write = asyncio.ensure_future(_write(self.host))
-        begun = 0.0
+        begun, ticks = 0.0, 0
         while not self.should_exit:
             await self.on_tick(int(time.monotonic() * 10))
             now = time.monotonic()
             if self.asked and not begun:
                 begun = now
                 self.host.log.event("stopping", active=self.host.active)
-            if begun and now - begun >= self.host.limits.linger:
+            ticks += bool(begun)
+            if ticks >= LAST_TICKS and now - begun >= self.host.limits.linger:
                 break
             await asyncio.sleep(0.02 if begun else 0.1)
         self.should_exit = True

@@ -60,6 +60,10 @@ class Database(Protocol):
         """Raise OptionError where a place names no store, and ExtraError where what connects to it is not installed; nothing is opened."""
         ...
 
+    def check_possible(self, place: str) -> None:
+        """Raise OptionError where a store can neither be nor be made at a place, for the person who names it; a server that runs already goes on without."""
+        ...
+
     def shown(self, place: str) -> str:
         """Return the place as people may see it."""
         ...

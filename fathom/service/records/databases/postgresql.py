@@ -47,6 +47,10 @@ def check(place: str) -> None:
     require("psycopg", "postgresql")
 
 
+def check_possible(place: str) -> None:
+    """Let a server that does not answer yet do so later; the recorder waits for it and says so."""
+
+
 def shown(place: str) -> str:
     """Return the URL without its password and its settings, which may hold one."""
     try:

@@ -3,13 +3,14 @@
 Write-ahead logging lets readers and the one writer work at once (https://www.sqlite.org/wal.html).
 """
 
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from fathom.errors import StoreError
+from fathom.errors import OptionError, StoreError
 from fathom.service.records.databases import contract
 from fathom.service.records.databases.contract import FORMAT
 
@@ -35,6 +36,19 @@ def takes(place: str) -> bool:
 
 def check(place: str) -> None:
     """Take any name of a file."""
+
+
+def check_possible(place: str) -> None:
+    """Raise OptionError where the folder is not there or may not be written, or where a folder has the file's name: it would be noticed by nobody until the rows are missed."""
+    path = Path(place)
+    if path.is_dir():
+        raise OptionError(f"--record {place} is a folder. Name a file in it: --record {path / 'requests.sqlite'}")
+    if not path.parent.is_dir():
+        raise OptionError(
+            f"--record {place}: there is no folder {path.parent}. Make it (mkdir -p {path.parent}), or name a file in another."
+        )
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OptionError(f"--record {place} may not be written. Name a file in another folder, or allow it.")
 
 
 def shown(place: str) -> str:
