@@ -199,6 +199,7 @@ def test_a_bundle_without_a_reference_is_watched_for_what_can_be_known(store, la
     bare = fathom.Model.of({name: content for name, content in late.files.items() if name != NAME})
     found = seen(store, bare)
     assert not found.drifts and "no reference" in found.notes[0]
+    assert found.state != "steady" and "Not measured" in found.headline
 
 
 @pytest.mark.parametrize(

@@ -310,6 +310,8 @@ def _verdict(drifts: Sequence[Drift], rows: int, broken: Sequence[str]) -> tuple
     if rows < FEWEST_ROWS:
         return "too few rows", f"Too few rows to tell: {rows:,}, and from {FEWEST_ROWS} on drift is measured."
     asked = sum(one.status != "too few rows" for one in drifts)
+    if not asked:
+        return "too few rows", f"Not measured: nothing of these {rows:,} rows could be compared with training."
     return (
         "steady",
         f"As in training: {asked} questions to {rows:,} rows, and no change that is both certain and worth a word.",
