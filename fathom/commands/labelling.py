@@ -13,9 +13,9 @@ EXAMPLE = "fathom label unlabelled.csv --bundle runs/news-1 --labeller ada -o la
 
 def label(
     file: Annotated[list[str], typer.Argument(help="The rows, or a folder of pictures, recordings or texts.")],
-    output: Annotated[
+    out: Annotated[
         Path,
-        typer.Option("--output", "-o", help="The labelled rows, for fathom update --with; go on with the same file."),
+        typer.Option("--out", "-o", help="The labelled rows, for fathom update --with; go on with the same file."),
     ] = Path("labels.csv"),
     bundle: Annotated[
         Path | None, typer.Option(help="A run, bundle or shelf: the rows that it is least sure of come first.")
@@ -39,7 +39,7 @@ def label(
     ] = 0,
     seed: Annotated[int, typer.Option(help="Where chance starts.")] = 0,
     agreement: Annotated[
-        bool, typer.Option("--agreement", help="Print how far the labellers of --output agree, and end.")
+        bool, typer.Option("--agreement", help="Print how far the labellers of --out agree, and end.")
     ] = False,
 ) -> None:
     """Open a page on this machine where people label rows, with the keys 1 to 9 (or a number and Enter), space to skip and u to undo. Ctrl-C ends; nothing is lost."""
@@ -49,10 +49,10 @@ def label(
     from fathom.service.label.labelling import open_session
     from fathom.service.shelf.journal import who_is_here
 
-    check_apart(output, file)
+    check_apart(out, file)
     session = open_session(
         file[0] if len(file) == 1 else file,
-        output,
+        out,
         bundle=bundle,
         target=target,
         classes=names_in(classes),
@@ -76,7 +76,7 @@ def label(
         return
     session.finish()
     print(
-        f"\n{counted(session.state()['labelled'], 'row is', 'rows are')} labelled, in {output}. Next:  fathom update RUN --with {output}"
+        f"\n{counted(session.state()['labelled'], 'row is', 'rows are')} labelled, in {out}. Next:  fathom update RUN --with {out}"
     )
 
 
