@@ -9,9 +9,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from fathom.data.encoding import Column
 from fathom.data.files.reading import read
 from fathom.data.table import Table
 from fathom.errors import FathomError, StoreError, suggestion
+from fathom.model import class_labels
 from fathom.service.host.hosting import Host, Hosted
 from fathom.service.host.monitoring import Monitor
 from fathom.service.records.truths import ID, PLACE
@@ -111,8 +113,7 @@ def watching(host: Host) -> dict[str, tuple[str, str, dict[str, Any] | None]]:
         if monitor is None or hosted.name not in monitor.recorders:
             continue
         found[f"/watch/{hosted.name}"] = ("get", "How far the latest requests lie from the training rows.", None)
-        names = [target.name for target in hosted.live.model.description.targets]
-        cell = {"type": ["string", "number", "boolean"]}
+        targets = hosted.live.model.description.targets
         truth = {
             "type": "object",
             "properties": {
@@ -120,7 +121,7 @@ def watching(host: Host) -> dict[str, tuple[str, str, dict[str, Any] | None]]:
                 PLACE: {"type": "integer", "minimum": 0, "description": "The number of the row in its request."},
                 "truth": {
                     "type": "object",
-                    "properties": dict.fromkeys(names, cell),
+                    "properties": {target.name: _true_cell(target) for target in targets},
                     "minProperties": 1,
                     "additionalProperties": False,
                 },
@@ -141,6 +142,12 @@ def watching(host: Host) -> dict[str, tuple[str, str, dict[str, Any] | None]]:
     return found
 
 
+def _true_cell(target: Column) -> dict[str, Any]:
+    if target.modality == "yes_no":  # the one kind whose words are known: a category may turn out to be a new one
+        return {"enum": [*class_labels(target), True, False]}
+    return {"type": ["string", "number", "boolean"]}
+
+
 def _hosted(host: Host, name: str | None) -> Hosted:
     hosted = host.model(name)
     if hosted is None:
@@ -156,8 +163,8 @@ def explains(hosted: Hosted) -> bool:
 def truths_of(body: bytes, kind: str) -> Table:
     """Return what a body says turned out to be true, as a table of requests, rows and targets: a JSON object, a list of them under ``truths``, or CSV. Raises Refused.
 
-    >>> truths_of(b'{"request": "a1", "truth": {"late": "yes"}}', "application/json").to_pylist()
-    [{'request': 'a1', 'row': 0, 'late': 'yes'}]
+    >>> truths_of(b'{"request": "a1", "row": 3.0, "truth": {"late": "yes"}}', "application/json").to_pylist()
+    [{'request': 'a1', 'row': 3, 'late': 'yes'}]
     """
     if kind.partition(";")[0].strip().lower() == "text/csv":
         try:
@@ -193,6 +200,8 @@ def _truth(one: Any, place: int) -> dict[str, Any]:
     if not isinstance(one, dict) or set(one) - {ID, PLACE, "truth"} or not isinstance(one.get(ID), str):
         raise Refused(422, f"an object is expected: {EXAMPLE}.", where)
     row, truth = one.get(PLACE, 0), one.get("truth")
+    if type(row) is float and row.is_integer():  # 3.0 is a whole number to JSON Schema
+        row = int(row)
     if type(row) is not int or row < 0:
         raise Refused(422, "the number of the row in its request is expected, from 0.", f"{where}.row")
     if not isinstance(truth, dict) or not truth:
