@@ -254,6 +254,7 @@ def test_pictures_are_read_by_a_graph_and_the_reader_keeps_its_statistics(lite_f
     model = fathom.fit(table, target="colour", baselines=(constant,), **choices)  # which proves that the graph agrees
     assert model.result["models"][0]["scores"]["accuracy"]["value"] > 0.8
     assert sum(read) > 120
+    assert [len(line) for line in model.result["training"]["seen"][0]["rows"]] == [6]  # they are not varied
     theirs = EfficientNetLite(64).renamed(load_file(lite_folder / "model.safetensors"))
     weights = load(model.files["weights.safetensors"])
     kept = {name.partition(".body.")[2]: tensor for name, tensor in weights.items()}

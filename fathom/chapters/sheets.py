@@ -45,6 +45,8 @@ def sheet(prepared: Prepared, parts: Sequence[Any], rows: Any, training: Any) ->
             ]
         else:
             shown = [drawn([array[row] for array in arrays]) for row in range(some.rows)]
+        if not varied:  # nothing stands beside a row: one line takes all
+            shown = [[one for line in shown for one in line]]
         pages.append({"column": column.name, "varied": varied, "rows": shown})
     return tuple(pages)
 
