@@ -3,17 +3,21 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 import fathom
 from fathom.chapters import sealing
 from fathom.commands import COMMANDS
 from fathom.data.files.writing import write
+from fathom.data.rows.splitting import row_hashes
 from tests.conftest import FLIGHTS, ROOT
 
 PYTHON = [sys.executable, "-m", "fathom"]
@@ -31,6 +35,7 @@ def test_a_fit_prints_what_it_found_and_leaves_a_run(flights, command, tmp_path)
         "card.md",
         "findings.json",
         "bundle",
+        "learned_rows.npy",
         "looks.json",
         "settings.toml",
         "test_rows.npy",
@@ -101,12 +106,42 @@ def test_predicting_rows_with_their_truth_scores_them_and_counts_the_look(late_r
     before = len(sealing.looks_of(late_run))
     outcome = command("predict", late_run, FLIGHTS, "-o", "out.csv")
     assert "These rows hold 'late': log loss 0." in outcome.err
-    assert "of them are sealed test rows" in outcome.err
+    assert re.search(r"on 8,7\d\d rows", outcome.err)  # of 10,000; the others taught or chose the model
+    assert "of these rows are sealed test rows" in outcome.err
     assert len(sealing.looks_of(late_run)) == before + 1
     command("report", late_run, "-o", "page.html")
     from pathlib import Path
 
     assert "scored by predict" in Path("page.html").read_text()
+
+
+def test_predict_scores_no_row_that_the_model_has_learned_from_or_was_chosen_by(late_run, flights, command, tmp_path):
+    sealed = np.isin(row_hashes(flights), np.load(late_run / "test_rows.npy"))
+    result = json.loads((late_run / "result.json").read_text())
+    shipped = next(model for model in result["models"] if model["name"] == result["shipped"])
+    write(flights, tmp_path / "all.csv")
+    said = command("predict", late_run, "all.csv", "-o", "out.csv").err
+    assert f"log loss {shipped['scores']['log_loss']['value']:.4g} on {sealed.sum():,} rows" in said
+    assert f"{(~sealed).sum():,} other rows that hold it were left out of the score" in said
+    before = len(sealing.looks_of(late_run))
+    degrees = [float(cell) if cell else None for cell in flights.column("temperature_f").to_pylist()]
+    learned = flights.with_column("temperature_f", pa.array(degrees)).take(np.flatnonzero(~sealed))  # numbers, not text
+    write(learned, tmp_path / "learned.parquet")
+    said = command("predict", late_run, "learned.parquet", "-o", "out.csv").err
+    assert f"there is no score: the model has learned from all {(~sealed).sum():,} of them, or was chosen by" in said
+    assert "log loss" not in said and len(sealing.looks_of(late_run)) == before
+
+
+def test_predict_says_where_it_cannot_tell_whether_rows_were_learned_from(late_run, flights, command, tmp_path):
+    write(flights.take(np.arange(200)), tmp_path / "rows.csv")
+    shutil.copytree(late_run / "bundle", tmp_path / "elsewhere")
+    older = shutil.copytree(late_run, tmp_path / "older")
+    (older / "learned_rows.npy").unlink()
+    for bundle in ("elsewhere", "older"):
+        said = command("predict", bundle, "rows.csv", "-o", "out.csv").err
+        assert " on 200 rows" in said
+        assert "Whether the model has learned from these rows cannot be told" in said and "learned_rows.npy" in said
+    assert "cannot be told" not in command("predict", late_run, "rows.csv", "-o", "out.csv").err
 
 
 def test_the_report_of_a_run_is_built_again(late_run, command, tmp_path):

@@ -20,6 +20,7 @@ from fathom.data.encoding import encode_inputs, encode_targets
 from fathom.data.files import text_streams
 from fathom.data.files.writing import write
 from fathom.data.modalities import MODALITIES
+from fathom.data.rows.splitting import TRAIN, VALIDATION
 from fathom.data.table import Table
 from fathom.errors import TableError
 from fathom.progress import Silent
@@ -90,6 +91,17 @@ def test_the_users_own_test_rows_judge_and_no_others(flights, flights_file, tmp_
     assert found.warnings == (
         "150 of the 150 test rows stand, cell for cell, among the other rows too: their scores are better than they should be.",
     )
+
+
+def test_beside_own_test_rows_time_parts_the_others_as_in_memory(flights, flights_file, tmp_path):
+    test = flights.take(np.arange(0, 1_500, 10))
+    settings = {"time": "departure"}
+    whole = prepare(flights_file, "late", test, Settings.of(settings), MODALITIES, Silent())
+    found = surveyed(flights_file, tmp_path / "e", test=test, **settings)
+    assert found.split.part.tolist() == whole.split.part.tolist()
+    assert found.split.how.startswith(whole.split.how) and "that are no test rows are validation" in whole.split.how
+    departures = np.array(whole.table.column("departure").to_pylist(), "datetime64[m]")
+    assert departures[whole.split.part == VALIDATION].min() > departures[whole.split.part == TRAIN].max()
 
 
 def test_a_fit_in_blocks_says_so_and_how_it_judged(flights, flights_file):

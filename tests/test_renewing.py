@@ -7,7 +7,7 @@ import pytest
 from fathom.chapters.continuing import prepared_of
 from fathom.chapters.preparing import prepare
 from fathom.data.modalities import MODALITIES
-from fathom.data.rows.splitting import TEST, TRAIN, row_hashes
+from fathom.data.rows.splitting import TEST, TRAIN, VALIDATION, row_hashes
 from fathom.data.table import Table
 from fathom.errors import TableError
 from fathom.progress import Silent
@@ -90,6 +90,54 @@ def test_where_time_parts_rows_the_latest_of_the_new_are_sealed():
     day = np.asarray(renewal.table.column("day").cast(pa.timestamp("ms"))).astype("datetime64[D]")
     fresh = ~renewal.old
     assert day[fresh & (renewal.split.part == TEST)].min() > day[fresh & (renewal.split.part != TEST)].max()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said", "said_alone"),
+    [
+        ({"effort": "quick"}, "by a hash of each row; new rows by a hash of each", "by a hash of each new row"),
+        (
+            {"group": "patient", "effort": "quick"},
+            "by a hash of 'patient', so that its groups stay together; new rows of a known 'patient' as its old rows, the others by a hash of 'patient'",
+            "by a hash of 'patient', so that its groups stay together",
+        ),
+        (
+            {"time": "day", "effort": "quick"},
+            "the latest rows by 'day' are the test rows, those before them validation; "
+            "the latest of the new rows by 'day' are test rows, those before them validation",
+            "the latest of the new rows by 'day' are test rows, those before them validation",
+        ),
+    ],
+    ids=["hash", "group", "time"],
+)
+def test_a_renewed_split_says_how_its_rows_were_parted(settings, said, said_alone):
+    old, new = rows(400, 0), rows(300, 1)
+    origin = origin_of(old, **settings)
+    base, renewal = renewed(origin, old, new)
+    assert renewal.split.how == said
+    assert join_rows(origin, None, [new], base.columns, MODALITIES).split.how == said_alone
+
+
+def test_a_renewed_split_without_old_rows_says_that_its_rows_are_folded():
+    old, new = rows(400, 0), rows(300, 1)
+    origin = origin_of(old)
+    columns = base_of(origin, old, MODALITIES).columns
+    how = join_rows(origin, None, [new], columns, MODALITIES, 5).split.how
+    assert how.startswith("by a hash of each new row; all others are in 5 folds")
+
+
+def test_where_time_parts_rows_none_teaches_what_came_before_it_though_the_table_has_grown():
+    old = rows(400, 0)
+    origin = origin_of(old, time="day", effort="quick")
+    grown = Table(pa.concat_tables([old.arrow, rows(250, 7).arrow]))
+    base = base_of(origin, grown, MODALITIES)
+    day = np.asarray(base.table.column("day").cast(pa.timestamp("ms")))
+    part = base.split.part
+    assert np.array_equal(np.sort(row_hashes(frozen_rows(base))), origin.sealed)
+    assert day[part == VALIDATION].min() > day[part == TRAIN].max()
+    assert base.split.how == (
+        "the test rows are those of the fit; the latest rows by 'day' that are no test rows are validation"
+    )
 
 
 def test_test_rows_of_the_users_own_stay_test_rows():

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 import fathom
+from fathom.chapters.sealing import looks_of
 from fathom.data.files.writing import write
 from fathom.data.modalities import MODALITIES
 from fathom.data.rows.splitting import TEST, row_hashes
@@ -74,6 +75,28 @@ def test_an_update_goes_on_from_the_old_weights_and_serves_nothing_yet(fitted):
     assert old.files["weights.safetensors"] != new.files["weights.safetensors"]
     said = [entry["what"] for entry in done.shelf.log()]
     assert said == ["add", "add", f"gate {'passed' if done.gate.passed else 'refused'}"]
+
+
+def test_every_look_at_the_frozen_rows_is_counted_in_the_run(fitted, late_run, tmp_path):
+    run, done = fitted
+    frozen = origin_on(done.shelf.path).frozen
+    assert looks_of(run)[-1]["what"] == f"an update was judged ({frozen.rows} of the test rows)"
+    assert any(
+        f"at the {frozen.rows} frozen rows was written down in {run / 'looks.json'}" in note for note in done.notes
+    )
+    # a shelf elsewhere knows its run; where that is gone, the look is written down on the shelf
+    home = shutil.copytree(run, tmp_path / "late", ignore=shutil.ignore_patterns("shelf"))
+    shelf, _ = shelf_of(home, tmp_path / "shelf")
+    before = len(looks_of(home))
+    consider(shelf.path, late_run / "bundle")
+    assert looks_of(home)[before:][0]["what"].startswith("a bundle from elsewhere was judged for the shelf")
+    shutil.rmtree(home)
+    shutil.rmtree(shelf.path / "gates")
+    for version in shelf.versions():
+        if version != shelf.state().live:
+            shutil.rmtree(shelf.folder(version))
+    consider(shelf.path, late_run / "bundle")
+    assert len(looks_of(shelf.path)) == 1
 
 
 def test_what_the_gate_said_stands_in_json_in_the_page_and_in_the_log(fitted):

@@ -67,6 +67,14 @@ def count_look(run: Path, table: Table, what: str) -> int:
     return met
 
 
+def seals(run: Path, sealed: Hashes) -> bool:
+    """Say whether the test rows of a run folder are those of these hashes, in order; ``False`` where its note cannot be read."""
+    try:
+        return bool(np.array_equal(np.load(run / HASHES, allow_pickle=False), sealed))
+    except (OSError, ValueError):
+        return False
+
+
 def looks_of(run: Path) -> list[Look]:
     """Return the run's own openings."""
     return list(_read(run).get("own", []))

@@ -15,6 +15,7 @@ from fathom.bundle.saving import SAMPLES, prove_parity
 from fathom.chapters import sealing
 from fathom.chapters.candidates import Candidate
 from fathom.chapters.judging import Judged
+from fathom.chapters.meeting import learned_files
 from fathom.chapters.prepared import Prepared
 from fathom.chapters.sealing import Look
 from fathom.data.encoding import inputs_of
@@ -47,10 +48,11 @@ def whole_bundle(
 def run_files(
     prepared: Prepared, bundle: Mapping[str, bytes], result: Mapping[str, Any], look: Look
 ) -> dict[str, bytes]:
-    """Return the files of a run folder by name: bundle, sealed rows, result, page, card and findings."""
+    """Return the files of a run folder by name: bundle, what knows its rows again, result, page, card and findings."""
     return {
         **{"bundle/" + name: content for name, content in bundle.items()},
         **sealing.files(prepared.split.fingerprint, prepared.table.take(prepared.split.rows(TEST)), [look]),
+        **learned_files(prepared),
         "result.json": dump(dict(result)),
         "report.html": report_file(result),
         "card.md": card_file(result),

@@ -20,14 +20,15 @@ from fathom.data.rows.moments import Moments
 from fathom.data.rows.parting import FewKeys, Parting, Tally
 from fathom.data.rows.sampling import Sampler
 from fathom.data.rows.splitting import (
+    OWN_TEST,
     TEST,
-    TEST_SHARE,
-    VALIDATION_SHARE,
     Hashes,
     Split,
     check_enough_rows,
+    cut_places,
     fingerprint,
     none_empty,
+    time_words,
 )
 from fathom.data.rows.weighing import row_weights, weights_of_parts
 from fathom.data.table import SkippedRow, Table
@@ -108,8 +109,7 @@ def survey(
         check_enough_rows(counted.sampler.seen, opened.name)
         cuts = None
         if moments:
-            places = (1 - TEST_SHARE - VALIDATION_SHARE, 1 - TEST_SHARE)
-            cuts = tuple(moments.ordered(int(moments.count * place)) for place in places)
+            cuts = tuple(moments.ordered(place) for place in cut_places(moments.count, own_test=own_test is not None))
     finally:
         if moments:
             moments.close()
@@ -193,7 +193,7 @@ def _split(larger: Larger, sample: Table, own_test: Table | None) -> Split:
     hashes = larger.reading.hashes(sample)
     groups = larger.reading.keys(sample, hashes) if settings.group else None
     if settings.time:
-        how = f"the latest rows by {settings.time!r} are the test rows, those before them validation"
+        how = time_words(settings.time, own_test=own_test is not None)
     elif settings.group:
         how = f"by a hash of {settings.group!r}, so that its groups stay together"
     else:
@@ -204,7 +204,7 @@ def _split(larger: Larger, sample: Table, own_test: Table | None) -> Split:
         hashes = np.concatenate([hashes, own_hashes])
         if groups is not None:
             groups = np.concatenate([groups, larger.reading.keys(own_test, own_hashes)])
-        how += "; the test rows are the file that was given"
+        how += f"; {OWN_TEST}"
     how += (
         f"; the network learns from all training rows, and all else from a sample of {sample.rows:,} of the {larger.total:,} rows, chosen by a hash: columns are "
         "recognised, simpler models fitted, and models chosen and judged on its parts"

@@ -17,7 +17,7 @@ import pyarrow as pa
 from fathom.chapters.sealing import HASHES
 from fathom.data.files.folders import is_folder, parted
 from fathom.data.files.reading import read
-from fathom.data.rows.splitting import Hashes
+from fathom.data.rows.splitting import OWN_TEST, Hashes
 from fathom.data.table import Table
 from fathom.errors import BundleError, FathomError, OutputError
 from fathom.settings import Settings
@@ -26,14 +26,14 @@ from fathom.settings_files import settings_from
 NOTE = "origin.json"
 SETTINGS = "settings.toml"
 FROZEN = "frozen.arrow"
-OWN_TEST = "the test rows are the file that was given"  # how `fathom.data.rows.splitting` says so
 
 
 @dataclass(frozen=True)
 class Origin:
     """What a model came from: the ``files`` of its table, its ``targets`` and ``settings``, and the ``sealed`` hashes of its test rows.
 
-    ``own_test`` says that the test rows were a file of their own; ``frozen`` are the test rows themselves, ``None`` where they could not be had.
+    ``own_test`` says that the test rows were a file of their own; ``frozen`` are the test rows themselves, ``None`` where they could not be had. ``run`` is the
+    run folder of the fit, where looks at its test rows are counted, empty on a shelf that does not know it.
     """
 
     files: tuple[str, ...]
@@ -42,6 +42,7 @@ class Origin:
     sealed: Hashes = field(repr=False)
     own_test: bool = False
     frozen: Table | None = None
+    run: str = ""
 
     def table(self, lies: str | Path | None = None) -> Table | None:
         """Return the table of the fit as it is today, ``None`` where its files are gone; ``lies`` says where it is now. Raises TableError when it cannot be read."""
@@ -55,7 +56,13 @@ class Origin:
         """Return the files that say all this on a shelf."""
         from fathom.settings_files import settings_text
 
-        hashes, note = io.BytesIO(), {"files": self.files, "targets": self.targets, "own_test": self.own_test}
+        hashes = io.BytesIO()
+        note: dict[str, Any] = {
+            "files": self.files,
+            "targets": self.targets,
+            "own_test": self.own_test,
+            "run": self.run,
+        }
         np.save(hashes, self.sealed, allow_pickle=False)
         files = {SETTINGS: settings_text(self.settings).encode(), HASHES: hashes.getvalue()}
         if self.frozen is not None:
@@ -85,7 +92,8 @@ def origin_of_run(run: Path) -> Origin:
         targets = tuple(entry["name"] for entry in result["targets"])
         own_test = OWN_TEST in result["split"]["how"]
         settings = Settings.of(settings_from(run / SETTINGS))
-        return Origin(files, targets, settings, np.load(run / HASHES, allow_pickle=False), own_test)
+        sealed = np.load(run / HASHES, allow_pickle=False)
+        return Origin(files, targets, settings, sealed, own_test, run=str(run.resolve()))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(
             f"{run} does not say how its model was fitted ({type(error).__name__}). Name the run folder that fathom fit wrote, with "
@@ -100,7 +108,8 @@ def origin_on(shelf: Path) -> Origin:
         note = json.loads((shelf / NOTE).read_bytes())
         settings = Settings.of(settings_from(shelf / SETTINGS))
         sealed = np.load(shelf / HASHES, allow_pickle=False)
-        origin = Origin(tuple(note["files"]), tuple(note["targets"]), settings, sealed, bool(note["own_test"]))
+        files, targets, run = tuple(note["files"]), tuple(note["targets"]), str(note.get("run", ""))
+        origin = Origin(files, targets, settings, sealed, bool(note["own_test"]), run=run)
         if "frozen" not in note:
             return origin
         content = (shelf / FROZEN).read_bytes()

@@ -1,7 +1,7 @@
 """The old rows of a model and new ones become one table, parted so that no sealed row is ever learned from.
 
-Old rows are parted as they were when the model was fitted, and new ones by the same hash of what they hold, so a row stays in its part however often a model is
-renewed.
+Old rows are parted as they were when the model was fitted, and new ones by a hash of what they hold or of their group, so that a row stays in its part however often a model is
+renewed; where time parts rows, the latest of the new ones are sealed.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fathom.chapters.larger import SHARE_OF_MEMORY, memory
+from fathom.chapters.meeting import hashes_as_seen
 from fathom.chapters.prepared import Prepared
 from fathom.chapters.preparing import join, moments_in, prepare
 from fathom.data.cells.values import is_number, is_text, plain, words_of
-from fathom.data.encoding import Column, gather, inputs_of
+from fathom.data.encoding import Column, gather
 from fathom.data.files.streaming import larger_than
 from fathom.data.modalities.contract import Modality
 from fathom.data.recognising import without_unusable
@@ -32,15 +33,17 @@ from fathom.data.rows.splitting import (
     by_time,
     by_value,
     fingerprint,
+    none_empty,
     row_hashes,
+    time_words,
 )
 from fathom.data.table import Table
 from fathom.errors import OptionError, TableError, suggestion
 from fathom.progress import Silent
 from fathom.renewal.origins import Origin
 from fathom.settings import Settings
-from fathom.shapes import DEEP
 
+AS_SEALED = "the test rows are those of the fit"
 ALONE = 0.95  # of the rows have inputs that no other row has: then equal inputs are the same thing met again
 
 Mask = npt.NDArray[np.bool_]
@@ -79,12 +82,20 @@ def base_of(origin: Origin, table: Table, modalities: Sequence[Modality]) -> Pre
     part = np.where(sealed, TEST, np.where(base.split.part == TEST, TRAIN, base.split.part)).astype(np.int8)
     if (part == base.split.part).all():
         return base
+    how = f"{AS_SEALED}; the others {base.split.how}"
+    if settings.time is not None and not sealed.all():  # the table has changed: no row may teach what came before it
+        moments = moments_in(base.table, settings, modalities)
+        part[~sealed] = by_time(moments[~sealed], own_test=True)
+        how = f"{AS_SEALED}; {time_words(settings.time, own_test=True)}"
     folds = base.folds
     if folds is not None:  # rows that are training rows by now join a fold by their hash
         every = fold_numbers(row_hashes(base.table), int(folds.max()) + 1)
         every[base.split.part == TRAIN] = folds
         folds = every[part == TRAIN]
-    return replace(base, split=replace(base.split, part=part), folds=folds)
+    parts = replace(base.split, part=part, how=how)
+    if settings.time is not None and sealed.any():
+        none_empty(parts, settings.time)
+    return replace(base, split=parts, folds=folds)
 
 
 def frozen_rows(base: Prepared) -> Table | None:
@@ -138,7 +149,7 @@ def join_rows(
         part = np.where(part == VALIDATION, TRAIN, part).astype(np.int8)
         folds = _new_folds(keys, base, count, settings)[part == TRAIN]
     if base is None:
-        split = Split(part, "by a hash of each new row", fingerprint(row_hashes(fresh)[part == TEST]))
+        split = Split(part, _how(settings, folds, None), fingerprint(row_hashes(fresh)[part == TEST]))
         return Renewal(fresh, split, np.zeros(fresh.rows, np.bool_), newest, folds, tuple(notes))
     if base.folds is not None and folds is not None:
         folds = np.concatenate([base.folds, folds])
@@ -146,11 +157,28 @@ def join_rows(
     whole = np.concatenate([base.split.part, part])
     hashes = row_hashes(table)
     groups = None if base.split.groups is None else np.concatenate([base.split.groups, keys])
-    split = Split(whole, f"{base.split.how}; new rows by the same hash", fingerprint(hashes[whole == TEST]), groups)
+    split = Split(whole, _how(settings, folds, base), fingerprint(hashes[whole == TEST]), groups)
     old = np.arange(table.rows) < base.table.rows
     return Renewal(
         table, split, old, np.concatenate([np.zeros(base.table.rows, np.bool_), newest]), folds, tuple(notes)
     )
+
+
+def _how(settings: Settings, folds: npt.NDArray[np.int64] | None, base: Prepared | None) -> str:
+    """Say how old rows and new ones were parted, or, without old ones, the new ones alone."""
+    if settings.time is not None:
+        how = f"the latest of the new rows by {settings.time!r} are test rows, those before them validation"
+    elif settings.group is not None and base is not None:
+        how = f"new rows of a known {settings.group!r} as its old rows, the others by a hash of {settings.group!r}"
+    elif settings.group is not None:
+        how = f"by a hash of {settings.group!r}, so that its groups stay together"
+    else:
+        how = "new rows by a hash of each" if base is not None else "by a hash of each new row"
+    if base is not None:
+        return f"{base.split.how}; {how}"
+    if folds is None:
+        return how
+    return f"{how}; all others are in {int(folds.max(initial=0)) + 1} folds, each of which checks the models that learn from the rest"
 
 
 def fold_numbers(keys: Hashes, count: int) -> npt.NDArray[np.int64]:
@@ -249,24 +277,10 @@ def _new_folds(keys: Hashes, base: Prepared | None, count: int, settings: Settin
 def _met_again(origin: Origin, fresh: Table, columns: Sequence[Column]) -> Mask:
     """Mark new rows whose inputs are those of a sealed row, where inputs tell rows apart: the same thing, under another label or written another way."""
     assert origin.frozen is not None
-    sealed = _looks(columns, origin.frozen)
+    sealed = hashes_as_seen(columns, origin.frozen)
     if len(np.unique(sealed)) < ALONE * len(sealed):
         return np.zeros(fresh.rows, np.bool_)
-    return np.isin(_looks(columns, fresh), sealed)
-
-
-def _looks(columns: Sequence[Column], table: Table) -> Hashes:
-    """Return a hash a row of what the model sees of it, so that ``46`` and ``46.0`` are one; of deep columns, of the cells as they stand."""
-    told = {}
-    for column in inputs_of(columns):
-        assert column.kind is not None
-        values = table.column(column.name)
-        if column.kind.SHAPE in DEEP:
-            told[column.name] = values
-        else:
-            matrix = column.kind.features(column.state, values).matrix
-            told |= {f"{column.name}/{place}": pa.array(matrix[:, place]) for place in range(matrix.shape[1])}
-    return row_hashes(Table(pa.table(told)))
+    return np.isin(hashes_as_seen(columns, fresh), sealed)
 
 
 def check_size(settings: Settings, source: Any) -> None:

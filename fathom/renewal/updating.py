@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from fathom.bundle import manifest
+from fathom.chapters import sealing
 from fathom.chapters.continuing import fit_again, prepared_of, why_not_warm
 from fathom.chapters.shipping import bundle_files
 from fathom.data.modalities import MODALITIES
@@ -141,6 +142,7 @@ def update(
             f"The new model is version {version}, byte for byte, which is on {place.path} already: these rows were learned from before."
         )
     told.begin("Asking the gate")
+    notes += _look_counted(place, origin, "an update was judged")
     latest = renewal.latest(FEWEST_LATEST)
     gate = judge_update(
         old,
@@ -175,6 +177,7 @@ def consider(path: str | Path, bundle: str | Path, *, margin: float = MARGIN, wh
     version = manifest.version(files)
     if version == live:
         raise OptionError(f"{bundle} is version {version}, which is live on {place.path}.")
+    notes += _look_counted(place, origin, "a bundle from elsewhere was judged for the shelf")
     gate = judge_update(
         load(place.folder(live)),
         Model.of(files),
@@ -206,6 +209,19 @@ def put(place: Shelf, files: Mapping[str, bytes], gate: Gate, known: Mapping[str
     place.keep(f"{GATES}/{gate.new}.html", render_gate(said).encode())
     place.add(files, who=who, why=why, gate=said)
     return page
+
+
+def _look_counted(place: Shelf, origin: Origin, what: str) -> tuple[str, ...]:
+    """Write the look at the frozen rows down in the run of the fit, or on the shelf where that is not there any more; return what there is to say of it."""
+    if origin.frozen is None:
+        return ()
+    runs = [Path(origin.run)] if origin.run else []
+    folder = next((run for run in (place.path.parent, *runs) if sealing.seals(run, origin.sealed)), place.path)
+    try:
+        met = sealing.count_look(folder, origin.frozen, what)
+    except OSError as error:
+        return (f"The look at the frozen rows could not be written down in {folder} ({error.strerror}).",)
+    return (f"This look at the {met:,} frozen rows was written down in {folder / sealing.LOOKS}.",) if met else ()
 
 
 def check_margin(margin: float) -> None:

@@ -79,6 +79,29 @@ def test_the_users_own_test_rows_are_the_test_rows():
     assert parts.how == "by a hash of each row; the test rows are the file that was given"
 
 
+def test_beside_the_users_own_test_rows_the_latest_others_by_time_are_validation():
+    moments = np.repeat(np.arange(100.0), 10)
+    order = np.random.default_rng(0).permutation(1_000)
+    times = np.concatenate([moments[order], np.arange(100.0, 150.0)])
+    parts = split(Table.of({"day": times}), time=times, time_column="day", test_rows=50)
+    assert parts.counts == {"train": 850, "validation": 150, "test": 50}
+    assert times[parts.part == VALIDATION].min() > times[parts.part == TRAIN].max()
+    assert parts.how == (
+        "the latest rows by 'day' that are no test rows are validation; the test rows are the file that was given"
+    )
+
+
+def test_equal_moments_stay_together_beside_the_users_own_test_rows():
+    times = np.concatenate([np.repeat(np.arange(7.0), 30), np.full(20, 7.0)])
+    parts = split(Table.of({"day": times, "x": np.arange(230.0)}), time=times, time_column="day", test_rows=20)
+    assert [set(parts.part[times == time].tolist()) for time in (4.0, 5.0, 6.0, 7.0)] == [
+        {TRAIN},
+        {VALIDATION},
+        {VALIDATION},
+        {TEST},
+    ]
+
+
 def test_the_fingerprint_knows_the_test_rows_in_any_order():
     whole = table(2_000)
     reordered = whole.take(np.arange(2_000)[::-1])

@@ -12,11 +12,10 @@ from fathom.data.rows.splitting import (
     RARE_CLASS,
     SMALL_TABLE,
     TEST,
-    TRAIN,
-    VALIDATION,
     Hashes,
     by_rank,
     by_value,
+    parts_from,
     spare,
 )
 
@@ -86,7 +85,8 @@ class Parting:
     """The rule by which every row is parted.
 
     ``few`` gives the parts of few different keys; ``rare`` those of the rows of rare classes, by class. ``own_test``: the user
-    brought test rows, so that none are needed. ``cuts`` are the moments from which on rows are validation and test rows, where time parts them.
+    brought test rows, so that none are needed. ``cuts`` are the moments from which on rows are validation and test rows, where time parts them; with
+    ``own_test``, validation rows alone.
     """
 
     few: tuple[Hashes, Parts] | None
@@ -112,9 +112,8 @@ class Parting:
     def parts(self, keys: Hashes, classes: pa.Array | None, times: npt.NDArray[np.float64] | None = None) -> Parts:
         """Return the part of each row."""
         if self.cuts is not None and times is not None:
-            part = np.select([times >= self.cuts[1], times >= self.cuts[0]], [TEST, VALIDATION], TRAIN).astype(np.int8)
-        else:
-            part = by_value(keys) if self.few is None else _looked_up(self.few, keys)
+            return parts_from(times, self.cuts)
+        part = by_value(keys) if self.few is None else _looked_up(self.few, keys)
         if self.rare and classes is not None:
             words = list(self.rare)
             places = pc.index_in(classes, pa.array(words, classes.type)).fill_null(-1).to_numpy(zero_copy_only=False)

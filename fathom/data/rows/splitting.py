@@ -6,6 +6,7 @@ shares exact. Source of the hashing rule: Breck et al., "The ML Test Score", IEE
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,8 @@ TEST_SHARE = VALIDATION_SHARE = 0.15
 SMALL_TABLE = 1_000  # rows; below, chance alone would move the shares by more than a tenth of themselves
 RARE_CLASS = 200  # rows; the same for a class
 FEWEST_ROWS = 20  # a table with fewer cannot have three parts that say anything
+
+OWN_TEST = "the test rows are the file that was given"
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -92,7 +95,7 @@ def split(
 
     ``classes (row,)`` are the values of a target that is a category, so that rare ones reach every part; ``group`` names the column whose
     equal values stay together; ``time (row,)`` puts the latest rows into test and those before them into validation. The last ``test_rows``
-    rows are the user's own test rows and stay so.
+    rows are the user's own test rows and stay so; the others are then parted into train and validation alone.
 
     Raises TableError when the table is too small, or when a part would be empty.
     """
@@ -102,10 +105,7 @@ def split(
     groups = hash_values(table.column(group), 0) if group else None
     keys = hashes if groups is None else groups
     if time is not None:
-        part, how = (
-            by_time(time[:own]),
-            f"the latest rows by {time_column!r} are the test rows, those before them validation",
-        )
+        part, how = by_time(time[:own], own_test=test_rows > 0), time_words(time_column, own_test=test_rows > 0)
     elif group is not None:
         part, how = _fair(keys[:own]), f"by a hash of {group!r}, so that its groups stay together"
     elif classes is not None:
@@ -113,9 +113,10 @@ def split(
     else:
         part, how = _fair(keys[:own]), "by a hash of each row"
     if test_rows:
-        part = np.where(part == TEST, spare(keys[:own]), part).astype(np.int8)  # rows that need not be test rows
+        if time is None:
+            part = np.where(part == TEST, spare(keys[:own]), part).astype(np.int8)  # rows that need not be test rows
         part = np.concatenate([part, np.full(test_rows, TEST, np.int8)])
-        how += "; the test rows are the file that was given"
+        how += f"; {OWN_TEST}"
     result = Split(part, how, fingerprint(hashes[part == TEST]), groups)
     none_empty(result, group or time_column)
     return result
@@ -157,12 +158,39 @@ def _stratified(keys: Hashes, classes: pa.Array) -> npt.NDArray[np.int8]:
     return part
 
 
-def by_time(time: npt.NDArray[np.float64]) -> npt.NDArray[np.int8]:
-    """Part rows by their time, the latest into test and those before them into validation. Cut between different times only: rows of one moment stay together."""
+def by_time(time: npt.NDArray[np.float64], *, own_test: bool = False) -> npt.NDArray[np.int8]:
+    """Part rows by their time, the latest into test and those before them into validation; where the test rows are the user's own, the latest into validation.
+
+    Cut between different times only: rows of one moment stay together.
+
+    >>> np.bincount(by_time(np.arange(100.0))).tolist(), np.bincount(by_time(np.arange(100.0), own_test=True)).tolist()
+    ([70, 15, 15], [85, 15])
+    """
     ordered = np.sort(time)
-    first_validation = ordered[int(len(time) * (1 - TEST_SHARE - VALIDATION_SHARE))]
-    first_test = ordered[int(len(time) * (1 - TEST_SHARE))]
-    return np.where(time >= first_test, TEST, np.where(time >= first_validation, VALIDATION, TRAIN)).astype(np.int8)
+    return parts_from(time, [float(ordered[place]) for place in cut_places(len(time), own_test=own_test)])
+
+
+def cut_places(rows: int, *, own_test: bool) -> list[int]:
+    """Return at which places of the rows, ordered by time, validation begins and then test; where the test rows are the user's own, validation alone.
+
+    >>> cut_places(100, own_test=False), cut_places(100, own_test=True)
+    ([70, 85], [85])
+    """
+    shares = (VALIDATION_SHARE,) if own_test else (TEST_SHARE + VALIDATION_SHARE, TEST_SHARE)
+    return [int(rows * (1 - share)) for share in shares]
+
+
+def parts_from(time: npt.NDArray[np.float64], cuts: Sequence[float]) -> npt.NDArray[np.int8]:
+    """Part rows by the moments from which on they are validation rows and, where there is a second, test rows."""
+    part = np.where(time >= cuts[0], VALIDATION, TRAIN)
+    return (part if len(cuts) == 1 else np.where(time >= cuts[1], TEST, part)).astype(np.int8)
+
+
+def time_words(column: str, *, own_test: bool) -> str:
+    """Say how rows are parted by a column of time."""
+    if own_test:
+        return f"the latest rows by {column!r} that are no test rows are validation"
+    return f"the latest rows by {column!r} are the test rows, those before them validation"
 
 
 def fingerprint(hashes: Hashes) -> str:
