@@ -83,7 +83,7 @@ CHECKS_LEFT_OUT: dict[Effort, frozenset[str]] = {
     "standard": frozenset({"adversarial"}),
     "thorough": frozenset(),
 }
-# The time that checks may take to fit models again, in times of what training the network took.
+# What checks may take to fit models again, in times of what a model's own fit was planned to take.
 REFITTING_SHARE: dict[Effort, float] = {"quick": 0.0, "standard": 0.5, "thorough": 3.0}
 # Seconds, as they are reckoned (`fathom.chapters.reckoning`), that questions may ask the model for: so many at least, and in times of what the network took to train and to be judged.
 EVIDENCE_FLOOR: dict[Effort, float] = {"quick": 40.0, "standard": 60.0, "thorough": 300.0}
@@ -176,6 +176,18 @@ def sizes(
         chosen = _for_deep_columns(chosen, effort, trunk, train_rows, shapes)
     chosen = replace(chosen, trunk_options={**chosen.trunk_options, **told})
     return chosen if folds == 1 else _for_few_rows(chosen, trunk, train_rows, folds, layers)
+
+
+def shortened(sizes: Sizes, epochs: int, train_rows: int) -> Sizes:
+    """Return the sizes with so many epochs at most, over which the rate falls.
+
+    >>> shortened(sizes("quick", "tabm", 1_000), 8, 1_000).epochs
+    8
+    """
+    if epochs >= sizes.epochs:
+        return sizes
+    averaging = _averaging(epochs, train_rows, sizes.batch_rows)
+    return replace(sizes, epochs=epochs, patience=min(sizes.patience, max(4, epochs // 4)), averaging=averaging)
 
 
 def _for_deep_columns(

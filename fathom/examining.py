@@ -18,7 +18,7 @@ from fathom.data.table import Table
 from fathom.effort import CHECKS_LEFT_OUT, SHORTEST_FOLDED, Effort, effort_named
 from fathom.errors import LeakageError, OptionError, suggestion
 from fathom.evidence import CHECKS, adversarial, leakage
-from fathom.evidence.affording import FREE, Allowance
+from fathom.evidence.affording import FREE, UNBOUND, Allowance, Bound
 from fathom.evidence.contract import LEFT_OUT, Case, Cost, Effect, Finding, Part, Refit, Twin, Weights, in_order
 from fathom.model import Model, class_labels
 from fathom.settings import Settings, names_in
@@ -63,21 +63,22 @@ def findings_of(
     settings: Settings,
     leaks: Sequence[Finding],
     again: Callable[[Column], Refit | None] = lambda column: None,
-    seconds: float | None = None,
+    refits: Bound = UNBOUND,
     besides: Mapping[str, bytes] | None = None,
     twin: Callable[[Column], Twin] | None = None,
     allowance: Allowance = FREE,
 ) -> list[dict[str, Any]]:
     """Return the findings of a fit, a target after the other, each with the name of its target; those that warn come first.
 
-    ``again`` fits models for a target again, for ``seconds`` in all at most; ``besides`` are the files that the bundle has besides its model;
+    ``again`` fits models for a target again, for all of them within ``refits``; ``besides`` are the files that the bundle has besides its model;
     ``twin`` is the network as it would have become without an adversary; ``allowance`` is what asking the shipped model may cost.
     """
     found: list[dict[str, Any]] = []
     for column, leak in zip(prepared.targets, leaks, strict=True):
         case = _case(prepared, candidates, judged, settings, column)
         count = len(prepared.targets)
-        case = replace(case, refit=again(column), seconds=seconds and seconds / count)
+        seconds = None if refits.seconds is None else refits.seconds / count
+        case = replace(case, refit=again(column), refits=refits.work / count, seconds=seconds)
         case = replace(case, allowance=replace(allowance, seconds=allowance.seconds / count))
         case = replace(case, unlikeness=unlikeness.opened(besides or {}, prepared.columns), twin=twin and twin(column))
         left_out = {leakage.NAME, *CHECKS_LEFT_OUT[settings.effort]}

@@ -102,17 +102,15 @@ def fit(
             told.begin("Asking for evidence")
             besides = equipment(prepared, chosen)
             costs = allowances(prepared, trained, network, judged, chosen, clock)
-            left = allotting.refitting_seconds(
-                chosen, network.fit_seconds, clock.until(allotting.FINISHING_SECONDS / 2)
-            )
+            refits = allotting.refitting(chosen, network.fit_seconds, clock.until(allotting.FINISHING_SECONDS / 2))
             found = findings_of(
                 prepared,
                 (network, *rivals),
                 judged,
                 chosen,
                 leaks,
-                lambda column: refit_of(prepared, free, size, modalities, baselines, column) if left else None,
-                left,
+                lambda column: refit_of(prepared, free, size, modalities, baselines, column) if refits.work else None,
+                refits,
                 besides,
                 other,
                 costs.shipped,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fathom.effort import REFITTING_SHARE
+from fathom.evidence.affording import Bound
 from fathom.settings import Settings
 
 FINISHING_SECONDS = (
@@ -86,8 +87,10 @@ class Clock:
         return None if left is None else part * left
 
 
-def refitting_seconds(settings: Settings, trained: float, left: float | None) -> float:
-    """Return how long checks may fit again, where training took ``trained`` seconds and ``left`` are left; 0 is not at all."""
-    share = REFITTING_SHARE[settings.effort] * max(trained, FEWEST_SECONDS)
-    share = share if left is None else min(share, left)
-    return share if share >= FEWEST_SECONDS else 0.0
+def refitting(settings: Settings, trained: float, left: float | None) -> Bound:
+    """Return how much checks may fit again: by the effort, in times of a model's own fit; and under ``--minutes``, where training took ``trained`` seconds and ``left`` are left, by the clock. No work is not at all."""
+    work = REFITTING_SHARE[settings.effort]
+    if left is None:
+        return Bound(work)
+    seconds = min(work * max(trained, FEWEST_SECONDS), left)
+    return Bound(work, seconds) if seconds >= FEWEST_SECONDS else Bound(0.0)

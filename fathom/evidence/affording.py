@@ -57,6 +57,14 @@ class Allowance:
         }
 
 
+@dataclass(frozen=True)
+class Bound:
+    """How much fitting a model again may take: ``work``, in times of what its own fit was planned to take, and under ``--minutes`` also ``seconds`` by the clock."""
+
+    work: float = inf
+    seconds: float | None = None
+
+
 def in_words(seconds: float) -> str:
     """Write a time as people say it.
 
@@ -69,5 +77,6 @@ def in_words(seconds: float) -> str:
 
 
 FREE = Allowance()
+UNBOUND = Bound()
 
-__all__ = ["FREE", "SHARES", "Allowance", "in_words"]
+__all__ = ["FREE", "SHARES", "UNBOUND", "Allowance", "Bound", "in_words"]

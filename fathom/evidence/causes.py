@@ -22,7 +22,7 @@ from fathom.data.cells.values import words_of
 from fathom.data.encoding import Column, inputs_of, target_classes
 from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
-from fathom.evidence.contract import Case, Effect, Finding, not_applicable
+from fathom.evidence.contract import Case, Effect, Finding, bound, not_applicable
 from fathom.evidence.effects import Estimate, Z, double_machine_learning, fit_best, placebo, robustness_value
 from fathom.quantities import significant
 
@@ -233,9 +233,8 @@ def _t_learner(
         own, _ = _treatment(column, refit.train)
         order = np.argsort(row_hashes(refit.train), kind="stable")
         groups = [order[own[order] == value] for value in (0.0, 1.0)]
-        seconds = None if case.seconds is None else case.seconds / 4
         if min(len(group) for group in groups) >= FEWEST_ROWS / 4:
-            answers = [refit.fit("network", group, None, seconds)(table) for group in groups]
+            answers = [refit.fit("network", group, None, bound(case, 1 / 4))(table) for group in groups]
             numbers = [answer[:, 1] if answer.ndim == 2 else answer for answer in answers]
             effects, on = numbers[1] - numbers[0], "the network"
     if effects is None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import inf
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -15,13 +16,14 @@ from fathom.data.modalities import MODALITIES
 from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.effort import Effort
-from fathom.evidence.affording import FREE, SHARES, Allowance, in_words
+from fathom.evidence.affording import FREE, SHARES, Allowance, Bound, in_words
 from fathom.scoring import Answer, Truth
 
 Status = Literal["good", "warning", "bad", "neutral"]
 MOST_CHARACTERS = 200  # of a cell: enough to recognise it
 EVERY_KIND = tuple(kind.NAME for kind in MODALITIES)  # of column, for a check's ``SERVES``
 TASKS: tuple[str, ...] = ("class", "number")  # the same, of a check that looks at answers alone
+SIMPLER_ROWS = 200_000  # that simpler models may be fitted on again where a network may be fitted again once
 LEFT_OUT = "left out"  # the answer to a question that costs more than it may
 
 Answerer = Callable[[Table], Answer]
@@ -96,16 +98,16 @@ class Twin:
 class Refit:
     """Fits models of the kinds that a fit compared again, on some of its training rows.
 
-    ``train`` are the rows to choose from, with their ``truth (row,)``; ``names`` the models, the network first; ``fit(name, rows, weights, seconds)`` learns from the
-    rows at these positions, which count as their ``weights (row,)`` say or alike, stops after so many seconds where it can, and returns what answers a table
-    in the target's own unit; ``taught(name, table, seconds)`` learns from all of ``table``, which is ``train`` with other targets. What columns have learned (scales, words) stays as all training rows taught it.
+    ``train`` are the rows to choose from, with their ``truth (row,)``; ``names`` the models, the network first; ``fit(name, rows, weights, bound)`` learns from the
+    rows at these positions, which count as their ``weights (row,)`` say or alike, keeps within the bound where it can, and returns what answers a table
+    in the target's own unit; ``taught(name, table, bound)`` learns from all of ``table``, which is ``train`` with other targets. What columns have learned (scales, words) stays as all training rows taught it.
     """
 
     train: Table
     truth: Truth
     names: Sequence[str]
-    fit: "Callable[[str, Rows, npt.NDArray[np.float64] | None, float | None], Answerer]" = field(repr=False)
-    taught: "Callable[[str, Table, float | None], Answerer] | None" = field(default=None, repr=False)
+    fit: "Callable[[str, Rows, npt.NDArray[np.float64] | None, Bound], Answerer]" = field(repr=False)
+    taught: "Callable[[str, Table, Bound], Answerer] | None" = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class Case:
     on rows of its user. ``unlikeness`` tells rows that are unlike those of training, where the bundle has learned to.
 
     ``answers`` are those of every model that was compared, for the sealed rows; ``metric`` is the one that decides, ``""`` the task's own. ``model`` is the shipped one as it can be built
-    again, ``refit`` fits again on fewer rows, for ``seconds`` in all at most; ``None`` where there is no such. ``effort`` says how much a check may do.
+    again, ``refit`` fits again on fewer rows; ``None`` where there is no such. All checks together may let a model be fitted again for ``refits`` times what its own fit was planned to take, the same on every machine; under ``--minutes`` for ``seconds`` by the clock, too. ``effort`` says how much a check may do.
     ``effect`` is asked for by the user, and so is the score ``goal``. ``taught`` says how rows were pushed in training (`fathom.training.hardening`), ``twin`` is the network without. ``allowance`` is what
     asking the model may cost.
     """
@@ -146,6 +148,7 @@ class Case:
     shipped: str = ""
     model: Weights | None = None
     refit: Refit | None = None
+    refits: float = inf
     seconds: float | None = None
     effort: Effort = "standard"
     effect: Effect | None = None
@@ -154,6 +157,25 @@ class Case:
     taught: str = "off"
     twin: Twin | None = None
     allowance: Allowance = FREE
+
+
+def bound(case: Case, share: float) -> Bound:
+    """Return a share of what fitting models again may take."""
+    return Bound(share * case.refits, None if case.seconds is None else share * case.seconds)
+
+
+def affords_fits(case: Case, count: float, share: float) -> bool:
+    """Return whether the shipped model may be fitted again so many times, whole, within a share of what fitting models again may take.
+
+    A simpler model's own fit takes less than a network's, the more so the fewer rows it has: it may be fitted on so many rows in all. Under ``--minutes`` the clock says what its fit took.
+    """
+    assert case.refit is not None
+    if case.seconds is not None:
+        took = next((one.fit_seconds for one in case.costs if one.name == case.shipped), 0.0)
+        return count * took <= share * case.seconds
+    if case.shipped == "network":
+        return count <= share * case.refits
+    return count * case.refit.train.rows <= share * case.refits * SIMPLER_ROWS
 
 
 def some(part: Part, most: int) -> Part:
@@ -188,8 +210,8 @@ def _refit_in_order(refit: Refit) -> Refit:
     """Return what fits again on the same rows, which are named by where they stand in the new order."""
     order = _order(refit.train)
 
-    def fit(name: str, rows: Rows, weights: npt.NDArray[np.float64] | None, seconds: float | None) -> Answerer:
-        return refit.fit(name, order[rows], weights, seconds)
+    def fit(name: str, rows: Rows, weights: npt.NDArray[np.float64] | None, within: Bound) -> Answerer:
+        return refit.fit(name, order[rows], weights, within)
 
     return replace(refit, train=refit.train.take(order), truth=refit.truth[order], fit=fit)
 

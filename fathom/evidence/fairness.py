@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from fathom.data.cells.values import words_of
 from fathom.data.table import Table
-from fathom.evidence.contract import TASKS, Case, Finding, Part, not_applicable
+from fathom.evidence.contract import TASKS, Case, Finding, Part, affords_fits, bound, not_applicable
 from fathom.evidence.mitigating import answers_by, opportunity_thresholds, parity_thresholds, weights_of
 from fathom.quantities import counted
 from fathom.resampling import Resamples
@@ -28,7 +28,7 @@ SOURCE = "Hardt, Price and Srebro, NeurIPS 2016, https://arxiv.org/abs/1610.0241
 SERVES = TASKS
 
 FEWEST_ROWS = 20  # of a group whose rates are compared; smaller ones are listed
-REFITTING = 0.6  # of the time for fitting again
+REFITTING = 0.6  # of what fitting again may take
 REWEIGHTED = "rows that count otherwise in training"
 FEWEST_TO_MEND = 100  # rows of a group that gets a threshold of its own
 UNFAIR = 0.1  # difference that is warned of
@@ -260,14 +260,10 @@ def _mitigations(case: Case, columns: tuple[str, ...]) -> list[dict[str, Any]]:
 def _reweighted(case: Case, columns: tuple[str, ...]) -> npt.NDArray[np.int64] | None:
     """Return the answers to the test rows of the shipped model fitted again on rows that count so that group and class are independent."""
     refit = case.refit
-    cost = next((one.fit_seconds for one in case.costs if one.name == case.shipped), 0.0)
-    if refit is None or case.shipped not in refit.names:
-        return None
-    if case.seconds is not None and cost > REFITTING * case.seconds:
+    if refit is None or case.shipped not in refit.names or not affords_fits(case, 1, REFITTING):
         return None
     weights = weights_of(groups_of(refit.train, columns), refit.truth)
-    seconds = None if case.seconds is None else REFITTING * case.seconds
-    answer = refit.fit(case.shipped, np.arange(refit.train.rows), weights, seconds)(case.sealed.table)
+    answer = refit.fit(case.shipped, np.arange(refit.train.rows), weights, bound(case, REFITTING))(case.sealed.table)
     return np.asarray(answer.argmax(axis=1), np.int64)
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from fathom.data.encoding import Column
 from fathom.data.table import Table
-from fathom.evidence.contract import TASKS, Case, Finding, Part, Rows, left_out, not_applicable, some
+from fathom.evidence.contract import TASKS, Case, Finding, Part, Rows, bound, left_out, not_applicable, some
 from fathom.quantities import significant
 from fathom.resampling import wilson
 from fathom.scoring import row_losses
@@ -164,10 +164,10 @@ def _shadowed(case: Case) -> tuple[tuple[Floats, Floats], int]:
     asked = np.sort(random.permutation(rows)[:count])
     table, truth = case.refit.train.take(asked), case.refit.truth[asked]
     models = SHADOWS[case.effort] + 1
-    share = None if case.seconds is None else case.seconds / models / 2
+    within = bound(case, 1 / models / 2)
     halves = np.argsort(random.random((models, count)), axis=1) < count // 2  # (model, row)
     said = np.stack(
-        [_confidence(truth, case.refit.fit(case.shipped, asked[half], None, share)(table)) for half in halves]
+        [_confidence(truth, case.refit.fit(case.shipped, asked[half], None, within)(table)) for half in halves]
     )
     victim, shadows, met = said[0], said[1:], halves[1:]
     ratio = _log_density(victim, shadows, met) - _log_density(victim, shadows, ~met)
@@ -195,12 +195,12 @@ def _canaries(case: Case) -> dict[str, Any] | None:
     chosen = np.sort(random.permutation(rows)[:count])
     taught = _wrong(case, refit.truth, chosen, random)
     planted = _replaced(case, refit.train, chosen, taught)
-    share = None if case.seconds is None else case.seconds / 8
+    within = bound(case, 1 / 8)
     every: Rows = np.arange(rows)
     if refit.taught is None:
         return None
-    answer = refit.taught(case.shipped, planted, share)(refit.train.take(chosen))
-    other = refit.fit(case.shipped, np.setdiff1d(every, chosen), None, share)(refit.train.take(chosen))
+    answer = refit.taught(case.shipped, planted, within)(refit.train.take(chosen))
+    other = refit.fit(case.shipped, np.setdiff1d(every, chosen), None, within)(refit.train.take(chosen))
     hits = _repeats(case, refit.truth, answer, taught)
     (low,), (high,) = wilson(np.array([hits.sum()]), np.array([count]))
     return {

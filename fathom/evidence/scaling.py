@@ -8,14 +8,14 @@ few points is a guess, beyond a hundred times nothing is said.
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fathom.data.rows.splitting import row_hashes
-from fathom.evidence.contract import TASKS, Case, Finding, not_applicable
+from fathom.evidence.contract import TASKS, Case, Finding, bound, not_applicable, some
 from fathom.quantities import significant
 from fathom.resampling import Floats, Resamples
 from fathom.scoring import METRICS, Metric, primary, score
@@ -27,7 +27,14 @@ SERVES = TASKS
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the training rows; all of them are there already
 NETWORK_SHARES = {"quick": (), "standard": (1 / 16, 1 / 8, 1 / 4), "thorough": SHARES}
-NETWORK_TIME = 0.7  # of the time there is
+NETWORK_WORK = 0.7  # of what fitting again may take
+SIMPLER_WORK = 0.3  # of it, where the clock counts
+RIVALS = {
+    "quick": 1,
+    "standard": 1,
+    "thorough": 99,
+}  # simpler models that are fitted again besides the one that is shipped
+MOST_JUDGED = 4_000  # test rows that the models answer: nearest neighbours take longer to answer than to learn
 FEWEST_ROWS = 30  # that a model learns from
 FEWEST_JUDGED = 50
 FARTHEST = 100.0  # times the rows, up to which the law is followed
@@ -111,9 +118,10 @@ def run(case: Case) -> Finding:
     if case.sealed.table.rows < FEWEST_JUDGED or case.refit.train.rows * SHARES[1] < FEWEST_ROWS:
         return not_applicable(module, f"A share of {case.refit.train.rows:,} training rows is too few to learn from.")
     metric = METRICS[case.metric or primary("regression" if case.classes is None else "classification")]
+    case = _judged(case)
     draws = Resamples.draw(case.sealed.table.rows, count=DRAWS, seed=case.seed)
     curves = {
-        name: points for name, shares in _planned(case).items() if len(points := _points(case, name, shares, metric, draws)) > 2
+        name: points for name, shares in _planned(case, metric, draws).items() if len(points := _points(case, name, shares, metric, draws)) > 2
     }  # fmt: skip
     if not curves:
         return not_applicable(module, "There was no time to fit models again.")
@@ -124,16 +132,31 @@ def run(case: Case) -> Finding:
     return _finding(case, metric, curves, laws)
 
 
-def _planned(case: Case) -> dict[str, tuple[float, ...]]:
-    """Return the models to fit again, and on which shares: those for which there is time, the shipped one first."""
+def _judged(case: Case) -> Case:
+    """Return the case with at most as many test rows as models are judged by here, drawn by what they hold."""
+    if case.sealed.table.rows <= MOST_JUDGED:
+        return case
+    order = np.argsort(row_hashes(case.sealed.table), kind="stable")[:MOST_JUDGED]
+    answers = {name: answer[order] for name, answer in case.answers.items()}
+    return replace(case, sealed=some(case.sealed, MOST_JUDGED), answers=answers)
+
+
+def _planned(case: Case, metric: Metric, draws: Resamples) -> dict[str, tuple[float, ...]]:
+    """Return the models to fit again, and on which shares: the shipped one, the network, and the best of the simpler ones."""
     assert case.refit is not None
-    seconds = np.inf if case.seconds is None else case.seconds
-    planned = {}
+    wrong = {name: float(_errors(case, answer, metric, draws)[0]) for name, answer in case.answers.items()}
+    simpler = [one.name for one in case.costs if one.name not in ("network", case.shipped)]
+    simpler = sorted(simpler, key=lambda name: wrong.get(name, np.inf))[: RIVALS[case.effort]]
+    planned: dict[str, tuple[float, ...]] = {}
     for cost in case.costs:
         if cost.name == "network":
             shares = NETWORK_SHARES[case.effort]
+        elif cost.name not in (case.shipped, *simpler):
+            continue
+        elif case.seconds is not None and cost.fit_seconds * sum(SHARES) > SIMPLER_WORK * case.seconds:
+            shares = SHARES[:2]
         else:
-            shares = SHARES if cost.fit_seconds * sum(SHARES) < (1 - NETWORK_TIME) * seconds else SHARES[:2]
+            shares = SHARES
         if cost.name in case.refit.names and shares:
             planned[cost.name] = shares
     return planned or {name: SHARES for name in case.refit.names if name not in ("network", "constant")}
@@ -150,11 +173,10 @@ def _points(
     wanted = [share for share in (*shares, *(() if whole else (1.0,))) if share * every >= FEWEST_ROWS]
     points = []
     for share in wanted:
-        seconds = None
-        if name == "network" and case.seconds is not None:
-            seconds = max(1.0, NETWORK_TIME * case.seconds * share / sum(wanted))
+        part = NETWORK_WORK if name == "network" else SIMPLER_WORK
+        within = bound(case, part * share**0.5 / sum(one**0.5 for one in wanted))  # about as many epochs each
         count = round(share * every)
-        answer = case.refit.fit(name, order[:count], None, seconds)(case.sealed.table)
+        answer = case.refit.fit(name, order[:count], None, within)(case.sealed.table)
         points.append((count, _errors(case, answer, metric, draws)))
     if whole:
         points.append((every, _errors(case, case.answers[name], metric, draws)))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.data.rows.splitting import row_hashes
-from fathom.evidence.contract import TASKS, Case, Finding, Part, not_applicable, plain
+from fathom.evidence.contract import TASKS, Case, Finding, Part, affords_fits, bound, not_applicable, plain
 from fathom.quantities import number
 from fathom.resampling import Resamples
 from fathom.scoring import row_losses
@@ -31,7 +31,8 @@ FEWEST_LISTED, MOST_LISTED = 3, 0.05  # rows, and share of the rows, that are sh
 BINS, FEWEST_IN_BIN = 10, 25  # of rows by how sure the model is
 HARDLY_EVER = 0.05  # contradicted, or
 AS_RARELY = 1.25  # times as often as the surest fifth of the rows
-REFITTING = 0.3  # of the time for fitting again
+REFITTING = 0.3  # of what fitting again may take
+FITS = 3  # on both halves, on all rows and on those without suspects
 MANY = 0.05  # of the rows
 DISTANCES = 10.0  # median distances from the median residual
 FEWEST_ROWS = 10
@@ -127,22 +128,22 @@ def _surest(truth: npt.NDArray[Any], answer: npt.NDArray[Any]) -> float:
 def _dropping(case: Case) -> dict[str, Any] | None:
     """Return what a model of the training rows without suspects is worth beside one of all, on the test rows; ``None`` where none can be fitted or none is suspect."""
     refit = case.refit
-    cost = next((one.fit_seconds for one in case.costs if one.name == case.shipped), 0.0)
     if refit is None or case.shipped not in refit.names or refit.train.rows < FEWEST_TO_DROP:
         return None
-    if case.seconds is not None and 3 * cost > REFITTING * case.seconds:
+    if not affords_fits(case, FITS, REFITTING):
         return None
+    within = bound(case, REFITTING / FITS)
     order = np.argsort(row_hashes(refit.train), kind="stable")
     doubts = np.zeros(len(order))
     for own, others in ((order[::2], order[1::2]), (order[1::2], order[::2])):
         table = refit.train.take(own)
-        part = Part(table, refit.truth[own], refit.fit(case.shipped, np.sort(others), None, None)(table))
+        part = Part(table, refit.truth[own], refit.fit(case.shipped, np.sort(others), None, within)(table))
         doubts[own] = _doubts(case, [part], part)
     kept = np.flatnonzero(doubts == 0)
     if not 0 < len(kept) < len(order):
         return None
     losses = [
-        row_losses(case.sealed.truth, refit.fit(case.shipped, rows, None, None)(case.sealed.table))
+        row_losses(case.sealed.truth, refit.fit(case.shipped, rows, None, within)(case.sealed.table))
         for rows in (np.arange(len(order)), kept)
     ]
     draws = Resamples.draw(case.sealed.table.rows, seed=case.seed)
