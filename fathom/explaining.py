@@ -10,6 +10,7 @@ from fathom.bundle.manifest import WEIGHTS
 from fathom.chapters.candidates import in_units, truth_in_units
 from fathom.data.encoding import Column, encode_inputs, inputs_of, target_classes
 from fathom.data.files.reading import read
+from fathom.data.rows.splitting import drawn
 from fathom.data.table import Table
 from fathom.errors import BundleError, OptionError
 from fathom.evidence import layers as evidence
@@ -51,8 +52,8 @@ def explain(model: Model, source: Any, *, layers: bool = False, seed: int = 0) -
             "Leave --layers out, or fit with --keep network."
         )
     inputs = model.checked(known)
-    seen = inputs.take(np.linspace(0, inputs.rows - 1, min(inputs.rows, MOST_IMPORTANCE_ROWS)).astype(np.int64))
-    truth = truth_in_units(target, known)[np.linspace(0, known.rows - 1, seen.rows).astype(np.int64)]
+    asked = drawn(known, MOST_IMPORTANCE_ROWS)
+    seen, truth = inputs.take(asked), truth_in_units(target, known)[asked]
 
     def losses(rows: Table) -> Any:
         return row_losses(truth, in_units(target, model.answer(rows)[target.name]))
@@ -160,7 +161,7 @@ def explain_layers(
 
     if not has_layers(description):
         return []
-    rows = table.take(np.linspace(0, table.rows - 1, min(table.rows, most_rows)).astype(np.int64))
+    rows = table.take(drawn(table, most_rows))
     target = description.targets[0]
     truth, classes = truth_in_units(target, rows), target_classes(target)
     network = reload_network(description, weights)

@@ -19,7 +19,7 @@ from fathom.chapters.prepared import Prepared
 from fathom.chapters.reckoning import Allowances
 from fathom.chapters.sealing import Look
 from fathom.data.encoding import Column, inputs_of, target_classes
-from fathom.data.rows.splitting import TEST, TRAIN
+from fathom.data.rows.splitting import TEST, TRAIN, drawn
 from fathom.data.table import Table
 from fathom.effort import Sizes
 from fathom.evidence import calibration, importance, layers, worst_rows
@@ -238,7 +238,7 @@ def _importance(
     """Return what each column is worth to the shipped model, on ``most`` validation rows; folded rows are answered by the fit that left them out."""
     first = prepared.targets[0]
     names = [column.name for column in inputs_of(prepared.columns)]
-    chosen = np.linspace(0, prepared.validation.rows - 1, most).astype(np.int64)
+    chosen = drawn(prepared.validation, most)
     rows = prepared.validation.take(chosen)
     folds = None if prepared.folds is None else prepared.folds[chosen]
     truth = truth_in_units(first, rows)

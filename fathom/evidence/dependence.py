@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fathom.data.encoding import Column
+from fathom.data.rows.splitting import drawn
 from fathom.data.table import Table
 from fathom.shapes import FLAT
 
@@ -44,7 +45,7 @@ def curves(
     >>> found[0]["values"], found[0]["mean"]
     ([1.0, 2.0, 3.0], [10.0, 20.0, 30.0])
     """
-    rows = table.take(np.linspace(0, table.rows - 1, min(table.rows, most_rows)).astype(np.int64))
+    rows = table.take(drawn(table, most_rows))
     found: list[dict[str, Any]] = []
     for column in columns:
         if column.kind is None or column.kind.SHAPE not in FLAT or len(found) == most:

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 
+import fathom
 from fathom.data.table import Table
 from fathom.errors import TableError
 from fathom.evidence.importance import by_shuffling
@@ -71,3 +72,10 @@ def test_an_unknown_column_is_named_with_its_neighbour() -> None:
     assert str(error.value) == (
         "There is no column 'sise' in table. Did you mean 'size'? The columns are: 'age', 'size', 'kind', 'colour'."
     )
+
+
+def test_no_order_of_the_rows_moves_what_is_explained(two_targets, flights):
+    some = flights.take(np.arange(600))
+    mixed = some.take(np.random.default_rng(0).permutation(600))
+    one, other = (fathom.explain(two_targets, rows) for rows in (some, mixed))
+    assert one["importance"] == other["importance"] and one["dependence"] == other["dependence"]
