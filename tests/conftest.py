@@ -1,10 +1,11 @@
 """What several test files share: real rows, fits of them, and the command line."""
 
 import functools
+import json
 import random
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 import fathom
 from fathom.baselines import constant, linear
+from fathom.data.files.writing import write
 from fathom.data.table import Table
 
 pytest_plugins = ["tests.serving"]
@@ -20,6 +22,20 @@ ROOT = Path(__file__).resolve().parent.parent
 FLIGHTS = ROOT / "examples" / "data" / "flights.csv"
 # Two epochs and two rivals: for tests that ask how, not how well.
 QUICK = {"effort": "quick", "epochs": 2, "baselines": (constant, linear)}
+
+# A small table and how it is cross-fitted, two epochs a fold.
+FEW = {"effort": "standard", "epochs": 2, "baselines": (constant, linear), "keep": "network", "threads": 1}
+CHANCE = np.random.default_rng(5)
+X = CHANCE.normal(size=(200, 3))
+FEW_ROWS = Table.of(
+    {
+        "a": X[:, 0],
+        "b": X[:, 1],
+        "kind": np.where(X[:, 2] > 0, "up", "down"),
+        "y": X[:, 0] - 2 * X[:, 1] + (X[:, 2] > 0) + 0.1 * CHANCE.normal(size=200),
+    },
+    name="few.csv",
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -57,6 +73,21 @@ def late_run(flights, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "late"
     fathom.fit(flights, target="late", keep="baseline", out=folder, **QUICK)
     return folder
+
+
+@pytest.fixture(scope="session")
+def few_run(tmp_path_factory):
+    """A run folder of a small table, ``few.parquet`` beside it, whose bundle is the mean of five networks."""
+    folder = tmp_path_factory.mktemp("runs") / "few"
+    write(FEW_ROWS, folder.parent / "few.parquet")
+    fathom.fit(str(folder.parent / "few.parquet"), target="y", out=folder, **FEW)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def few(few_run):
+    """The model of ``few_run``, with its result."""
+    return replace(fathom.load(few_run), result=json.loads((few_run / "result.json").read_text()))
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,31 @@ import pytest
 import torch
 
 import fathom
+from fathom.baselines import neighbours
 from fathom.bundle import manifest
 from fathom.bundle.graph.quantising import quantised
 from fathom.bundle.guard import graphs
 from fathom.bundle.loading import reload_network
+from fathom.chapters.candidates import in_units
+from fathom.chapters.exporting import network_answers
+from fathom.chapters.preparing import prepare
+from fathom.chapters.rivals import fit_baselines
 from fathom.compression.compressing import price_list
 from fathom.compression.distilling import narrower, telling
+from fathom.compression.ground import Ground, unseen_by
 from fathom.compression.pricing import Budget, Price, apart_alone, calibration_error, check_budget, chosen, nearest
+from fathom.compression.ways import ways_of
 from fathom.data.encoding import encode_inputs
+from fathom.data.files.reading import read
+from fathom.data.modalities import MODALITIES
 from fathom.errors import OptionError
+from fathom.model import Model
 from fathom.networks.network import Network, NetworkPlan
 from fathom.networks.pruning import can_prune, left_whole, pruned
+from fathom.progress import Silent
+from fathom.renewal.origins import origin_of_run
 from fathom.scoring import METRICS
+from fathom.settings import Settings
 from fathom.shapes import Part
 from fathom.training.batching import Batch
 from fathom.training.diagnosing import silent_units
@@ -43,6 +56,18 @@ def found(run):
     return compressed(run)
 
 
+@pytest.fixture(scope="module")
+def small(few_run):
+    """The mean of five networks, each without one fold, with intervals in bands, in eight bits."""
+    return compressed(few_run, ways=("int8",), budget=Budget(max_mb=0.2))
+
+
+@pytest.fixture(scope="module")
+def folded(few_run):
+    """Its rows as they were parted."""
+    return prepare(read(few_run.parent / "few.parquet"), "y", None, Settings(), MODALITIES, Silent(), folded=True)
+
+
 def compressed(run, **options):
     from fathom.compression.compressing import compress
 
@@ -58,6 +83,7 @@ def test_the_price_list_has_every_way_and_the_bundle_is_an_ordinary_one(found, r
     first, eight = found.prices[0], found.prices[1]
     assert eight.bytes < 0.35 * first.bytes and eight.graph_bytes < 0.5 * first.graph_bytes
     assert abs(eight.loss) < 0.01 and eight.loss_low <= eight.loss <= eight.loss_high
+    assert {price.judged_on for price in found.prices} == {"249 validation rows"}
     assert all(
         price.row_ms > price.graph_ms > 0 and price.bulk_rows > 0 and price.worst_slice for price in found.prices
     )
@@ -96,6 +122,45 @@ def test_the_command_keeps_what_the_budget_asks_for_or_says_what_is_nearest(run,
     assert none.code == 2 and "Nothing meets max_mb 0.001: the quickest is" in none.err
     assert not (tmp_path / "none").exists()
     assert command("compress", run, "--ways", "magic").code == 2
+
+
+def test_what_has_learned_from_a_row_does_not_say_how_well_it_is_answered(small, few, folded):
+    left_out = folded.fits()[0].validation
+    alone = reload_network(few.description, few.files[manifest.WEIGHTS]).networks[0]
+    answer = in_units(few.description.targets[0], network_answers(alone, few.columns, left_out)["y"])
+    expected = np.sqrt(np.mean((answer - left_out.column("y").to_numpy()) ** 2))
+    assert [price.score for price in small.prices] == pytest.approx([expected] * 4, rel=0.01)
+    assert small.prices[0].score == pytest.approx(expected, rel=1e-5)
+    assert {price.judged_on for price in small.prices} == {
+        f"{left_out.rows} rows, one of 5 folds, answered by the one of its 5 fits that has not learned from them"
+    }
+
+
+def test_intervals_in_eight_bits_are_learned_from_rows_that_were_left_out(small, few):
+    before, after = few.description, Model.of(small.files).description
+    assert small.kept.name.startswith("int8")
+    assert len(before.bands["y"]["half_widths"]) > 1
+    assert after.half_widths["y"] == pytest.approx(before.half_widths["y"], rel=0.03)
+    assert after.bands["y"]["half_widths"] == pytest.approx(before.bands["y"]["half_widths"], rel=0.05)
+
+
+def test_fits_that_cannot_be_told_apart_leave_intervals_as_they_were(few, few_run, folded):
+    files = {name: content for name, content in few.files.items() if name not in (manifest.WEIGHTS, manifest.NAME)}
+    bare = Model.of({**files, manifest.NAME: manifest.make(files)})
+    _, _, make = next(ways_of(bare, Ground.of(bare, folded), origin_of_run(few_run), ("int8",), 1, MODALITIES))
+    made = make()
+    after = Model.of(made.files).description
+    assert (after.half_widths, after.bands) == (few.description.half_widths, few.description.bands)
+    assert "from which it has learned: the score is too good" in made.judged_on and made.unseen is None
+
+
+def test_simpler_models_are_told_apart_too(folded):
+    (chance,) = fit_baselines(folded, Settings(), [neighbours], MODALITIES, None, Silent())
+    model = Model.of(chance.files())
+    ground = Ground.of(model, folded)
+    found = unseen_by(model.description, ground.graphs, MODALITIES)(folded.validation, folded.folds)
+    np.testing.assert_allclose(found["y"], chance.answers["y"], atol=1e-5)
+    assert np.abs(found["y"] - model.answer(folded.validation)["y"]).max() > 0.1
 
 
 def test_eight_bits_answer_nearly_alike_and_keep_the_rules(late_network, flights):

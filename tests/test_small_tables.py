@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fathom
-from fathom.baselines import BASELINES, constant, linear
+from fathom.baselines import BASELINES
 from fathom.bundle.loading import reload_network
 from fathom.chapters.candidates import by_fold
 from fathom.chapters.exporting import network_answers
@@ -18,27 +18,12 @@ from fathom.progress import Silent
 from fathom.report import render
 from fathom.settings import Settings
 from fathom.tracing import trace
+from tests.conftest import FEW
+from tests.conftest import FEW_ROWS as INPUTS
 
-FEW = {"effort": "standard", "epochs": 2, "baselines": (constant, linear), "keep": "network", "threads": 1}
-RANDOM = np.random.default_rng(5)
-X = RANDOM.normal(size=(200, 3))
 TABLE = Table.of(
-    {
-        "a": X[:, 0],
-        "b": X[:, 1],
-        "kind": np.where(X[:, 2] > 0, "up", "down"),
-        "y": X[:, 0] - 2 * X[:, 1] + (X[:, 2] > 0) + 0.1 * RANDOM.normal(size=200),
-        "day": np.arange(200) * 1.0,
-        "house": np.arange(200) // 4,
-    },
-    name="few.csv",
+    {**INPUTS.arrow.to_pydict(), "day": np.arange(200) * 1.0, "house": np.arange(200) // 4}, name="few.csv"
 )
-INPUTS = TABLE.select(["a", "b", "kind", "y"])
-
-
-@pytest.fixture(scope="module")
-def few():
-    return fathom.fit(INPUTS, target="y", **FEW)
 
 
 def prepared(table=INPUTS, target="y", **settings):

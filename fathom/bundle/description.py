@@ -1,7 +1,7 @@
 """What `model.json` says: the columns with what they learned, what answers, and how sure it is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -44,6 +44,10 @@ class Description:
     def reach(self, target: str, answers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return how far the interval of each answer ``(row,)`` of a number reaches to either side, in its own unit."""
         return banding.reach(self.bands.get(target), self.half_widths[target], answers)
+
+    def uncalibrated(self) -> "Description":
+        """Return the same without anything that says how sure the answers are, all of which is learned from rows that were answered."""
+        return replace(self, half_widths={}, bands={}, temperatures={}, thresholds={})
 
     @property
     def targets(self) -> tuple[Column, ...]:

@@ -100,9 +100,7 @@ def half_widths(prepared: Prepared, answers: Answers, level: float = INTERVAL_LE
     for column in prepared.targets:
         if answers[column.name].ndim == 1:
             truth = truth_in_units(column, prepared.validation)
-            residuals = np.sort(np.abs(in_units(column, answers[column.name]) - truth))
-            place = min(len(residuals), int(np.ceil((len(residuals) + 1) * level)))
-            widths[column.name] = float(residuals[place - 1])
+            widths[column.name] = banding.half_width(np.abs(in_units(column, answers[column.name]) - truth), level)
     return widths
 
 
@@ -184,12 +182,13 @@ def as_candidate(
     threads: int | None,
     unseen: Unseen | None,
 ) -> Candidate:
-    """Open a model as a server would, and learn its intervals and its temperatures from the validation rows.
+    """Open a model as a server would, and learn its intervals and its temperatures from the validation rows, whatever ``description`` says of them.
 
     The mean of several fits has no temperature: how sure one of them is says little of how sure their mean is.
     """
     from fathom.chapters.calibrating import temperatures
 
+    description = description.uncalibrated()
     files = assemble(description, weights or None, graph, [])
     inference = Inference.open(files, modalities, threads or 0)
     candidate = Candidate(

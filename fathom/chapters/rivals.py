@@ -120,7 +120,7 @@ def candidate_of(
         prepared,
         description,
         weights=saved,
-        graph=_graph(baseline, fits, prepared),
+        graph=graph_of(baseline, fits, prepared),
         summary=baseline.SUMMARY if len(fits) == 1 else f"{baseline.SUMMARY} The mean of {len(fits)} fits.",
         fit_seconds=seconds,
         trainers={"trainer": as_fitted, "reloaded bundle": reloaded},
@@ -131,7 +131,7 @@ def candidate_of(
     )
 
 
-def _graph(baseline: Baseline, fits: Sequence[Fit], prepared: Prepared) -> bytes:
+def graph_of(baseline: Baseline, fits: Sequence[Fit], prepared: Prepared) -> bytes:
     """Write the mean of the fits as one ONNX graph, an output a target."""
     from fathom.baselines.graph import mean_of, onnx_model
 

@@ -1,6 +1,6 @@
 """A bundle made smaller and quicker: every way of doing it is tried, measured side by side on a price list, and the one that a stated budget asks for is kept.
 
-The rows are those of the fit, parted as it parted them. Ways are judged on the validation rows; the test rows are opened once more, for the bundle that is kept and the one it was made
+The rows are those of the fit, parted as it parted them. Ways are judged on the validation rows, or on a fold by fits that left it out (`fathom.compression.ground`); the test rows are opened once more, for the bundle that is kept and the one it was made
 from, and the look is counted.
 """
 
@@ -20,8 +20,9 @@ from fathom.bundle.saving import ParityError, save
 from fathom.chapters import sealing
 from fathom.chapters.prepared import Prepared
 from fathom.chapters.preparing import decoded
+from fathom.compression.ground import Ground, unseen_by
 from fathom.compression.pricing import Budget, Price, chosen, metric_for, scores_on, time_all, with_losses
-from fathom.compression.ways import WAYS, some_rows, ways_of, why_not_pruned
+from fathom.compression.ways import WAYS, Made, some_rows, ways_of, why_not_pruned
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.rows.splitting import TEST, TRAIN, VALIDATION
@@ -73,12 +74,15 @@ def compress(
     origin = origin_of_run(run)
     metric = metric_for(model.description, budget.metric)
     told.begin("Reading the table of the fit")
-    prepared = rows_of(origin, table, model.description, modalities)
+    ground = Ground.of(model, rows_of(origin, table, model.description, modalities))
+    prepared = ground.first
     told.end(f"{prepared.train.rows:,} rows to learn from, {prepared.validation.rows:,} to choose by")
     notes = why_not_pruned(model, ways)
-    offers: list[tuple[str, str, Mapping[str, bytes]]] = [("as it is", "the bundle that was given", model.files)]
+    unseen = unseen_by(model.description, ground.graphs, modalities) if ground.graphs else None
+    given = Made(model.files, ground.kept_on, unseen)
+    offers: list[tuple[str, str, Made]] = [("as it is", "the bundle that was given", given)]
     told.begin("Trying ways")
-    for name, how, make in ways_of(model, prepared, origin, ways, epochs, modalities):
+    for name, how, make in ways_of(model, ground, origin, ways, epochs, modalities):
         try:
             offers.append((name, how, make()))
             told.advance(len(offers) - 1, name)
@@ -86,11 +90,19 @@ def compress(
             notes.append(f"{name} was left out: {error}")
     told.end(f"{len(offers) - 1} ways")
     told.begin("Measuring")
-    opened = [Model.of(files, modalities=modalities, threads=1) for _, _, files in offers]
+    opened = [Model.of(made.files, modalities=modalities, threads=1) for _, _, made in offers]
     times = time_all(opened, prepared.validation)
     prices = tuple(
-        replace(scores_on(one, prepared, metric), name=name, how=how, row_ms=row, graph_ms=graph, bulk_rows=bulk)
-        for one, (name, how, _), (row, graph, bulk) in zip(opened, offers, times, strict=True)
+        replace(
+            scores_on(one, prepared, metric, ground.scored(made.unseen)),
+            name=name,
+            how=how,
+            judged_on=made.judged_on,
+            row_ms=row,
+            graph_ms=graph,
+            bulk_rows=bulk,
+        )
+        for one, (name, how, made), (row, graph, bulk) in zip(opened, offers, times, strict=True)
     )
     told.end()
     prices = with_losses(prices, metric)
@@ -107,7 +119,7 @@ def compress(
         "judged": judged,
         "notes": notes,
     }
-    files = _kept(offers[place][2], dump_tight(said))
+    files = _kept(offers[place][2].files, dump_tight(said))
     check_contents(files)
     _check_same(opened[place], Model.of(files, modalities=modalities, threads=1), prepared)
     return Compressed(prices, kept, files, judged, tuple(notes))
@@ -116,7 +128,7 @@ def compress(
 def rows_of(
     origin: Origin, table: str | Path | None, description: Description, modalities: Sequence[Modality]
 ) -> Prepared:
-    """Return the rows of a fit, parted as it parted them, in the columns of its bundle; of folded rows, the first fold chooses."""
+    """Return the rows of a fit, parted as it parted them, in the columns of its bundle."""
     rows = origin.table(table)
     if rows is None:
         raise OptionError(
@@ -126,9 +138,7 @@ def rows_of(
     train, validation, sealed = (base.table.take(base.split.rows(part)) for part in (TRAIN, VALIDATION, TEST))
     prepared = Prepared(base.table, description.columns, base.split, train, validation, sealed, ())
     prepared = decoded(prepared, origin.settings, Silent())
-    if base.folds is not None:
-        prepared = replace(prepared, folds=base.folds, validation=prepared.train).fits()[0]
-    return prepared
+    return prepared if base.folds is None else replace(prepared, folds=base.folds, validation=prepared.train)
 
 
 def _kept(files: Mapping[str, bytes], said: bytes) -> dict[str, bytes]:

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.bundle import manifest
+from fathom.bundle.answers.inference import Answers
 from fathom.bundle.answers.quick import Quick
-from fathom.bundle.description import Description
+from fathom.bundle.answers.tempering import temper
+from fathom.bundle.description import INTERVAL_LEVEL, Description
 from fathom.chapters.candidates import in_units, truth_in_units
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import encode_inputs, hand_made_features, target_classes
@@ -51,7 +53,7 @@ class Price:
 
     ``bytes`` of the whole bundle and of its graph, milliseconds for one row with its columns and of its graph alone, rows a second in bulk; the score with its 95 % interval and ``loss``, how
     much worse that is than the original's, with its interval; the calibration error (of a number, how far the share of truths inside the interval is from 90 %); the worst slice with its mean row loss; and how
-    often the likeliest class is right; ``apart``, by how much rows are answered otherwise alone than among others.
+    often the likeliest class is right; ``apart``, by how much rows are answered otherwise alone than among others; ``judged_on``, what all but bytes and times stands on.
     """
 
     bytes: int
@@ -69,6 +71,7 @@ class Price:
     loss_high: float = 0.0
     name: str = ""
     how: str = ""
+    judged_on: str = ""
     row_ms: float = math.nan
     graph_ms: float = math.nan
     bulk_rows: float = math.nan
@@ -89,16 +92,19 @@ def metric_for(description: Description, name: str | None) -> Metric:
     return find_metric(name, task)
 
 
-def scores_on(model: Model, prepared: Prepared, metric: Metric) -> Price:
-    """Return what the validation rows say of a model's first target; times are measured apart."""
+def scores_on(model: Model, prepared: Prepared, metric: Metric, answers: Answers | None = None) -> Price:
+    """Return what the validation rows say of a model's first target; times are measured apart.
+
+    ``answers`` are those to the validation rows where the model has learned from them, by its fits that have not, before they are tempered.
+    """
     rows, target = prepared.validation, model.description.targets[0]
     truth = truth_in_units(target, rows)
-    answer = in_units(target, model.answer(rows)[target.name])
+    said = model.answer(rows) if answers is None else temper(answers, model.description.temperatures)
+    answer = in_units(target, said[target.name])
     classes = target_classes(target)
     names = [metric.name] if not classes or metric.name == "accuracy" else [metric.name, "accuracy"]
     found = score(truth, answer, names=names, resamples=Resamples.draw(rows.rows, count=RESAMPLES, seed=0))
     slice_name, slice_loss = _worst_slice(prepared, rows, row_losses(truth, answer))
-    half_width = model.description.half_widths.get(target.name, 0.0)
     return Price(
         bytes=sum(map(len, model.files.values())),
         graph_bytes=len(model.files[manifest.graph_name(model.files)]),
@@ -107,7 +113,9 @@ def scores_on(model: Model, prepared: Prepared, metric: Metric) -> Price:
         high=found[metric.name].high,
         calibration=calibration_error(truth, answer)
         if classes
-        else abs(0.9 - float((np.abs(truth - answer) <= half_width).mean())),
+        else abs(
+            INTERVAL_LEVEL - float((np.abs(truth - answer) <= model.description.reach(target.name, answer)).mean())
+        ),
         worst_slice=slice_name,
         worst_loss=slice_loss,
         apart=apart_alone(model, rows),

@@ -1,7 +1,7 @@
 """The ways of making a bundle smaller: eight bits, fewer units, a student of half or a quarter of the width, a simpler model that learned from the answers, and combinations."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -12,8 +12,9 @@ from fathom.bundle.description import Description
 from fathom.bundle.guard.checking import check_contents
 from fathom.bundle.guard.strict_json import dump_tight, parse
 from fathom.bundle.saving import prove_parity
-from fathom.chapters.candidates import Candidate, as_candidate
+from fathom.chapters.candidates import Candidate, Unseen, as_candidate
 from fathom.chapters.prepared import Prepared, prepared_sizes
+from fathom.compression.ground import Ground, unseen_by
 from fathom.data.encoding import encode_inputs, inputs_of
 from fathom.data.modalities.contract import Modality
 from fathom.errors import OptionError
@@ -27,35 +28,47 @@ PRUNED_SHARE = 0.5  # of the hidden units that stay
 FINE_TUNING = 0.3  # of the epochs and of the learning rate of a fit
 
 
+@dataclass(frozen=True)
+class Made:
+    """What a way has made: the files of a bundle; what its score stands on, in words; and what answers rows by those of its fits that have not learned from them, where that is not the bundle itself."""
+
+    files: Mapping[str, bytes] = field(repr=False)
+    judged_on: str
+    unseen: Unseen | None = field(default=None, repr=False)
+
+
 def ways_of(
     model: Model,
-    prepared: Prepared,
+    ground: Ground,
     origin: Origin,
     ways: Sequence[str],
     epochs: int | None,
     modalities: Sequence[Modality],
-) -> Iterator[tuple[str, str, Callable[[], Mapping[str, bytes]]]]:
+) -> Iterator[tuple[str, str, Callable[[], Made]]]:
     """Yield the name of each way, what it is in words, and what makes its bundle."""
     network = model.description.kind == "network"
+    prepared = ground.first
     made: dict[str, Candidate] = {}
 
-    def whole(name: str, make: Callable[[], Candidate]) -> Callable[[], Mapping[str, bytes]]:
-        def work() -> Mapping[str, bytes]:
+    def whole(name: str, make: Callable[[], Candidate]) -> Callable[[], Made]:
+        def work() -> Made:
             made[name] = make()
             proven = made[name].files()
             prove_parity(proven, some_rows(prepared), made[name].trainers, modalities)
-            return _bundle(model, made[name], prepared)
+            return Made(_bundle(model, made[name], prepared), ground.taught_on)
 
         return work
 
-    def eight(name: str, how: Any) -> Callable[[], Mapping[str, bytes]]:
-        def work() -> Mapping[str, bytes]:
-            if name and name not in made:
+    def eight(name: str, how: Any) -> Callable[[], Made]:
+        def work() -> Made:
+            if not name:
+                small = _in_eight_bits(model.files["network.onnx"], model.description, ground, how, modalities)
+                return Made(_bundle(model, small, prepared), ground.kept_on, small.unseen)
+            if name not in made:
                 raise OptionError(f"{name} was not made.")
-            graph, description = (
-                (made[name].graph, made[name].description) if name else (model.files["network.onnx"], model.description)
-            )
-            return _bundle(model, _in_eight_bits(graph, description, prepared, how, modalities), prepared)
+            own = Ground(prepared, prepared)
+            small = _in_eight_bits(made[name].graph, made[name].description, own, how, modalities)
+            return Made(_bundle(model, small, prepared), ground.taught_on)
 
         return work
 
@@ -143,19 +156,22 @@ def _pruned(
 
 
 def _in_eight_bits(
-    graph: bytes, description: Description, prepared: Prepared, how: Any, modalities: Sequence[Modality]
+    graph: bytes, description: Description, ground: Ground, how: Any, modalities: Sequence[Modality]
 ) -> Candidate:
+    """Return the graph in eight bits, and how sure it is by the answers of fits that have not learned from the rows; where all have, as sure as the original says it is."""
     from fathom.bundle.graph.quantising import quantised
 
+    prepared = ground.whole
     rows = prepared.train.take(_spread(prepared.train.rows, CALIBRATION_ROWS))
     arrays = encode_inputs(description.columns, rows)
     batches = [
         {name: values[start : start + CALIBRATION_BATCH] for name, values in arrays.items()}
         for start in range(0, rows.rows, CALIBRATION_BATCH)
     ]
-    return as_candidate(
+    apart = [quantised(each, how, batches) for each in ground.graphs]
+    small = as_candidate(
         prepared,
-        replace(description, half_widths={}, temperatures={}, thresholds={}),
+        description,
         weights=b"",
         graph=quantised(graph, how, batches),
         summary=f"int8, {how}",
@@ -164,8 +180,11 @@ def _in_eight_bits(
         notes={},
         modalities=modalities,
         threads=1,
-        unseen=None,
+        unseen=unseen_by(description, apart, modalities) if apart else None,
     )
+    if not ground.met:
+        return small
+    return replace(small, description=description, inference=replace(small.inference, description=description))
 
 
 def _bundle(model: Model, candidate: Candidate, prepared: Prepared) -> dict[str, bytes]:

@@ -1,6 +1,6 @@
 """What a bundle holds and what smaller ones cost, as a terminal shows it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -93,6 +93,10 @@ def show_prices(found: Any, to: Console) -> None:
             escape(f"{price.worst_slice}: {number(price.worst_loss, DIGITS)}"),
         )
     to.print(shown)
+    stands = {told: [one.name for one in found.prices if one.judged_on == told] for told in _stands_on(found.prices)}
+    for told, names in stands.items():
+        of = f" of {', '.join(names)}" if len(stands) > 1 else ""
+        to.print(f"Scores{of} stand on {told}.", markup=False, soft_wrap=True)
     if found.kept is None:
         return
     before, after = found.judged["before"], found.judged["after"]
@@ -101,6 +105,10 @@ def show_prices(found: Any, to: Console) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _stands_on(prices: Sequence[Any]) -> list[str]:
+    return list(dict.fromkeys(price.judged_on for price in prices))
 
 
 def _score_of(price: Mapping[str, Any]) -> dict[str, Any]:
