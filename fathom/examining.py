@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from fathom.bundle.answers import unlikeness
+from fathom.bundle.description import Description
 from fathom.bundle.manifest import WEIGHTS
 from fathom.chapters.candidates import Candidate, in_units, truth_in_units
 from fathom.chapters.judging import Judged, metric_of
@@ -19,7 +21,7 @@ from fathom.effort import CHECKS_LEFT_OUT, SHORTEST_FOLDED, Effort, effort_named
 from fathom.errors import LeakageError, OptionError, suggestion
 from fathom.evidence import CHECKS, adversarial, leakage
 from fathom.evidence.affording import FREE, UNBOUND, Allowance, Bound
-from fathom.evidence.contract import LEFT_OUT, Case, Cost, Effect, Finding, Part, Refit, Twin, Weights, in_order
+from fathom.evidence.contract import LEFT_OUT, Case, Cost, Effect, Finding, Part, Reach, Refit, Twin, Weights, in_order
 from fathom.model import Model, class_labels
 from fathom.settings import Settings, names_in
 
@@ -121,7 +123,13 @@ def _case(
         effect=_effect(settings.effect, settings.confounders),
         goal=settings.goal,
         taught=settings.adversarial,
+        reach=_reach(shipped.description, column),
     )
+
+
+def _reach(description: Description, column: Column) -> Reach | None:
+    """Return how far the intervals that are served for a target reach, ``None`` for one that has none."""
+    return partial(description.reach, column.name) if column.name in description.half_widths else None
 
 
 def _effect(treatment: str | None, confounders: str | None) -> Effect | None:
@@ -181,6 +189,7 @@ def check(
         effect=_effect(effect, confounders),
         unlikeness=model.unlikeness,
         allowance=FREE if only else _allowance(model, inputs, asked),
+        reach=_reach(model.description, target),
     )
     return examine(case, only)
 

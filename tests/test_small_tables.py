@@ -26,6 +26,12 @@ TABLE = Table.of(
 )
 
 
+@pytest.fixture(scope="module")
+def few():
+    """Fitted on a table in memory, as the fits are that it is held against."""
+    return fathom.fit(INPUTS, target="y", **FEW)
+
+
 def prepared(table=INPUTS, target="y", **settings):
     return prepare(table, target, None, Settings.of(settings), MODALITIES, Silent(), folded=True)
 

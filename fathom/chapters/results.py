@@ -195,11 +195,12 @@ def _plots(column: Column, prepared: Prepared, judged: Judged) -> dict[str, Any]
             "calibration": calibration.of_probabilities(truth, answer),
         }
     spread = np.linspace(0, len(truth) - 1, min(len(truth), MOST_POINTS)).astype(np.int64)
-    residuals = np.abs(in_units(column, shipped.answers[column.name]) - truth_in_units(column, prepared.validation))
+    chosen = in_units(column, shipped.answers[column.name])
+    residuals = np.abs(chosen - truth_in_units(column, prepared.validation))
     return {
         "confusion": None,
         "residuals": {"truth": truth[spread].tolist(), "predicted": answer[spread].tolist()},
-        "calibration": calibration.of_intervals(truth, answer, residuals),
+        "calibration": calibration.of_intervals(truth, answer, chosen, residuals),
     }
 
 

@@ -1,6 +1,6 @@
 """When does the model rather say "I am not sure": whether its sets and intervals hold the truth as often as they promise, and what is left when it abstains.
 
-A category's answer is a set of classes, a number's an interval; both are learned on the chosen rows and measured on the test rows, and promise to hold the truth on 90 % of rows
+A category's answer is a set of classes, a number's an interval; both are measured on the test rows, sets as the chosen rows teach them and intervals as they are served, and promise to hold the truth on 90 % of rows
 (`fathom.bundle.answers.doubting`; Lei et al., JASA 113, 2018, for numbers). The rows whose set is one class are those on which it is sure: the fewer they are, the more often it abstains; the error among them is
 what abstaining buys (El-Yaniv and Wiener, "On the Foundations of Noise-free Selective Classification", JMLR 11, 2010).
 """
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fathom.bundle.answers import banding, doubting
-from fathom.evidence.contract import TASKS, Case, Finding, not_applicable
+from fathom.bundle.answers import doubting
+from fathom.evidence.contract import TASKS, Case, Finding, not_applicable, served
 from fathom.quantities import significant
 from fathom.resampling import wilson
 from fathom.scoring import row_losses
@@ -57,10 +57,7 @@ def run(case: Case) -> Finding:
 
 
 def _intervals(case: Case) -> Finding:
-    assert case.chosen is not None
-    residuals = np.abs(case.chosen.truth - case.chosen.answer)
-    usual, bands = banding.half_width(residuals, PROMISE), banding.learn(case.chosen.answer, residuals, PROMISE)
-    width = banding.reach(bands, usual, case.sealed.answer)
+    width = served(case)(case.sealed.answer)
     held = np.abs(case.sealed.truth - case.sealed.answer) <= width
     fifth = np.argsort(np.argsort(case.sealed.answer, kind="stable"), kind="stable") * PARTS // len(held)
     rows: list[dict[str, Any]] = [
@@ -75,7 +72,7 @@ def _intervals(case: Case) -> Finding:
     ]
     reach = (
         significant(width.min(), 4)
-        if bands is None
+        if width.min() == width.max()
         else f"{significant(width.min(), 4)} to {significant(width.max(), 4)}, by how large it is"
     )
     sentence = f"Asked for an interval that holds the truth on {100 * PROMISE:.0f} % of rows, it held it on {100 * held.mean():.1f} %: each answer is given plus and minus {reach}."

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fathom.bundle.answers import banding
 from fathom.resampling import Floats, wilson
 
 NAME = "calibration"
@@ -51,45 +52,43 @@ def of_probabilities(truth: npt.NDArray[Any], probabilities: npt.NDArray[Any], *
     return {"kind": "probability", "bins": _bins(predicted, hits, rows[used])}
 
 
-def learn_widths(residuals: npt.NDArray[Any], *, levels: Sequence[float] = LEVELS) -> Floats:
-    """Return the half-width of the interval for each level ``(level,)`` from the residuals ``(row,)`` of validation
-    rows.
+def widths_at(
+    level: float, chosen: npt.NDArray[Any], residuals: npt.NDArray[Any], predicted: npt.NDArray[Any]
+) -> Floats:
+    """Return how far an interval of this ``level`` reaches to either side of each answer ``(row,)``, learned from the answers to validation rows and their residuals ``(chosen,)``.
 
-    The width for level 0.9 is the smallest error that 90 % of ``row + 1`` errors do not exceed, so that a new row is
-    covered with at least that chance. Where there are too few rows for a level, it is the largest error seen.
+    It is as a served interval is: by the size of the answer where there are rows enough, else as wide for every row. At level 0.9 it is the served interval.
 
-    >>> learn_widths(np.array([-1.0, 2.0, -3.0, 4.0]), levels=(0.5, 0.8, 0.95))
-    array([3., 4., 4.])
+    >>> widths_at(0.5, np.zeros(4), np.array([-1.0, 2.0, -3.0, 4.0]), np.zeros(2))
+    array([3., 3.])
     """
     assert len(residuals), "there are no residuals to learn a width from"
-    errors = np.sort(np.abs(residuals).astype(np.float64))
-    # the small number takes back what rounding adds: 0.8 x 5 is 4, not a little more
-    ranks = np.ceil(np.asarray(levels) * (len(errors) + 1) - 1e-9).astype(np.int64)
-    widths: Floats = errors[np.clip(ranks, 1, len(errors)) - 1]
-    return widths
+    errors = np.abs(residuals).astype(np.float64)
+    bands = banding.learn(np.asarray(chosen, np.float64), errors, level)
+    return banding.reach(bands, banding.half_width(errors, level), np.asarray(predicted, np.float64))
 
 
 def of_intervals(
     truth: npt.NDArray[Any],
     predicted: npt.NDArray[Any],
+    chosen: npt.NDArray[Any],
     residuals: npt.NDArray[Any],
     *,
     levels: Sequence[float] = LEVELS,
 ) -> dict[str, Any]:
-    """Hold intervals around test answers against the truth, both ``(row,)``; ``residuals`` are those of the validation
-    rows.
+    """Hold intervals around test answers against the truth, both ``(row,)``; ``chosen`` and ``residuals (chosen,)`` are the answers to validation rows, and how far these are off.
 
     Returns the data of the plot: ``kind`` and one bin per level, ``predicted`` the level and ``observed`` the share
     covered.
 
     >>> truth, predicted, residuals = np.array([1.0, 2.0, 3.0, 9.0]), np.zeros(4), np.array([-1.0, 2.0, -3.0, 4.0])
-    >>> [bin["observed"] for bin in of_intervals(truth, predicted, residuals, levels=(0.4, 0.8))["bins"]]
+    >>> [bin["observed"] for bin in of_intervals(truth, predicted, predicted, residuals, levels=(0.4, 0.8))["bins"]]
     [0.5, 0.75]
     """
     if not len(truth) or not len(residuals):
         return {"kind": "interval", "bins": []}
     error = np.abs(np.asarray(truth, dtype=np.float64) - predicted)
-    covered = np.array([np.count_nonzero(error <= width) for width in learn_widths(residuals, levels=levels)])
+    covered = np.array([np.count_nonzero(error <= widths_at(level, chosen, residuals, predicted)) for level in levels])
     return {"kind": "interval", "bins": _bins(np.asarray(levels), covered, np.full(len(levels), len(error)))}
 
 

@@ -3,14 +3,16 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from math import inf
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from fathom.bundle.answers import banding
 from fathom.bundle.answers.unlikeness import Unlikeness
-from fathom.bundle.description import Description
+from fathom.bundle.description import INTERVAL_LEVEL, Description
 from fathom.data.encoding import Column
 from fathom.data.modalities import MODALITIES
 from fathom.data.rows.splitting import row_hashes
@@ -27,6 +29,7 @@ SIMPLER_ROWS = 200_000  # that simpler models may be fitted on again where a net
 LEFT_OUT = "left out"  # the answer to a question that costs more than it may
 
 Answerer = Callable[[Table], Answer]
+Reach = Callable[[Answer], npt.NDArray[np.float64]]
 Rows = npt.NDArray[np.int64]
 
 
@@ -129,7 +132,7 @@ class Case:
     ``answers`` are those of every model that was compared, for the sealed rows; ``metric`` is the one that decides, ``""`` the task's own. ``model`` is the shipped one as it can be built
     again, ``refit`` fits again on fewer rows; ``None`` where there is no such. All checks together may let a model be fitted again for ``refits`` times what its own fit was planned to take, the same on every machine; under ``--minutes`` for ``seconds`` by the clock, too. ``effort`` says how much a check may do.
     ``effect`` is asked for by the user, and so is the score ``goal``. ``taught`` says how rows were pushed in training (`fathom.training.hardening`), ``twin`` is the network without. ``allowance`` is what
-    asking the model may cost.
+    asking the model may cost. ``reach`` is how far the served interval of each answer that is a number reaches to either side; ``None`` where nothing is served.
     """
 
     columns: Sequence[Column]
@@ -157,6 +160,7 @@ class Case:
     taught: str = "off"
     twin: Twin | None = None
     allowance: Allowance = FREE
+    reach: Reach | None = None
 
 
 def bound(case: Case, share: float) -> Bound:
@@ -182,6 +186,19 @@ def some(part: Part, most: int) -> Part:
     """Return at most ``most`` rows of a part, drawn and ordered by what they hold, so that no order of a table's rows moves a figure."""
     order = np.argsort(row_hashes(part.table), kind="stable")[:most]
     return Part(part.table.take(order), part.truth[order], part.answer[order])
+
+
+def served(case: Case) -> Reach:
+    """Return how far the interval of each answer ``(row,)`` reaches: as it is served or, where nothing is, as it would be after the rows that choices were made by."""
+    if case.reach is not None:
+        return case.reach
+    known = case.chosen if case.chosen is not None and case.chosen.table.rows else case.sealed
+    residuals = np.abs(known.truth - known.answer)
+    return partial(
+        banding.reach,
+        banding.learn(known.answer, residuals, INTERVAL_LEVEL),
+        banding.half_width(residuals, INTERVAL_LEVEL),
+    )
 
 
 def in_order(case: Case) -> Case:

@@ -14,7 +14,7 @@ import numpy as np
 
 from fathom.data.encoding import inputs_of
 from fathom.data.table import Table
-from fathom.evidence.contract import EVERY_KIND, Case, Finding, Part, left_out, not_applicable, some
+from fathom.evidence.contract import EVERY_KIND, Case, Finding, Part, left_out, not_applicable, served, some
 from fathom.quantities import significant
 from fathom.resampling import Floats, Interval, Resamples
 from fathom.scoring import METRICS, Metric, primary, score
@@ -59,11 +59,10 @@ def run(case: Case) -> Finding:
     part = some(case.sealed, most)
     metric = METRICS[case.metric or primary("regression" if case.classes is None else "classification")]
     draws = Resamples.draw(part.table.rows, count=500, seed=case.seed)
-    width = _half_width(case)
     names = [column.name for column in columns]
-    steps = [_measured(case, part, severity, names, metric, draws, width) for severity in (0, *SEVERITIES)]
+    steps = [_measured(case, part, severity, names, metric, draws) for severity in (0, *SEVERITIES)]
     rows = [_line(severity, step, draws, metric) for severity, step in zip((0, *SEVERITIES), steps, strict=True)]
-    kinds = [_alone(case, part, kind, metric, draws, width, steps[0]) for kind in sorted({c.modality for c in columns})]
+    kinds = [_alone(case, part, kind, metric, draws, steps[0]) for kind in sorted({c.modality for c in columns})]
     kinds.sort(key=lambda line: -line["harm"])
     numbers = case.classes is None
     blind, early = not numbers and _blind(steps, draws), _early(case, part, steps, metric)
@@ -71,7 +70,7 @@ def run(case: Case) -> Finding:
     sentence = (
         f"From rows as they are to the worst of five severities, {metric.label} goes from {significant(first['score'])} to {significant(last['score'])} ({significant(last['low'])} to {significant(last['high'])}), "
         + (
-            f"and 90 % intervals hold the truth on {100 * first['right']:.0f} % and then {100 * last['right']:.0f} % of rows, since they are as wide for every row."
+            f"and 90 % intervals hold the truth on {100 * first['right']:.0f} % and then {100 * last['right']:.0f} % of rows, since how wide they are hangs on the answer alone."
             if numbers
             else f"the share of right answers from {100 * first['right']:.0f} % to {100 * last['right']:.0f} %, and how sure the model says it is from {100 * first['sure']:.0f} % to {100 * last['sure']:.0f} %."
         )
@@ -117,27 +116,17 @@ def spoiled(case: Case, table: Table, severity: int, names: list[str]) -> Table:
     return table
 
 
-def _measured(
-    case: Case, part: Part, severity: int, names: list[str], metric: Metric, draws: Resamples, width: float
-) -> Measured:
+def _measured(case: Case, part: Part, severity: int, names: list[str], metric: Metric, draws: Resamples) -> Measured:
     inputs = [column.name for column in inputs_of(case.columns)]
     answer = (
         case.answer(spoiled(case, part.table.select(inputs), severity, names)) if severity or not names else part.answer
     )
     scores = score(part.truth, answer, names=[metric.name], resamples=draws)[metric.name].draws
     if answer.ndim == 1:
-        right, sure = np.abs(part.truth - answer) <= width, np.full(len(answer), np.nan)
+        right, sure = np.abs(part.truth - answer) <= served(case)(answer), np.full(len(answer), np.nan)
     else:
         right, sure = answer.argmax(axis=1) == part.truth, answer.max(axis=1)
     return Measured(scores, draws.means(right.astype(np.float64)), draws.means(np.asarray(sure, np.float64)))
-
-
-def _half_width(case: Case) -> float:
-    """Return how far an interval reaches that holds the truth on 90 % of rows like those that choices were made by."""
-    if case.classes is not None:
-        return 0.0
-    known = case.chosen if case.chosen is not None else case.sealed
-    return float(np.quantile(np.abs(known.truth - known.answer), 0.9)) if known.table.rows else 0.0
 
 
 def _line(severity: int, step: Measured, draws: Resamples, metric: Metric) -> dict[str, Any]:
@@ -151,12 +140,10 @@ def _line(severity: int, step: Measured, draws: Resamples, metric: Metric) -> di
     return line
 
 
-def _alone(
-    case: Case, part: Part, kind: str, metric: Metric, draws: Resamples, width: float, clean: Measured
-) -> dict[str, Any]:
+def _alone(case: Case, part: Part, kind: str, metric: Metric, draws: Resamples, clean: Measured) -> dict[str, Any]:
     """Return what comes of spoiling the columns of one kind alone."""
     names = [column.name for column in inputs_of(case.columns) if column.modality == kind]
-    step = _measured(case, part, MIDDLE, names, metric, draws, width)
+    step = _measured(case, part, MIDDLE, names, metric, draws)
     harm = metric.error(step.score)[0] - metric.error(clean.score)[0]
     line = _line(MIDDLE, step, draws, metric)
     return {**line, "spoiled": kind, "columns": len(names), "harm": float(harm)}

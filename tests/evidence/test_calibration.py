@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from fathom.evidence.calibration import LEVELS, learn_widths, of_intervals, of_probabilities, wilson
+from fathom.chapters.preparing import prepare
+from fathom.data.files.reading import read
+from fathom.data.modalities import MODALITIES
+from fathom.evidence.calibration import LEVELS, of_intervals, of_probabilities, widths_at, wilson
+from fathom.progress import Silent
+from fathom.settings import Settings
 
 
 def two(first: np.ndarray) -> np.ndarray:
@@ -58,13 +63,13 @@ def test_few_rows_make_few_bins_and_none_make_none() -> None:
     truth, chance = honest(35)
     assert len(of_probabilities(truth, two(chance))["bins"]) == 3
     assert of_probabilities(np.empty(0, int), np.empty((0, 2)))["bins"] == []
-    assert of_intervals(np.empty(0), np.empty(0), np.ones(3))["bins"] == []
+    assert of_intervals(np.empty(0), np.empty(0), np.zeros(3), np.ones(3))["bins"] == []
 
 
 def test_intervals_from_validation_errors_cover_what_they_promise() -> None:
     generator = np.random.default_rng(3)
     truth = generator.standard_t(5, size=4000)
-    bins = of_intervals(truth, np.zeros(4000), generator.standard_t(5, size=4000))["bins"]
+    bins = of_intervals(truth, np.zeros(4000), np.zeros(4000), generator.standard_t(5, size=4000))["bins"]
     assert [bin["predicted"] for bin in bins] == list(LEVELS)
     assert [bin["observed"] for bin in bins] == pytest.approx(LEVELS, abs=0.03)
     assert all(bin["low"] < bin["observed"] < bin["high"] and bin["rows"] == 4000 for bin in bins)
@@ -72,13 +77,40 @@ def test_intervals_from_validation_errors_cover_what_they_promise() -> None:
 
 def test_errors_that_grew_since_validation_show_as_too_little_covered() -> None:
     generator = np.random.default_rng(4)
-    bins = of_intervals(2 * generator.normal(size=2000), np.zeros(2000), generator.normal(size=2000))["bins"]
+    bins = of_intervals(2 * generator.normal(size=2000), np.zeros(2000), np.zeros(2000), generator.normal(size=2000))[
+        "bins"
+    ]
     assert all(bin["high"] < bin["predicted"] for bin in bins)
 
 
 def test_widths_are_the_ranked_errors_and_the_largest_where_rows_are_too_few() -> None:
     residuals = np.array([3.0, -1.0, 2.0, -4.0])
-    assert learn_widths(residuals, levels=(0.2, 0.4, 0.6, 0.8, 0.9)).tolist() == [1, 2, 3, 4, 4]
+    one = np.zeros(1)
+    assert [widths_at(level, np.zeros(4), residuals, one)[0] for level in (0.2, 0.4, 0.6, 0.8, 0.9)] == [1, 2, 3, 4, 4]
+
+
+def test_the_intervals_of_the_plot_are_those_that_are_served(few, few_run) -> None:
+    sealed = prepare(
+        read(few_run.parent / "few.parquet"), "y", None, Settings(), MODALITIES, Silent(), folded=True
+    ).sealed
+    answers = few.predict(sealed)
+    truth, low, high = (
+        column.to_numpy() for column in (sealed.column("y"), answers.column("y_low"), answers.column("y_high"))
+    )
+    assert np.ptp(high - low) > 0.1  # by the size of the answer
+    (promised,) = [one for one in few.result["plots"]["y"]["calibration"]["bins"] if one["predicted"] == 0.9]
+    assert (promised["rows"], promised["observed"]) == (sealed.rows, np.mean((low <= truth) & (truth <= high)))
+
+
+def test_errors_that_grow_with_the_answer_are_covered_on_the_line_among_small_and_large_answers() -> None:
+    generator = np.random.default_rng(6)
+    said = generator.uniform(1, 10, size=8000)
+    error = said * generator.normal(size=8000)
+    new, old = slice(None, 4000), slice(4000, None)
+    for rows in (said[new] < 3, said[new] > 8):
+        truth, answer = (said + error)[new][rows], said[new][rows]
+        for one in of_intervals(truth, answer, said[old], np.abs(error[old]))["bins"]:
+            assert one["observed"] == pytest.approx(one["predicted"], abs=0.07)
 
 
 def test_wilsons_interval_is_that_of_the_paper() -> None:

@@ -8,8 +8,8 @@ import pytest
 from fathom.data.encoding import Column
 from fathom.data.modalities import MODALITIES, by_name
 from fathom.data.table import Table
-from fathom.evidence import robustness
-from fathom.evidence.contract import Case, Part
+from fathom.evidence import abstaining, robustness
+from fathom.evidence.contract import Case, Part, served
 
 ROWS = 400
 CLASSES = ("no", "yes")
@@ -82,6 +82,24 @@ def numbers(exact):
 def test_numbers_that_are_read_smoothly_pass_and_those_learned_by_heart_break_early():
     assert robustness.run(numbers(exact=False)).status == "good"
     assert robustness.run(numbers(exact=True)).answer == "it breaks early"
+
+
+@pytest.mark.parametrize("check", [robustness, abstaining])
+def test_intervals_are_judged_as_they_are_served(check):
+    """Intervals that reach nowhere among negative answers and far among others hold the truth on the others alone."""
+    case = replace(numbers(exact=False), reach=lambda answer: np.where(answer < 0, 0.0, 100.0))
+    found = check.run(case)
+    share = float(np.mean(case.sealed.answer >= 0))
+    held = found.plot["severities"][0]["right"] if check is robustness else found.value
+    assert held == pytest.approx(share, abs=1e-9) and share < 0.6
+
+
+def test_without_served_intervals_they_are_those_that_the_chosen_rows_teach():
+    case = numbers(exact=False)
+    noise = np.abs(case.sealed.truth) * np.random.default_rng(3).normal(0, 0.3, ROWS)
+    part = replace(case.sealed, answer=case.sealed.truth + noise)
+    widths = served(replace(case, chosen=part))(np.array([0.0, 30.0]))
+    assert widths[1] > 3 * widths[0] > 0
 
 
 def test_no_order_of_the_rows_moves_a_figure():

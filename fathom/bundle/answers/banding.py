@@ -46,7 +46,10 @@ def half_width(residuals: Floats, level: float) -> float:
     18.0
     """
     ordered = np.sort(residuals)
-    return float(ordered[min(len(ordered), int(np.ceil((len(ordered) + 1) * level))) - 1])
+    place = int(
+        np.ceil((len(ordered) + 1) * level - 1e-9)
+    )  # what rounding adds is taken back: 0.8 x 5 is 4, not a little more
+    return float(ordered[min(len(ordered), max(place, 1)) - 1])
 
 
 def reach(bands: Bands | None, usual: float, answers: Floats) -> Floats:
