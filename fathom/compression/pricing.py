@@ -71,10 +71,10 @@ class Price:
     loss_high: float = 0.0
     name: str = ""
     how: str = ""
-    judged_on: str = ""
     row_ms: float = math.nan
     graph_ms: float = math.nan
     bulk_rows: float = math.nan
+    judged_on: str = ""
     draws: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(1), repr=False, compare=False)
 
     def as_json(self) -> dict[str, Any]:
