@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fathom.bundle.answers import unlikeness
 from fathom.bundle.description import Description
@@ -15,6 +16,7 @@ from fathom.chapters.judging import Judged, metric_of
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, target_classes
 from fathom.data.files.reading import read
+from fathom.data.rows.hashing import hash_values
 from fathom.data.rows.splitting import TRAIN, VALIDATION, row_hashes
 from fathom.data.table import Table
 from fathom.effort import CHECKS_LEFT_OUT, SHORTEST_FOLDED, Effort, effort_named
@@ -103,13 +105,19 @@ def _case(
         prepared.columns,
         column,
         class_labels(column) if target_classes(column) else None,
-        Part(prepared.sealed, judged.truth[column.name], judged.answers[shipped.name][column.name]),
+        Part(
+            prepared.sealed,
+            judged.truth[column.name],
+            judged.answers[shipped.name][column.name],
+            prepared.sealed_groups,
+        ),
         lambda table: in_units(column, shipped.asked.answer(table)[column.name]),
         prepared.train,
         Part(
             prepared.validation,
             truth_in_units(column, prepared.validation),
             in_units(column, shipped.answers[column.name]),
+            prepared.validation_groups,
         ),
         [cost for cost in costs if cost.name != "constant"],
         names_in(settings.protect),
@@ -150,7 +158,8 @@ def check(
 ) -> list[Finding]:
     """Let the checks answer for a bundle on rows whose first target is known and which it did not learn from.
 
-    Half of the rows, drawn by ``seed``, stand for those that choices are made by, where a check needs such. ``only`` names checks, ``protect`` the columns whose groups are compared,
+    Half of the rows, drawn by ``seed``, stand for those that choices are made by, where a check needs such; a model whose rows were parted by groups is judged so, where the rows have that column:
+    none is in both halves, and their rows are drawn together. ``only`` names checks, ``protect`` the columns whose groups are compared,
     ``effect`` the column whose effect on the target is asked for, and ``confounders`` those that may cause both, with commas between.
     ``effort`` says how much is asked, and what that may cost; a check that is named is asked whatever it costs.
     Raises TableError when a column is missing, and OptionError for a check or an effort that is not there.
@@ -171,15 +180,16 @@ def check(
     for name in inputs.names:  # decoded once
         known = known.with_column(name, inputs.column(name))
     truth, answer = truth_in_units(target, known), in_units(target, model.answer(inputs)[target.name])
-    order = np.argsort(row_hashes(known), kind="stable")  # halves hang on what rows hold, not on where they stand
-    chosen, judged = np.array_split(np.random.default_rng(seed).permutation(order), 2)
+    labels = _labels(model, known)
+    chosen, judged = _halves(known, labels, seed)
+    part = Part(known, truth, answer, labels)
     case = Case(
         model.columns,
         target,
         class_labels(target) if target_classes(target) else None,
-        Part(known.take(judged), truth[judged], answer[judged]),
+        part.take(judged),
         lambda rows: in_units(target, model.answer(rows)[target.name]),
-        chosen=Part(known.take(chosen), truth[chosen], answer[chosen]),
+        chosen=part.take(chosen),
         protect=protect,
         requests_per_day=requests_per_day,
         seed=seed,
@@ -192,6 +202,29 @@ def check(
         reach=_reach(model.description, target),
     )
     return examine(case, only)
+
+
+def _labels(model: Model, table: Table) -> npt.NDArray[Any] | None:
+    """Return the group ``(row,)`` of each row, where the model's rows were parted by groups and these have two or more."""
+    name = next((one.name for one in model.columns if one.role == "group" and one.name in table.names), None)
+    labels = None if name is None else hash_values(table.column(name), 0)
+    return None if labels is None or len(np.unique(labels)) < 2 else labels
+
+
+def _halves(
+    table: Table, labels: npt.NDArray[Any] | None, seed: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the rows of either half, which hang on what rows hold and not on where they stand; where ``labels (row,)`` are given, those of one label are in one half."""
+    random = np.random.default_rng(seed)
+    if labels is None:
+        order = np.argsort(row_hashes(table), kind="stable")
+        first, second = np.array_split(random.permutation(order), 2)
+        return first, second
+    names, of, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    order = random.permutation(len(names))
+    count = int((np.cumsum(sizes[order]) <= table.rows // 2).sum())
+    mine = np.isin(of, order[: min(max(count, 1), len(names) - 1)])
+    return np.flatnonzero(mine), np.flatnonzero(~mine)
 
 
 def _allowance(model: Model, inputs: Table, effort: Effort) -> Allowance:

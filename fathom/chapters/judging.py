@@ -10,7 +10,6 @@ import numpy as np
 from fathom.chapters.candidates import Candidate, in_units, truth_in_units
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, target_classes
-from fathom.data.rows.splitting import TEST
 from fathom.data.table import Table
 from fathom.evidence.verdict import Contender, Contest, Verdict, judge
 from fathom.progress import Progress
@@ -85,12 +84,11 @@ def judge_candidates(
 
     progress.begin("Judging on the test rows", len(candidates))
     truth = {column.name: truth_in_units(column, prepared.sealed) for column in targets}
-    groups = prepared.split.groups
     draws = Resamples.draw(
         prepared.sealed.rows,
         count=resamples,
         seed=settings.seed,
-        groups=None if groups is None else groups[prepared.split.part == TEST],
+        groups=prepared.sealed_groups,
     )
     answers: dict[str, dict[str, Any]] = {}
     seconds: dict[str, float] = {}

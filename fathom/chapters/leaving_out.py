@@ -69,7 +69,7 @@ def contributions(
         return row_losses(truth, in_units(target, answer))
 
     everything = losses(())
-    resamples = Resamples.draw(prepared.validation.rows, seed=settings.seed)
+    resamples = Resamples.draw(prepared.validation.rows, seed=settings.seed, groups=prepared.validation_groups)
     found = []
     for done, group in enumerate(groups, start=1):
         progress.advance(done, f"without {', '.join(group)[:40]}")

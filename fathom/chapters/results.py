@@ -249,7 +249,10 @@ def _importance(
 
     metric = metric_of(first, settings)
     unit = "nats" if metric.task == "classification" else "in the target's unit"
-    return importance.by_shuffling(losses, rows.select(names), names, seed=settings.seed, repeats=repeats, unit=unit)
+    groups = None if prepared.validation_groups is None else prepared.validation_groups[chosen]
+    return importance.by_shuffling(
+        losses, rows.select(names), names, seed=settings.seed, repeats=repeats, unit=unit, groups=groups
+    )
 
 
 def _worst_rows(prepared: Prepared, judged: Judged) -> list[dict[str, Any]]:

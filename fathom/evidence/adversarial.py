@@ -19,7 +19,7 @@ import pyarrow as pa
 from fathom.data.encoding import input_parts, inputs_of
 from fathom.data.table import Table
 from fathom.evidence.contract import Case, Finding, Part, left_out, not_applicable, some
-from fathom.evidence.hardened import told_price
+from fathom.evidence.hardened import told_price, told_seconds
 from fathom.evidence.perturbing import CHANGES, Change
 from fathom.resampling import wilson
 from fathom.scoring import row_losses
@@ -141,6 +141,7 @@ def _finding(
         rows=lines,
         plot={"lines": lines},
         source=SOURCE,
+        clocked=told_seconds(case),
     )  # fmt: skip
 
 

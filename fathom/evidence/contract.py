@@ -19,6 +19,7 @@ from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.effort import Effort
 from fathom.evidence.affording import FREE, SHARES, Allowance, Bound, in_words
+from fathom.resampling import RESAMPLES, Resamples
 from fathom.scoring import Answer, Truth
 
 Status = Literal["good", "warning", "bad", "neutral"]
@@ -38,7 +39,7 @@ class Finding:
     """One piece of evidence: a question, an answer, a number with its interval and unit, a sentence, the data of a plot.
 
     ``answer`` ``"not applicable"`` is an answer, with its reason in ``sentence``. ``remedy`` says what to do about it; ``rows`` are lines of a table with the
-    names of its columns as keys.
+    names of its columns as keys. ``clocked`` says further what hangs on a clock (seconds of training): reports show it after the sentence, and no bundle holds it, so that equal fits have equal bundles.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Finding:
     rows: Sequence[Mapping[str, Any]] = ()
     plot: dict[str, Any] = field(default_factory=dict)
     source: str = ""
+    clocked: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the finding as JSON-able values."""
@@ -62,11 +64,28 @@ class Finding:
 
 @dataclass(frozen=True)
 class Part:
-    """Some rows with their truth ``(row,)`` and a model's answers to them, ``(row, class)`` probabilities or ``(row,)`` numbers in the target's own unit."""
+    """Some rows with their truth ``(row,)`` and a model's answers to them, ``(row, class)`` probabilities or ``(row,)`` numbers in the target's own unit.
+
+    ``groups (row,)`` are labels of rows that hang together (a patient's visits, ``--group``) and are drawn together wherever rows are drawn again, as scores are;
+    ``None`` where every row is its own.
+    """
 
     table: Table
     truth: Truth
     answer: Answer
+    groups: npt.NDArray[Any] | None = None
+
+    def take(self, rows: npt.NDArray[Any]) -> "Part":
+        """Return the rows at these positions, or those marked ``(row,)``."""
+        places = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        groups = None if self.groups is None else self.groups[places]
+        return Part(self.table.take(places), self.truth[places], self.answer[places], groups)
+
+    def resamples(self, seed: int, count: int = RESAMPLES, among: npt.NDArray[np.bool_] | None = None) -> Resamples:
+        """Draw the rows again, or those ``among (row,)`` them that are marked; those of a group together."""
+        rows = len(self.truth) if among is None else int(among.sum())
+        groups = self.groups if self.groups is None or among is None else self.groups[among]
+        return Resamples.draw(rows, count=count, seed=seed, groups=groups)
 
 
 @dataclass(frozen=True)
@@ -185,7 +204,7 @@ def affords_fits(case: Case, count: float, share: float) -> bool:
 def some(part: Part, most: int) -> Part:
     """Return at most ``most`` rows of a part, drawn and ordered by what they hold, so that no order of a table's rows moves a figure."""
     order = np.argsort(row_hashes(part.table), kind="stable")[:most]
-    return Part(part.table.take(order), part.truth[order], part.answer[order])
+    return part.take(order)
 
 
 def served(case: Case) -> Reach:
@@ -220,7 +239,7 @@ def _order(table: Table) -> Rows:
 
 def _ordered(part: Part) -> tuple[Part, Rows]:
     order = _order(part.table)
-    return Part(part.table.take(order), part.truth[order], part.answer[order]), order
+    return part.take(order), order
 
 
 def _refit_in_order(refit: Refit) -> Refit:

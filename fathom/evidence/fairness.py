@@ -2,7 +2,7 @@
 
 For a target of two classes, with the second one as the favourable answer: *demographic parity difference* is the largest difference between groups in the share that is given
 that answer, *equalised odds difference* the larger one of the largest differences in the true and in the false positive rate (Hardt, Price and Srebro, NeurIPS 2016,
-https://arxiv.org/abs/1610.02413; both as the library fairlearn defines them, against which the tests check). For other targets groups are compared by their error.
+https://arxiv.org/abs/1610.02413; both as the library fairlearn defines them, against which the tests check). For other targets groups are compared by their error. The largest difference is one of many; it is warned of where it is larger than chance makes the largest of groups that are alike (`fathom.evidence.gaps`).
 Remedies are shown with their price (`fathom.evidence.mitigating`): thresholds for each group, and rows that count otherwise in training. Parity of one kind is bought with another: Kleinberg, Mullainathan and Raghavan, ITCS 2017
 (https://arxiv.org/abs/1609.05807).
 """
@@ -17,9 +17,9 @@ import numpy.typing as npt
 from fathom.data.cells.values import words_of
 from fathom.data.table import Table
 from fathom.evidence.contract import TASKS, Case, Finding, Part, affords_fits, bound, not_applicable
+from fathom.evidence.gaps import largest
 from fathom.evidence.mitigating import answers_by, opportunity_thresholds, parity_thresholds, weights_of
 from fathom.quantities import counted
-from fathom.resampling import Resamples
 from fathom.scoring import row_losses
 
 NAME = "fairness"
@@ -31,7 +31,7 @@ FEWEST_ROWS = 20  # of a group whose rates are compared; smaller ones are listed
 REFITTING = 0.6  # of what fitting again may take
 REWEIGHTED = "rows that count otherwise in training"
 FEWEST_TO_MEND = 100  # rows of a group that gets a threshold of its own
-UNFAIR = 0.1  # difference that is warned of
+UNFAIR = 0.1  # difference that is warned of where it is beyond chance; of losses, that part of their mean
 
 Groups = npt.NDArray[np.object_]
 
@@ -52,20 +52,26 @@ def run(case: Case) -> Finding:
             sys.modules[__name__], "No column is named with --protect, for example --protect sex,race."
         )
     rows = [row for columns in _combinations(case.protect) for row in _rows(case, columns)]
-    compared = [row for row in rows if row["rows"] >= FEWEST_ROWS]
-    if len(compared) < 2:
-        return not_applicable(sys.modules[__name__], f"No two groups have {FEWEST_ROWS} test rows.")
-    gaps = {columns: _gap(case, columns) for columns in _combinations(case.protect)}
-    columns, gap = max(gaps.items(), key=lambda pair: pair[1]["value"])
+    gaps = _gaps(case)
+    if not gaps:
+        return not_applicable(sys.modules[__name__], f"No two groups of a column have {FEWEST_ROWS} test rows.")
+    unfair = [entry for entry in gaps if entry["value"] > entry["bound"] and entry["value"] > entry["by_chance"]]
+    first = gaps[0]["rate"]
+    gap = max(unfair or gaps, key=lambda entry: (entry["rate"] == first, entry["value"]))
     smallest = min(rows, key=lambda row: row["rows"])
+    among = f", over the {len(gaps)} differences that were compared" if len(gaps) > 1 else ""
     sentence = (
-        f"{gap['what'][:1].upper()}{gap['what'][1:]} differs by {gap['value']:.3f} between groups of {' and '.join(columns)} ({gap['low']:.3f} to {gap['high']:.3f}): "
-        f"most for {gap['most']!r}, least for {gap['least']!r}. The smallest group, {smallest['group']!r}, has {counted(smallest['rows'], 'test row')}."
+        f"{gap['what'][:1].upper()}{gap['what'][1:]} differs by {gap['value']:.3f} between {gap['groups']} groups of {gap['columns']}: most for {gap['most']!r}, least for {gap['least']!r}. "
+        f"Were all treated alike, chance would still part the two that lie furthest apart by up to {gap['by_chance']:.3f} (95 times of 100{among})."
     )
-    remedies = _mitigations(case, columns)
+    if gap["low"] is not None:
+        sentence += f" Of these two alone, which were picked since they lie furthest apart, the 95 % interval is {gap['low']:.3f} to {gap['high']:.3f}."
+    if len(unfair) > 1:
+        sentence += f" Larger than chance makes {'it' if len(unfair) == 2 else 'them'}, too: {counted(len(unfair) - 1, 'further difference')}."
+    sentence += f" The smallest group, {smallest['group']!r}, has {counted(smallest['rows'], 'test row')}."
+    remedies = _mitigations(case, gap["by"])
     if remedies:
         sentence += _prices(remedies)
-    unfair = gap["value"] > gap["bound"] and gap["low"] > 0
     return Finding(
         NAME,
         QUESTION,
@@ -80,7 +86,7 @@ def run(case: Case) -> Finding:
         if unfair
         else "",
         rows=rows,
-        plot={"gaps": [{"columns": list(names), **entry} for names, entry in gaps.items()], "remedies": remedies},
+        plot={"gaps": [{**entry, "by": list(entry["by"])} for entry in gaps], "remedies": remedies},
         source=SOURCE,
     )
 
@@ -154,7 +160,7 @@ def _rows(case: Case, columns: tuple[str, ...]) -> list[dict[str, Any]]:
     lines = []
     for name in np.unique(groups):
         mine = groups == name
-        draws = Resamples.draw(int(mine.sum()), seed=case.seed)
+        draws = case.sealed.resamples(case.seed, among=mine)
         interval = draws.interval(draws.means(losses[mine])).as_json()
         line = {
             "columns": " and ".join(columns),
@@ -173,50 +179,48 @@ def _rows(case: Case, columns: tuple[str, ...]) -> list[dict[str, Any]]:
     return lines
 
 
-def _gap(case: Case, columns: tuple[str, ...]) -> dict[str, Any]:
-    """Return the largest difference between large enough groups, with its interval over resampled rows."""
-    groups = groups_of(case.sealed.table, columns)
-    large = np.array([name for name in np.unique(groups) if (groups == name).sum() >= FEWEST_ROWS], np.object_)
-    if _two_classes(case):
-        favoured = (case.classes or ("", ""))[1]
-        measured, what, unit, bound = (
-            _said(case.sealed).astype(float),
-            f"the share that is given {favoured!r}",
-            "a share",
-            UNFAIR,
-        )
-    else:
-        measured = row_losses(case.sealed.truth, case.sealed.answer)
-        what, unit, bound = "the loss", "loss", UNFAIR * float(measured.mean())
-    if len(large) < 2:
-        return {
-            "what": what,
-            "value": 0.0,
-            "low": 0.0,
-            "high": 0.0,
-            "unit": unit,
-            "bound": bound,
-            "most": "",
-            "least": "",
-        }
-    means = np.array([measured[groups == name].mean() for name in large])
-    most, least = int(means.argmax()), int(means.argmin())
-    generator = np.random.default_rng(case.seed)
-    one, other = measured[groups == large[most]], measured[groups == large[least]]
-    draws = [generator.choice(one, len(one)).mean() - generator.choice(other, len(other)).mean() for _ in range(1_000)]
-    low, high = np.quantile(draws, (0.025, 0.975))
-    found: dict[str, Any] = {
-        "what": what,
-        "value": float(means.max() - means.min()),
-        "low": float(low),
-        "high": float(high),
-        "unit": unit,
-        "bound": bound,
-    }
-    found |= {"most": str(large[most]), "least": str(large[least])}
-    if _two_classes(case):
-        keep = np.isin(groups, large)
-        found["equalised_odds"] = odds_difference(case.sealed.truth[keep], _said(case.sealed)[keep], groups[keep])
+def _compared(case: Case) -> list[tuple[str, str, npt.NDArray[np.float64], npt.NDArray[np.bool_]]]:
+    """Return what groups are compared by, the foremost first: its name, the words for it, the value ``(row,)`` whose mean it is, and the rows ``(row,)`` that it is of."""
+    truth = case.sealed.truth
+    every = np.ones(len(truth), np.bool_)
+    if case.classes is None or len(case.classes) != 2:
+        return [("loss", "the loss", row_losses(truth, case.sealed.answer), every)]
+    said, favoured = _said(case.sealed).astype(np.float64), case.classes[1]
+    return [
+        ("selected", f"the share that is given {favoured!r}", said, every),
+        ("true_positive", f"the share that is given {favoured!r} of rows where that is true", said, truth == 1),
+        ("false_positive", f"the share that is given {favoured!r} of rows where that is not true", said, truth == 0),
+    ]
+
+
+def _gaps(case: Case) -> list[dict[str, Any]]:
+    """Return the largest differences between groups of enough rows, of each set of columns in each thing that they are compared by."""
+    sets, measures = _combinations(case.protect), _compared(case)
+    found = []
+    for rate, what, values, rows in measures:
+        for columns in sets:
+            groups = groups_of(case.sealed.table, columns)
+            gap = largest(
+                values[rows],
+                groups[rows],
+                FEWEST_ROWS,
+                together=None if case.sealed.groups is None else case.sealed.groups[rows],
+                compared=len(sets) * len(measures),
+                seed=case.seed,
+            )
+            if gap is None:
+                continue
+            share = rate != "loss"
+            entry: dict[str, Any] = {"columns": " and ".join(columns), "by": columns, "rate": rate, "what": what}
+            entry |= {"groups": gap.groups, "most": gap.most, "least": gap.least, **gap.interval.as_json()}
+            entry |= {"by_chance": gap.by_chance, "chance": gap.chance, "unit": "a share" if share else "loss"}
+            entry |= {"bound": UNFAIR * (1.0 if share else float(values.mean()))}
+            if rate == "selected":
+                names, sizes = np.unique(groups, return_counts=True)
+                keep = np.isin(groups, names[sizes >= FEWEST_ROWS])
+                said = _said(case.sealed)
+                entry["equalised_odds"] = odds_difference(case.sealed.truth[keep], said[keep], groups[keep])
+            found.append(entry)
     return found
 
 

@@ -21,13 +21,20 @@ def told_price(case: Case, lines: Sequence[dict[str, Any]]) -> list[str]:
     twin = case.twin
     if twin is None:
         return [f"it was taught against pushes (--adversarial {case.taught}); what that cost was not measured"]
-    said = [f"to teach it against pushes (--adversarial {case.taught}) took {twin.taught_seconds:.0f} s of training in place of {twin.seconds:.0f}, and {_clean(case)}"]  # fmt: skip
+    said = [f"it was taught against pushes (--adversarial {case.taught}), and {_clean(case)}"]
     for kind in KINDS:
         own = [line for line in lines if line["columns"] == kind and line["attack"] == "all together"]
         if own:
             told = ", ".join(f"{100 * line['holds']:.0f} % in place of {100 * line['plain']:.0f} % hold at {line['reach']:g}" for line in own)  # fmt: skip
             said.append(f"of rows whose {kind} columns are attacked {told}")
     return said
+
+
+def told_seconds(case: Case) -> str:
+    """Return the sentence on how much longer training took, which hangs on a clock; nothing where that was not measured."""
+    if case.taught == "off" or case.shipped != "network" or case.twin is None:
+        return ""
+    return f"To teach it against pushes took {case.twin.taught_seconds:.0f} s of training in place of {case.twin.seconds:.0f}."
 
 
 def _clean(case: Case) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from fathom.data.table import Table
@@ -28,13 +29,14 @@ def by_shuffling(
     unit: str = "",
     seed: int = 0,
     repeats: int = 3,
+    groups: npt.NDArray[Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Return by how much the mean loss grows when each column is shuffled, the largest first.
 
     ``losses`` tells the loss ``(row,)`` of the model's answers to a table of the same rows, in ``unit``; it is called
     ``1 + columns x repeats`` times. Use validation rows: some 2,000 of them are enough for an interval of about 2 % of
     a typical loss, and they bound the time. Every column is shuffled in the same ``repeats`` ways, so that columns
-    differ by what they hold alone.
+    differ by what they hold alone. Rows that share a label of ``groups (row,)`` are drawn together for the interval.
 
     Each result is ``{column, value, low, high, unit}``, with the 95 % interval over rows and shuffles; below 0 by
     chance, and where the interval holds 0 no reliance was shown. Raises TableError when the table has no such column.
@@ -47,7 +49,7 @@ def by_shuffling(
     """
     generator = np.random.default_rng(seed)
     shuffles = [generator.permutation(table.rows) for _ in range(repeats)]
-    resamples = Resamples.draw(table.rows, seed=seed)
+    resamples = Resamples.draw(table.rows, seed=seed, groups=groups)
     picked = np.concatenate([np.arange(repeats)[None], generator.integers(0, repeats, (RESAMPLES, repeats))])
     before = losses(table)
     found = []

@@ -58,7 +58,7 @@ def run(case: Case) -> Finding:
         return left_out(module, case.allowance, FEWEST_ROWS * passes)
     part = some(case.sealed, most)
     metric = METRICS[case.metric or primary("regression" if case.classes is None else "classification")]
-    draws = Resamples.draw(part.table.rows, count=500, seed=case.seed)
+    draws = part.resamples(case.seed, count=500)
     names = [column.name for column in columns]
     steps = [_measured(case, part, severity, names, metric, draws) for severity in (0, *SEVERITIES)]
     rows = [_line(severity, step, draws, metric) for severity, step in zip((0, *SEVERITIES), steps, strict=True)]
@@ -68,11 +68,12 @@ def run(case: Case) -> Finding:
     blind, early = not numbers and _blind(steps, draws), _early(case, part, steps, metric)
     first, last = rows[0], rows[-1]
     sentence = (
-        f"From rows as they are to the worst of five severities, {metric.label} goes from {significant(first['score'])} to {significant(last['score'])} ({significant(last['low'])} to {significant(last['high'])}), "
+        f"From rows as they are to the worst of five severities, on {part.table.rows:,} rows, {metric.label} goes from {significant(first['score'])} to {significant(last['score'])} ({significant(last['low'])} to {significant(last['high'])}), "
         + (
             f"and 90 % intervals hold the truth on {100 * first['right']:.0f} % and then {100 * last['right']:.0f} % of rows, since how wide they are hangs on the answer alone."
             if numbers
-            else f"the share of right answers from {100 * first['right']:.0f} % to {100 * last['right']:.0f} %, and how sure the model says it is from {100 * first['sure']:.0f} % to {100 * last['sure']:.0f} %."
+            else f"the share of right answers from {100 * first['right']:.0f} % to {100 * last['right']:.0f} % (over all five on average {100 * _mean(steps, 'right'):.1f} %, a fall of {_points(steps, draws, 'right')}), "
+            f"and how sure the model says it is from {100 * first['sure']:.0f} % to {100 * last['sure']:.0f} % ({100 * _mean(steps, 'sure'):.1f} %, a fall of {_points(steps, draws, 'sure')})."
         )
     )
     if len(kinds) > 1:
@@ -161,6 +162,17 @@ def _fall(steps: list[Measured], draws: Resamples, what: str) -> Interval:
     """Return how far the share of right answers, or confidence, falls from rows as they are to the mean of all severities."""
     first, *others = (getattr(step, what) for step in steps)
     return draws.interval(first - np.mean(others, axis=0))
+
+
+def _mean(steps: list[Measured], what: str) -> float:
+    """Return the mean over all severities."""
+    return float(np.mean([getattr(step, what)[0] for step in steps[1:]]))
+
+
+def _points(steps: list[Measured], draws: Resamples, what: str) -> str:
+    """Return in words how many points of a hundred something falls by, as `_fall` has it, which decides what is warned of."""
+    fall = _fall(steps, draws, what)
+    return f"{100 * fall.value:.1f} points, {100 * fall.low:.1f} to {100 * fall.high:.1f}"
 
 
 def _early(case: Case, part: Part, steps: list[Measured], metric: Metric) -> bool:

@@ -19,7 +19,6 @@ from fathom.data.table import Table
 from fathom.evidence.contract import Case, Finding, Part, not_applicable
 from fathom.evidence.slicing import Condition, conditions
 from fathom.quantities import counted, significant
-from fathom.resampling import Resamples
 from fathom.scoring import row_losses
 
 NAME = "slices"
@@ -139,9 +138,8 @@ def measure(found: Slice, case: Case) -> dict[str, Any] | None:
         return None
     losses = row_losses(case.sealed.truth, case.sealed.answer)
     inside, outside = losses[mask], losses[~mask]
-    draws = Resamples.draw(rows, seed=case.seed)
+    draws = case.sealed.resamples(case.seed, among=mask)
     interval = draws.interval(draws.means(inside)).as_json()
-    error = float(np.sqrt(inside.var(ddof=1) / rows + outside.var(ddof=1) / len(outside)))
     return {
         "slice": found.words,
         "rows": rows,
@@ -149,8 +147,40 @@ def measure(found: Slice, case: Case) -> dict[str, Any] | None:
         "low": interval["low"],
         "high": interval["high"],
         "elsewhere": float(outside.mean()),
-        "p": beyond((inside.mean() - outside.mean()) / error) if error > 0 else 1.0,
+        "p": _chance(losses, mask, case),
     }
+
+
+def _chance(losses: Floats, mask: npt.NDArray[np.bool_], case: Case) -> float:
+    """Return the chance that rows elsewhere were as much better, or more, if the slice were none.
+
+    Rows are taken for independent, or, where they hang together in groups, the groups: then the spread is that of groups drawn again, and the chance is Student's with one degree of freedom less than
+    the groups that have rows in the slice, or that have rows elsewhere, whichever are fewer.
+    """
+    inside, outside = losses[mask], losses[~mask]
+    surplus = float(inside.mean() - outside.mean())
+    groups = case.sealed.groups
+    if groups is None:
+        error = float(np.sqrt(inside.var(ddof=1) / len(inside) + outside.var(ddof=1) / len(outside)))
+        return beyond(surplus / error) if error > 0 else 1.0
+    freedom = min(len(np.unique(groups[mask])), len(np.unique(groups[~mask]))) - 1
+    draws = case.sealed.resamples(case.seed)
+    sums = draws.sums(np.stack([losses * mask, losses * ~mask, mask * 1.0, ~mask * 1.0]))
+    drawn = sums[(sums[:, 2:] > 0).all(axis=1)]
+    error = float(np.std(drawn[1:, 0] / drawn[1:, 2] - drawn[1:, 1] / drawn[1:, 3])) if len(drawn) > 1 else 0.0
+    if freedom < 1 or error <= 0:
+        return 1.0
+    return beyond(normal_of(surplus / error / np.sqrt(1 + 1 / freedom), freedom))
+
+
+def normal_of(t: float, freedom: int) -> float:
+    """Return what is as likely of a normal variable as ``t`` is of Student's (Wallace, Annals of Mathematical Statistics 30, 1959).
+
+    >>> round(normal_of(2.228, 10), 2), round(normal_of(-1.96, 100_000), 2)
+    (1.96, -1.96)
+    """
+    root = np.sqrt(freedom * np.log1p(t * t / freedom))
+    return float(np.sign(t) * (8 * freedom + 1) / (8 * freedom + 3) * root)
 
 
 def beyond(z: float) -> float:

@@ -1,4 +1,4 @@
-"""Which labels are probably wrong: rows whose stated class the evidence contradicts.
+"""Which labels look wrong: rows whose stated class the model contradicts where it is hardly ever wrong.
 
 A row is suspect when the model, which did not learn from it, gives another class at least the probability that it gives on average to the rows that bear that class: confident
 learning, Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", Journal of Artificial Intelligence Research 70, 2021, section 3
@@ -18,11 +18,10 @@ import numpy.typing as npt
 from fathom.data.rows.splitting import row_hashes
 from fathom.evidence.contract import TASKS, Case, Finding, Part, affords_fits, bound, not_applicable, plain
 from fathom.quantities import number
-from fathom.resampling import Resamples
 from fathom.scoring import row_losses
 
 NAME = "suspects"
-QUESTION = "Which labels are probably wrong?"
+QUESTION = "Which labels look wrong?"
 SOURCE = "Northcutt, Jiang and Chuang, JAIR 70, 2021, https://arxiv.org/abs/1911.00068"
 SERVES = TASKS
 
@@ -66,7 +65,7 @@ def run(case: Case) -> Finding:
         )
     first, say = listed[0], str if case.classes is None else repr
     sentence = (
-        f"{len(found):,} of {rows:,} rows ({100 * share:.1f} %) are probably labelled wrongly: the most contradicted is {first['where']}, where {case.target.name} is "
+        f"At {len(found):,} of {rows:,} rows ({100 * share:.1f} %) {_contradicted(case)}. The most contradicted is {first['where']}, where {case.target.name} is "
         f"{say(first['stated'])} and the model is sure of {say(first['likely'])}."
     )
     dropped = _dropping(case)
@@ -88,6 +87,13 @@ def run(case: Case) -> Finding:
         plot={"dropping": dropped},
         source=SOURCE,
     )
+
+
+def _contradicted(case: Case) -> str:
+    """Return in words what makes a row suspect, and that bad luck does so, too."""
+    if case.classes is None:
+        return f"the number lies more than {DISTANCES:.0f} times as far from what a model that did not learn from them answers as on half of all rows, though some are merely unusual"
+    return "the label is contradicted by a model that did not learn from them and is hardly ever wrong where it is so sure, though some are merely unlucky"
 
 
 def _doubts(case: Case, parts: list[Part], part: Part) -> npt.NDArray[np.float64]:
@@ -146,7 +152,7 @@ def _dropping(case: Case) -> dict[str, Any] | None:
         row_losses(case.sealed.truth, refit.fit(case.shipped, rows, None, within)(case.sealed.table))
         for rows in (np.arange(len(order)), kept)
     ]
-    draws = Resamples.draw(case.sealed.table.rows, seed=case.seed)
+    draws = case.sealed.resamples(case.seed)
     interval = draws.interval(draws.means(losses[1] - losses[0]))
     return {"rows": len(order) - len(kept), "of": len(order), **interval.as_json()}
 

@@ -50,7 +50,7 @@ def card(result: View, lasting: bool = False) -> str:
     }
     for section, names in ASKED.items():
         told = () if lasting else CLOCKED
-        parts[section] = _told(result, [name for name in names if name not in CLOCKED or name in told])
+        parts[section] = _told(result, [name for name in names if name not in CLOCKED or name in told], lasting)
     if not lasting:
         parts["Cost"] = [*_prices(result), *parts["Cost"]]
     lines = [f"# Model card: {', '.join(targets) or 'a model'}", ""]
@@ -160,8 +160,8 @@ def _scores(result: View, lasting: bool) -> list[str]:
     return lines
 
 
-def _told(result: View, names: list[str]) -> list[str]:
-    """Return what the checks of these names found, with the groups of protected columns as a table."""
+def _told(result: View, names: list[str], lasting: bool) -> list[str]:
+    """Return what the checks of these names found, with the groups of protected columns as a table; what hangs on a clock where it need not last."""
     several = len(named(result, "targets")) > 1
     lines: list[str] = []
     for name in names:
@@ -172,6 +172,8 @@ def _told(result: View, names: list[str]) -> list[str]:
             lines.append(
                 f"- **{_plain(words(finding, 'question'))}**{of} {_plain(words(finding, 'answer')).capitalize()}. {_sentence(finding)}"
             )
+            if not lasting and words(finding, "clocked"):
+                lines[-1] += f" {_plain(clip(words(finding, 'clocked'), MOST_CHARACTERS))}"
             if name == "fairness":
                 lines += ["", *_groups(records(finding, "rows")), ""]
     return lines  # fmt: skip

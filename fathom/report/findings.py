@@ -29,7 +29,7 @@ def _finding(item: View, several: bool) -> View:
         "target": clip(words(item, "target"), 40) if several else "",
         "answer": words(item, "answer"),
         "kind": words(item, "status") if words(item, "status") in SHOWN else "neutral",
-        "sentence": words(item, "sentence"),
+        "sentence": f"{words(item, 'sentence')} {words(item, 'clocked')}".strip(),
         "remedy": words(item, "remedy"),
         "source": words(item, "source"),
         "figures": evidence.figures(item),

@@ -16,7 +16,8 @@ def show_findings(findings: Sequence[Any], to: Console) -> None:
     for finding in findings:
         colour = colours.get(finding.status, "cyan")
         to.print(f"[bold {colour}]{escape(finding.question)}[/bold {colour}] {escape(finding.answer)}")
-        to.print(f"  {escape(finding.sentence)}" + (f" {escape(finding.remedy)}" if finding.remedy else ""))
+        told = (finding.sentence, finding.clocked, finding.remedy)
+        to.print(f"  {escape(' '.join(words for words in told if words))}")
 
 
 def show_look(look: Any, to: Console, every: bool = False) -> None:

@@ -56,6 +56,15 @@ def test_a_model_that_says_so_passes(kind):
     assert honest.plot["severities"][5]["score"] > honest.plot["severities"][0]["score"]
 
 
+def test_the_sentence_states_what_the_warning_goes_by():
+    found = robustness.run(planted("number", sure=(0.9, 0.9)))
+    assert found.answer == "it does not notice"
+    steps = found.plot["severities"]
+    mean = 100 * np.mean([step["right"] for step in steps[1:]])
+    assert f"on {ROWS} rows," in found.sentence and f"over all five on average {mean:.1f} %" in found.sentence
+    assert f"a fall of {100 * steps[0]['right'] - mean:.1f} points" in found.sentence
+
+
 def numbers(exact):
     """A price that grows with a number; a model that takes the number as it is, or that knows only numbers that it has met."""
     random = np.random.default_rng(0)

@@ -33,6 +33,7 @@ def test_flipped_labels_are_found_and_a_hard_question_has_few(seed):
     case, wrong = case_of(0.05, steep=8.0, seed=seed)
     found = suspects.run(case)
     assert found.value == pytest.approx(0.045, abs=0.02), found.sentence
+    assert "some are merely unlucky" in found.sentence and "labelled wrongly" not in found.sentence
     hits = [wrong[int(row["where"].split()[-1]) - 1] for row in found.rows]
     assert len(hits) == 20 and np.mean(hits) > 0.9
     hard, _ = case_of(0.0, steep=1.0, seed=seed)

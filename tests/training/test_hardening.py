@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from fathom.baselines import constant
 from fathom.errors import OptionError
 from fathom.evidence.attacking import Attack
 from fathom.networks.network import Network, NetworkPlan
+from fathom.report.card import card
 from fathom.shapes import Part
 from fathom.training.batching import Batch
 from fathom.training.checkpointing import Checkpoints
@@ -132,9 +134,28 @@ def test_the_price_of_pushes_stands_in_the_finding_of_a_fit(pushed_pictures):
     result = pushed_pictures.result
     assert result["training"]["plan"]["adversary"] == {"grid_0": {"reach": 4.0, "steps": 1}}
     found = next(one for one in result["findings"] if one["name"] == "adversarial")
-    assert "s of training in place of" in found["sentence"] and "on rows as they are" in found["sentence"]
+    assert "s of training in place of" in found["clocked"] and "on rows as they are" in found["sentence"]
+    assert found["clocked"] in card(result) and found["clocked"] not in card(result, lasting=True)
     assert {line["attack"] for line in found["rows"]} == {"chance", "black box", "FGSM", "PGD", "all together"}
     assert all(0 <= line["plain"] <= 1 for line in found["rows"])
+
+
+def test_equal_fits_with_pushes_have_equal_bundles_whatever_the_clock_says(monkeypatch):
+    random = np.random.default_rng(0)
+    x = random.normal(size=240)
+    rows = {"x": x.tolist(), "y": [("no", "yes")[int(one)] for one in x + 0.3 * random.normal(size=240) > 0]}
+
+    def fitted():
+        return fathom.fit(
+            rows, "y", keep="network", effort="quick", epochs=1, baselines=(constant,), adversarial="number=0.1"
+        )
+
+    first, real = fitted(), time.perf_counter
+    monkeypatch.setattr(time, "perf_counter", lambda: 1_000 * real())  # a machine that takes a thousand times as long
+    second = fitted()
+    one, other = (next(each for each in model.result["findings"] if each["name"] == "adversarial") for model in (first, second))  # fmt: skip
+    assert one["clocked"] != other["clocked"] and one["sentence"] == other["sentence"]
+    assert dict(first.files) == dict(second.files)
 
 
 def test_a_step_along_the_gradient_of_a_picture_is_that_of_the_paper_and_many_find_no_less(pushed_pictures):
