@@ -8,7 +8,12 @@
 Names are imported when they are first used, so that ``import fathom`` is quick and loads neither torch nor scikit-learn.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# ONNX Runtime from 1.29 on tells its maker of every session, and keeps an identifier of the device, unless this is set before it is loaded
+# (https://github.com/microsoft/onnxruntime/pull/27379). What a model is asked is nobody else's business; who wants it sets the variable to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 
