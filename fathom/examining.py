@@ -81,8 +81,7 @@ def findings_of(
     for column, leak in zip(prepared.targets, leaks, strict=True):
         case = _case(prepared, candidates, judged, settings, column)
         count = len(prepared.targets)
-        seconds = None if refits.seconds is None else refits.seconds / count
-        case = replace(case, refit=again(column), refits=refits.work / count, seconds=seconds)
+        case = replace(case, refit=again(column), refits=refits.share(1 / count))
         case = replace(case, allowance=replace(allowance, seconds=allowance.seconds / count))
         case = replace(case, unlikeness=unlikeness.opened(besides or {}, prepared.columns), twin=twin and twin(column))
         left_out = {leakage.NAME, *CHECKS_LEFT_OUT[settings.effort]}

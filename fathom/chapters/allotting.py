@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fathom.effort import REFITTING_SHARE
-from fathom.evidence.affording import Bound
+from fathom.evidence.affording import REFITS, Bound
 from fathom.settings import Settings
 
 FINISHING_SECONDS = (
@@ -92,5 +92,5 @@ def refitting(settings: Settings, trained: float, left: float | None) -> Bound:
     work = REFITTING_SHARE[settings.effort]
     if left is None:
         return Bound(work)
-    seconds = min(work * max(trained, FEWEST_SECONDS), left)
+    seconds = min(work * max(trained, FEWEST_SECONDS), left / sum(REFITS.values()))
     return Bound(work, seconds) if seconds >= FEWEST_SECONDS else Bound(0.0)

@@ -23,6 +23,10 @@ SHARES = {
 }
 
 
+# What each check may take to fit models again, in times of a `Bound`; under ``--minutes`` they share the time that is left.
+REFITS = {"scaling": 1.0, "memorising": 0.75, "fairness": 0.6, "causes": 0.5, "suspects": 0.3}
+
+
 @dataclass(frozen=True)
 class Allowance:
     """What the questions about a model may cost.
@@ -59,10 +63,18 @@ class Allowance:
 
 @dataclass(frozen=True)
 class Bound:
-    """How much fitting a model again may take: ``work``, in times of what its own fit was planned to take, and under ``--minutes`` also ``seconds`` by the clock."""
+    """How much fitting models again may take, and each check a part of it (``REFITS``): ``work``, in times of what a model's own fit was planned to take, and under ``--minutes`` also ``seconds`` by the clock.
+
+    >>> Bound(0.5, 8.0).share(0.25), Bound(0.5).share(0.5)
+    (Bound(work=0.125, seconds=2.0), Bound(work=0.25, seconds=None))
+    """
 
     work: float = inf
     seconds: float | None = None
+
+    def share(self, part: float) -> "Bound":
+        """Return a share of it."""
+        return Bound(part * self.work, None if self.seconds is None else part * self.seconds)
 
 
 def in_words(seconds: float) -> str:
@@ -79,4 +91,4 @@ def in_words(seconds: float) -> str:
 FREE = Allowance()
 UNBOUND = Bound()
 
-__all__ = ["FREE", "SHARES", "UNBOUND", "Allowance", "Bound", "in_words"]
+__all__ = ["FREE", "REFITS", "SHARES", "UNBOUND", "Allowance", "Bound", "in_words"]

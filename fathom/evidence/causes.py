@@ -22,7 +22,8 @@ from fathom.data.cells.values import words_of
 from fathom.data.encoding import Column, inputs_of, target_classes
 from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
-from fathom.evidence.contract import Case, Effect, Finding, bound, not_applicable
+from fathom.evidence.affording import REFITS
+from fathom.evidence.contract import Case, Effect, Finding, not_applicable
 from fathom.evidence.effects import Estimate, Z, double_machine_learning, fit_best, placebo, robustness_value
 from fathom.quantities import significant
 
@@ -234,7 +235,9 @@ def _t_learner(
         order = np.argsort(row_hashes(refit.train), kind="stable")
         groups = [order[own[order] == value] for value in (0.0, 1.0)]
         if min(len(group) for group in groups) >= FEWEST_ROWS / 4:
-            answers = [refit.fit("network", group, None, bound(case, 1 / 4))(table) for group in groups]
+            answers = [
+                refit.fit("network", group, None, case.refits.share(REFITS[NAME] / 2))(table) for group in groups
+            ]
             numbers = [answer[:, 1] if answer.ndim == 2 else answer for answer in answers]
             effects, on = numbers[1] - numbers[0], "the network"
     if effects is None:

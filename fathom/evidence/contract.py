@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from math import inf
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -18,7 +17,7 @@ from fathom.data.modalities import MODALITIES
 from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.effort import Effort
-from fathom.evidence.affording import FREE, SHARES, Allowance, Bound, in_words
+from fathom.evidence.affording import FREE, SHARES, UNBOUND, Allowance, Bound, in_words
 from fathom.resampling import RESAMPLES, Resamples
 from fathom.scoring import Answer, Truth
 
@@ -149,7 +148,7 @@ class Case:
     on rows of its user. ``unlikeness`` tells rows that are unlike those of training, where the bundle has learned to.
 
     ``answers`` are those of every model that was compared, for the sealed rows; ``metric`` is the one that decides, ``""`` the task's own. ``model`` is the shipped one as it can be built
-    again, ``refit`` fits again on fewer rows; ``None`` where there is no such. All checks together may let a model be fitted again for ``refits`` times what its own fit was planned to take, the same on every machine; under ``--minutes`` for ``seconds`` by the clock, too. ``effort`` says how much a check may do.
+    again, ``refit`` fits again on fewer rows; ``None`` where there is no such. ``refits`` is what that may take, of which each check has its part (`fathom.evidence.affording.REFITS`); the same on every machine but under ``--minutes``. ``effort`` says how much a check may do.
     ``effect`` is asked for by the user, and so is the score ``goal``. ``taught`` says how rows were pushed in training (`fathom.training.hardening`), ``twin`` is the network without. ``allowance`` is what
     asking the model may cost. ``reach`` is how far the served interval of each answer that is a number reaches to either side; ``None`` where nothing is served.
     """
@@ -170,8 +169,7 @@ class Case:
     shipped: str = ""
     model: Weights | None = None
     refit: Refit | None = None
-    refits: float = inf
-    seconds: float | None = None
+    refits: Bound = UNBOUND
     effort: Effort = "standard"
     effect: Effect | None = None
     goal: float | None = None
@@ -182,23 +180,18 @@ class Case:
     reach: Reach | None = None
 
 
-def bound(case: Case, share: float) -> Bound:
-    """Return a share of what fitting models again may take."""
-    return Bound(share * case.refits, None if case.seconds is None else share * case.seconds)
-
-
 def affords_fits(case: Case, count: float, share: float) -> bool:
     """Return whether the shipped model may be fitted again so many times, whole, within a share of what fitting models again may take.
 
     A simpler model's own fit takes less than a network's, the more so the fewer rows it has: it may be fitted on so many rows in all. Under ``--minutes`` the clock says what its fit took.
     """
     assert case.refit is not None
-    if case.seconds is not None:
+    if case.refits.seconds is not None:
         took = next((one.fit_seconds for one in case.costs if one.name == case.shipped), 0.0)
-        return count * took <= share * case.seconds
+        return count * took <= share * case.refits.seconds
     if case.shipped == "network":
-        return count <= share * case.refits
-    return count * case.refit.train.rows <= share * case.refits * SIMPLER_ROWS
+        return count <= share * case.refits.work
+    return count * case.refit.train.rows <= share * case.refits.work * SIMPLER_ROWS
 
 
 def some(part: Part, most: int) -> Part:

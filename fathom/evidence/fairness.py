@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from fathom.data.cells.values import words_of
 from fathom.data.table import Table
-from fathom.evidence.contract import TASKS, Case, Finding, Part, affords_fits, bound, not_applicable
+from fathom.evidence.affording import REFITS
+from fathom.evidence.contract import TASKS, Case, Finding, Part, affords_fits, not_applicable
 from fathom.evidence.gaps import largest
 from fathom.evidence.mitigating import answers_by, opportunity_thresholds, parity_thresholds, weights_of
 from fathom.quantities import counted
@@ -28,7 +29,6 @@ SOURCE = "Hardt, Price and Srebro, NeurIPS 2016, https://arxiv.org/abs/1610.0241
 SERVES = TASKS
 
 FEWEST_ROWS = 20  # of a group whose rates are compared; smaller ones are listed
-REFITTING = 0.6  # of what fitting again may take
 REWEIGHTED = "rows that count otherwise in training"
 FEWEST_TO_MEND = 100  # rows of a group that gets a threshold of its own
 UNFAIR = 0.1  # difference that is warned of where it is beyond chance; of losses, that part of their mean
@@ -264,10 +264,12 @@ def _mitigations(case: Case, columns: tuple[str, ...]) -> list[dict[str, Any]]:
 def _reweighted(case: Case, columns: tuple[str, ...]) -> npt.NDArray[np.int64] | None:
     """Return the answers to the test rows of the shipped model fitted again on rows that count so that group and class are independent."""
     refit = case.refit
-    if refit is None or case.shipped not in refit.names or not affords_fits(case, 1, REFITTING):
+    if refit is None or case.shipped not in refit.names or not affords_fits(case, 1, REFITS[NAME]):
         return None
     weights = weights_of(groups_of(refit.train, columns), refit.truth)
-    answer = refit.fit(case.shipped, np.arange(refit.train.rows), weights, bound(case, REFITTING))(case.sealed.table)
+    answer = refit.fit(case.shipped, np.arange(refit.train.rows), weights, case.refits.share(REFITS[NAME]))(
+        case.sealed.table
+    )
     return np.asarray(answer.argmax(axis=1), np.int64)
 
 

@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from fathom.data.encoding import Column
 from fathom.data.table import Table
-from fathom.evidence.contract import TASKS, Case, Finding, Part, Rows, bound, left_out, not_applicable, some
+from fathom.evidence.affording import REFITS
+from fathom.evidence.contract import TASKS, Case, Finding, Part, Rows, left_out, not_applicable, some
 from fathom.quantities import significant
 from fathom.resampling import wilson
 from fathom.scoring import row_losses
@@ -164,7 +165,7 @@ def _shadowed(case: Case) -> tuple[tuple[Floats, Floats], int]:
     asked = np.sort(random.permutation(rows)[:count])
     table, truth = case.refit.train.take(asked), case.refit.truth[asked]
     models = SHADOWS[case.effort] + 1
-    within = bound(case, 1 / models / 2)
+    within = case.refits.share(REFITS[NAME] * 2 / 3 / models)
     halves = np.argsort(random.random((models, count)), axis=1) < count // 2  # (model, row)
     said = np.stack(
         [_confidence(truth, case.refit.fit(case.shipped, asked[half], None, within)(table)) for half in halves]
@@ -195,7 +196,7 @@ def _canaries(case: Case) -> dict[str, Any] | None:
     chosen = np.sort(random.permutation(rows)[:count])
     taught = _wrong(case, refit.truth, chosen, random)
     planted = _replaced(case, refit.train, chosen, taught)
-    within = bound(case, 1 / 8)
+    within = case.refits.share(REFITS[NAME] / 6)  # twice; the shadow models have the rest
     every: Rows = np.arange(rows)
     if refit.taught is None:
         return None

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.data.rows.splitting import row_hashes
-from fathom.evidence.contract import TASKS, Case, Finding, bound, not_applicable, some
+from fathom.evidence.affording import REFITS
+from fathom.evidence.contract import TASKS, Case, Finding, not_applicable, some
 from fathom.quantities import significant
 from fathom.resampling import Floats, Resamples
 from fathom.scoring import METRICS, Metric, primary, score
@@ -27,7 +28,7 @@ SERVES = TASKS
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the training rows; all of them are there already
 NETWORK_SHARES = {"quick": (), "standard": (1 / 16, 1 / 8, 1 / 4), "thorough": SHARES}
-NETWORK_WORK = 0.7  # of what fitting again may take
+NETWORK_WORK = 0.7  # of what fitting again may take here
 SIMPLER_WORK = 0.3  # of it, where the clock counts
 RIVALS = {
     "quick": 1,
@@ -153,7 +154,7 @@ def _planned(case: Case, metric: Metric, draws: Resamples) -> dict[str, tuple[fl
             shares = NETWORK_SHARES[case.effort]
         elif cost.name not in (case.shipped, *simpler):
             continue
-        elif case.seconds is not None and cost.fit_seconds * sum(SHARES) > SIMPLER_WORK * case.seconds:
+        elif case.refits.seconds is not None and cost.fit_seconds * sum(SHARES) > SIMPLER_WORK * case.refits.seconds:
             shares = SHARES[:2]
         else:
             shares = SHARES
@@ -174,7 +175,9 @@ def _points(
     points = []
     for share in wanted:
         part = NETWORK_WORK if name == "network" else SIMPLER_WORK
-        within = bound(case, part * share**0.5 / sum(one**0.5 for one in wanted))  # about as many epochs each
+        within = case.refits.share(
+            REFITS[NAME] * part * share**0.5 / sum(one**0.5 for one in wanted)
+        )  # about as many epochs each
         count = round(share * every)
         answer = case.refit.fit(name, order[:count], None, within)(case.sealed.table)
         points.append((count, _errors(case, answer, metric, draws)))

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.data.rows.splitting import row_hashes
-from fathom.evidence.contract import TASKS, Case, Finding, Part, affords_fits, bound, not_applicable, plain
+from fathom.evidence.affording import REFITS
+from fathom.evidence.contract import TASKS, Case, Finding, Part, affords_fits, not_applicable, plain
 from fathom.quantities import number
 from fathom.scoring import row_losses
 
@@ -30,7 +31,6 @@ FEWEST_LISTED, MOST_LISTED = 3, 0.05  # rows, and share of the rows, that are sh
 BINS, FEWEST_IN_BIN = 10, 25  # of rows by how sure the model is
 HARDLY_EVER = 0.05  # contradicted, or
 AS_RARELY = 1.25  # times as often as the surest fifth of the rows
-REFITTING = 0.3  # of what fitting again may take
 FITS = 3  # on both halves, on all rows and on those without suspects
 MANY = 0.05  # of the rows
 DISTANCES = 10.0  # median distances from the median residual
@@ -136,9 +136,9 @@ def _dropping(case: Case) -> dict[str, Any] | None:
     refit = case.refit
     if refit is None or case.shipped not in refit.names or refit.train.rows < FEWEST_TO_DROP:
         return None
-    if not affords_fits(case, FITS, REFITTING):
+    if not affords_fits(case, FITS, REFITS[NAME]):
         return None
-    within = bound(case, REFITTING / FITS)
+    within = case.refits.share(REFITS[NAME] / FITS)
     order = np.argsort(row_hashes(refit.train), kind="stable")
     doubts = np.zeros(len(order))
     for own, others in ((order[::2], order[1::2]), (order[1::2], order[::2])):

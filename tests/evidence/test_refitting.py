@@ -11,9 +11,9 @@ from fathom.chapters import allotting, refitting
 from fathom.chapters.prepared import prepared_sizes
 from fathom.chapters.preparing import prepare
 from fathom.data.modalities import MODALITIES
-from fathom.evidence import scaling
+from fathom.evidence import affording, scaling
 from fathom.evidence.affording import Bound
-from fathom.evidence.contract import affords_fits, bound
+from fathom.evidence.contract import affords_fits
 from fathom.progress import Silent
 from fathom.settings import Settings
 from tests.evidence.planted import nearest, regression_case
@@ -72,6 +72,8 @@ def test_how_long_training_took_says_nothing_without_minutes_and_all_with_them()
     free, hurried = Settings(effort="standard"), Settings(effort="standard", minutes=3)
     assert allotting.refitting(free, 0.01, None) == allotting.refitting(free, 1e5, None) == Bound(0.5)
     assert allotting.refitting(hurried, 30.0, 100.0) == Bound(0.5, 15.0)
+    bound = allotting.refitting(hurried, 300.0, 100.0)
+    assert sum(bound.share(part).seconds for part in affording.REFITS.values()) <= 100.0 + 1e-9, "all together in time"
     assert (
         allotting.refitting(hurried, 30.0, 1.0)
         == allotting.refitting(Settings(effort="quick"), 30.0, None)
@@ -88,7 +90,7 @@ def test_no_seconds_of_a_model_move_what_is_fitted_again():
         1_000,
         nearest,
         names=("nearest", "other", "third"),
-        refits=0.5,
+        refits=Bound(0.5),
     )
     slow = replace(case, costs=[replace(cost, fit_seconds=1e5) for cost in case.costs])
     found = scaling.run(case)
@@ -98,9 +100,8 @@ def test_no_seconds_of_a_model_move_what_is_fitted_again():
         "other",
     }  # the one that is shipped, and the best of the others
     assert affords_fits(case, 1, 0.6) and affords_fits(slow, 1, 0.6)
-    assert not affords_fits(replace(slow, seconds=10.0), 1, 0.6)
-    assert not affords_fits(replace(case, refits=0.001), 1, 0.6)
-    assert bound(replace(case, seconds=8.0), 0.25) == Bound(0.125, 2.0)
+    assert not affords_fits(replace(slow, refits=Bound(0.5, 10.0)), 1, 0.6)
+    assert not affords_fits(replace(case, refits=Bound(0.001)), 1, 0.6)
 
 
 def test_models_are_judged_on_so_many_test_rows_and_no_more():
