@@ -35,7 +35,9 @@ def test_health_metadata_and_versions(late):
     assert late.get(f"/v2/models/late/versions/{version}").json() == told
     assert late.get("/v2/models/late/ready").status == 200
     assert late.get("/v2/models/other").status == 404
-    assert late.get("/v2/models/late/versions/1").status == 404
+    answer = late.get("/v2/models/late/versions/1")
+    assert answer.status == 404
+    assert answer.json()["error"] == f"version: '1' is not open. There are: {version}."
 
 
 def test_infer_answers_as_predict_does(late, rows):

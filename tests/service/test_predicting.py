@@ -13,6 +13,7 @@ import fathom
 from fathom.data.files.writing import write
 from fathom.errors import TableError
 from fathom.service.refusing import Limits
+from fathom.service.web.access import Access
 from tests.service.running import running
 
 MANY = 40
@@ -201,6 +202,8 @@ def test_other_content_types_addresses_and_methods_are_refused_in_json(late):
         assert answer.status == status
         assert answer.json()["error"]
     assert late.get("/predict").headers["allow"] == "POST"
+    assert late.get("/predict").json()["error"] == "This address does not take GET, but POST."
+    assert "/openapi.json" in late.get("/predcit").json()["error"]
 
 
 def arrow_body(**columns):
@@ -235,9 +238,48 @@ def test_an_arrow_body_is_taken_only_where_it_is_plain_and_sound(late, flights):
 
 def test_several_models_each_have_an_address(late_bundle, rows):
     with running({"one": late_bundle, "two": late_bundle}) as several:
-        assert several.predict(rows[0]).status == 404
+        answer = several.predict(rows[0])
+        assert answer.status == 404
+        assert (
+            answer.json()["error"]
+            == "model: several models are served, and the address must name one. There are: one, two."
+        )
         assert several.post("/predict/two", {"rows": rows[:1]}).json()["model"] == "two"
         assert {one["name"] for one in several.get("/models").json()["models"]} == {"one", "two"}
+
+
+@pytest.mark.parametrize(
+    "method, address",
+    [
+        ("POST", "/predict/{}"),
+        ("POST", "/feedback/{}"),
+        ("GET", "/watch/{}"),
+        ("GET", "/v2/models/{}"),
+        ("GET", "/v2/models/{}/ready"),
+        ("POST", "/v2/models/{}/infer"),
+        ("POST", "/v2/models/{}/versions/1/infer"),
+        ("POST", "/admin/models/{}"),
+    ],
+)
+def test_a_model_that_is_not_served_is_refused_with_those_that_are_and_the_nearest(administered, method, address):
+    for name, words in (("homse", "model: 'homse' is not served here. Did you mean 'homes'? There are: late, homes."), ("x", "model: 'x' is not served here. There are: late, homes.")):  # fmt: skip
+        answer = administered.ask(method, address.format(name), b"{}", {"authorization": "Bearer " + "r" * 32})
+        assert (answer.status, answer.json()["field"]) == (404, "model")
+        assert answer.json()["error"] == words
+        assert answer.json()["request"] == answer.headers["x-request-id"]
+
+
+def test_a_name_that_is_long_or_means_harm_is_shortened_and_escaped(administered):
+    answer = administered.post("/predict/" + "x" * 5_000, {})
+    assert (answer.status, len(answer.body) < 300) == (404, True)
+    assert "'\\x00\\u202e'" in administered.post("/predict/%00%E2%80%AE", {}).json()["error"]
+
+
+@pytest.fixture(scope="module")
+def administered(two_bundles):
+    """A server of two models that may be administered."""
+    with running({"late": two_bundles[0], "homes": two_bundles[1]}, access=Access.of((), ["r" * 32])) as found:
+        yield found
 
 
 def test_two_targets_are_answered_together(two_targets, tmp_path, flights):

@@ -16,10 +16,11 @@ import numpy as np
 
 from fathom.bundle import manifest
 from fathom.bundle.answers.inference import Answers, cores
+from fathom.bundle.answers.quick import shown
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
-from fathom.errors import BundleError, FathomError, OptionError
+from fathom.errors import BundleError, FathomError, OptionError, suggestion
 from fathom.model import Model
 from fathom.service.contract import Answered, Observer
 from fathom.service.host.admission import Admission
@@ -28,13 +29,14 @@ from fathom.service.host.batching import Batcher, Job
 from fathom.service.host.columns import alike
 from fathom.service.host.logs import Log
 from fathom.service.host.metrics import Metrics
-from fathom.service.refusing import Limits
+from fathom.service.refusing import Limits, Refused
 from fathom.service.shelf.versions import Shelf, is_shelf, open_shelf
 from fathom.shapes import Arrays
 
 NOTES_AT_ONCE = 64  # answers of which the observers are told together
 TELLING = 0.015  # seconds that this may take every tenth of a second: about a thousand rows a second are noted, and beyond that answers go before notes
 MOST_NOTES = 1_000  # answers that wait for the observers
+MOST_NAMED = 20  # models that a refusal names
 WARMED = 3  # answers before a version is served: ONNX Runtime plans its memory on the first
 
 
@@ -147,11 +149,16 @@ class Host:
         _warm(opened)
         return opened
 
-    def model(self, name: str | None) -> Hosted | None:
-        """Return a model by its name, or the only one."""
+    def model(self, name: str | None) -> Hosted:
+        """Return a model by its name, or the only one. Raises Refused, which names the models that there are."""
+        known = f"There are: {', '.join(list(self.models)[:MOST_NAMED])}."
         if name is None:
-            return next(iter(self.models.values())) if len(self.models) == 1 else None
-        return self.models.get(name)
+            if len(self.models) > 1:
+                raise Refused(404, f"several models are served, and the address must name one. {known}", "model")
+            return next(iter(self.models.values()))
+        if name not in self.models:
+            raise Refused(404, f"{shown(name)} is not served here.{suggestion(name, self.models)} {known}", "model")
+        return self.models[name]
 
     def follow(self, hosted: Hosted) -> bool:
         """Look at a shelf and take what it serves now; say whether anything changed. What cannot be opened is refused, and the version before goes on.

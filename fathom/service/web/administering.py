@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fathom.errors import FathomError
+from fathom.errors import FathomError, suggestion
 from fathom.service.host.hosting import Host
 from fathom.service.refusing import Refused
 from fathom.service.web import bodies
@@ -27,10 +27,7 @@ def routes(host: Host) -> list[Route]:
         return json({"models": [{**told(hosted), "refused": list(hosted.refused)} for hosted in host.models.values()]})
 
     async def change(request: Request) -> Response:
-        name = request.path_params["model"]
-        hosted = host.models.get(name)
-        if hosted is None:
-            raise Refused(404, "there is no such model.", "model")
+        hosted = host.model(name := request.path_params["model"])
         if hosted.shelf is None:
             raise Refused(409, f"{name} is served from a bundle, which does not change. Serve a shelf: fathom update.")
         visit = request.scope["fathom.visit"]
@@ -55,7 +52,7 @@ def _read(body: bytes) -> dict[str, Any]:
         raise Refused(422, 'An object is expected: {"step": "promote", "version": "…", "who": "…"}.')
     for name, each in value.items():
         if name not in _KEYS:
-            raise Refused(422, "there is no such key.", name[:60])
+            raise Refused(422, f"there is no such key.{suggestion(name, _KEYS)}", name[:60])
         if not isinstance(each, _KEYS[name]) or isinstance(each, bool):
             raise Refused(422, "it is of another type than expected.", name)
     if value.get("step") not in STEPS:

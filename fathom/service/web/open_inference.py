@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import fathom
+from fathom.bundle.answers.quick import shown
 from fathom.errors import suggestion
 from fathom.service.host.asking import Field
 from fathom.service.host.hosting import Host, Hosted, Opened
@@ -31,14 +32,14 @@ def routes(host: Host) -> list[Route]:
     """Return the routes but for ``infer``, which `endpoints` has."""
 
     def found(request: Request) -> tuple[Hosted, Opened]:
-        hosted = host.models.get(request.path_params["model"])
-        if hosted is None:
-            raise Refused(404, "there is no such model.", "model")
-        version = request.path_params.get("version")
-        opened = hosted.live if version is None else hosted.opened().get(version)
-        if opened is None:
-            raise Refused(404, "there is no such version.", "version")
-        return hosted, opened
+        hosted = host.model(request.path_params["model"])
+        version, known = request.path_params.get("version"), hosted.opened()
+        if version is None:
+            return hosted, hosted.live
+        if version not in known:
+            near = suggestion(version, known)
+            raise Refused(404, f"{shown(version)} is not open.{near} There are: {', '.join(known)}.", "version")
+        return hosted, known[version]
 
     async def server(request: Request) -> Response:
         return json({"name": "fathom", "version": fathom.__version__, "extensions": EXTENSIONS})

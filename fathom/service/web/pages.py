@@ -56,7 +56,7 @@ def routes(host: Host) -> list[Route]:
         return JSONResponse({"models": found}, headers=showing.HEADERS)
 
     async def watch(request: Request) -> Response:
-        hosted = _hosted(host, request.path_params["model"])
+        hosted = host.model(request.path_params["model"])
         if monitor is None or hosted.name not in monitor.recorders:
             raise Refused(404, "Requests are not recorded (--record off), so that nothing is watched.")
         loop = asyncio.get_running_loop()
@@ -65,7 +65,7 @@ def routes(host: Host) -> list[Route]:
         return JSONResponse({**seen.as_json(), "unnoted": unnoted}, headers=showing.HEADERS)
 
     async def feedback(request: Request) -> Response:
-        hosted = _hosted(host, request.path_params.get("model"))
+        hosted = host.model(request.path_params.get("model"))
         if monitor is None or hosted.name not in monitor.recorders:
             raise Refused(404, "Requests are not recorded (--record off), so that truths have no place.")
         headers = dict(request.scope["headers"])
@@ -146,13 +146,6 @@ def _true_cell(target: Column) -> dict[str, Any]:
     if target.modality == "yes_no":  # the one kind whose words are known: a category may turn out to be a new one
         return {"enum": [*class_labels(target), True, False]}
     return {"type": ["string", "number", "boolean"]}
-
-
-def _hosted(host: Host, name: str | None) -> Hosted:
-    hosted = host.model(name)
-    if hosted is None:
-        raise Refused(404, f"There is no such model here. There are: {', '.join(host.models)}.")
-    return hosted
 
 
 def explains(hosted: Hosted) -> bool:

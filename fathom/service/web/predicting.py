@@ -6,6 +6,9 @@ from typing import Any
 
 from pyarrow import csv as arrow_csv
 from pyarrow import ipc
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from fathom.bundle.answers.inference import Answers
 from fathom.data.table import Table
@@ -28,13 +31,19 @@ def endpoints(host: Host) -> Mapping[str, Endpoint]:
 
 def _endpoint(host: Host, name: str | None) -> Endpoint:
     async def answer(visit: Visit) -> Reply:
-        hosted = host.model(name)
-        if hosted is None:
-            known = ", ".join(f"/predict/{one}" for one in host.models)
-            raise Refused(404, f"There are several models. Ask one of them: {known}.")
-        return await predict(host, hosted, visit)
+        return await predict(host, host.model(name), visit)
 
     return answer
+
+
+def routes(host: Host) -> list[Route]:
+    """Return the same addresses for the router, which refuses what `endpoints` does not take: another method, a model that is not served."""
+
+    async def refuse(request: Request) -> Response:
+        host.model(request.path_params.get("model"))
+        raise AssertionError("answered by the entrance")
+
+    return [Route(path, refuse, methods=["POST"]) for path in ("/predict", "/predict/{model}")]
 
 
 async def predict(host: Host, hosted: Hosted, visit: Visit) -> Reply:

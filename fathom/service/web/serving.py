@@ -15,7 +15,6 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from fathom.errors import OptionError
 from fathom.service.host.hosting import Host
@@ -26,8 +25,8 @@ from fathom.service.web.connections import Connection, watch
 from fathom.service.web.contract import Pages
 from fathom.service.web.entrance import Entrance
 
-# Everything that answers at an address, but for /predict, which is answered without a router.
-PAGES: tuple[Pages, ...] = (health, describing, open_inference, administering, pages)
+# Everything that answers at an address; `application` lets what is asked most, /predict and infer, pass by the router.
+PAGES: tuple[Pages, ...] = (health, predicting, describing, open_inference, administering, pages)
 BACKLOG = 2_048  # connections that wait to be accepted
 LAST_TICKS = 5  # turns of the loop before the server stops: on a busy machine the time to linger may pass in one, in which nobody who knocked is let in
 
@@ -35,19 +34,12 @@ LAST_TICKS = 5  # turns of the loop before the server stops: on a busy machine t
 def application(host: Host, access: Access | None = None, pages: Sequence[Pages] = PAGES) -> Entrance:
     """Return the ASGI application of a host."""
     direct = {**predicting.endpoints(host), **open_inference.endpoints(host)}
-    routes: list[Any] = [Route(path, _never, methods=["POST"]) for path in predicting.endpoints(host)]
-    for page in pages:
-        routes += page.routes(host)
     inner = Starlette(
-        routes=routes,
+        routes=[route for page in pages for route in page.routes(host)],
         exception_handlers={Refused: _refused, HTTPException: _unknown, Exception: _mistake(host)},
     )
     inner.router.redirect_slashes = False
     return Entrance(host, access or Access(), direct, inner)
-
-
-async def _never(request: Request) -> Response:
-    raise AssertionError("answered by the entrance")
 
 
 async def _refused(request: Request, refused: Exception) -> Response:
@@ -58,7 +50,11 @@ async def _refused(request: Request, refused: Exception) -> Response:
 
 async def _unknown(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    words = {404: "There is nothing at this address.", 405: "This address does not take this method."}
+    takes = (error.headers or {}).get("Allow", "").replace(", HEAD", "")
+    words = {
+        404: "There is nothing at this address. Those that there are stand in /openapi.json, and the protocol under /v2.",
+        405: f"This address does not take {request.method}, but {takes}.",
+    }
     refused = Refused(error.status_code, words.get(error.status_code, str(error.detail)))
     reply = refusal(refused, request.scope["fathom.visit"].request)
     return Response(reply.content, reply.status, {**(error.headers or {})}, reply.kind)
