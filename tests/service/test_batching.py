@@ -75,6 +75,67 @@ def test_a_row_that_makes_the_graph_fail_fails_alone():
     assert all(answer["y"][0] == 2.0 * place for place, answer in enumerate(found) if place != 13)
 
 
+def test_a_batch_that_fails_is_run_again_in_halves_beside_the_loop_which_goes_on_answering_others():
+    """By order: while the halves are held, a client who came later is answered; nothing of a failed batch is run on the loop."""
+    order, held, ran_on = [], threading.Event(), []
+
+    def graph(arrays):
+        numbers = arrays["scalar"][:, 0]
+        ran_on.append((len(numbers), threading.current_thread() is threading.main_thread()))
+        if 1 < len(numbers) < 16:
+            held.wait(10)
+        if (numbers == 13).any():
+            raise ValueError("a row of 13")
+        return {"y": 2.0 * numbers}
+
+    async def asked(batcher, number):
+        try:
+            return (await batcher.answer(job(number)))["y"][0]
+        finally:
+            order.append(number)
+
+    async def within():
+        with ThreadPoolExecutor(2) as threads:
+            batcher = Batcher(graph, 64, Limits(), threads, lanes=2)
+            await batcher.answer(job(0.0))
+            batcher.seconds_a_row = 1e-9  # so quick that batches are answered on the loop
+            together = [asyncio.ensure_future(asked(batcher, float(place))) for place in range(16)]
+            while not batcher.busy:
+                await asyncio.sleep(0)
+            batcher.lanes = 3  # the halves hold two
+            assert await asked(batcher, 99.0) == 198.0
+            held.set()
+            found = await asyncio.gather(*together, return_exceptions=True)
+            assert batcher.idle and not batcher.running
+            return found
+
+    found = asyncio.run(within())
+    assert order[0] == 99.0
+    assert isinstance(found[13], ValueError)
+    assert all(answer == 2.0 * place for place, answer in enumerate(found) if place != 13)
+    sizes = [size for size, _ in ran_on]
+    assert ran_on[1] == (16, True) and sizes.count(1) == 4  # two of them alone: 13 and its neighbour
+    assert [size for size, on_loop in ran_on[2:] if on_loop] == [1]  # 99
+    assert len(ran_on) == 11  # 2 of 8, 2 of 4, 2 of 2, 2 of 1
+
+
+def test_whoever_leaves_or_is_late_while_a_failed_batch_is_searched_is_not_worked_for():
+    graph = Graph()
+    left = []
+
+    async def ask(batcher):
+        jobs = [job(13.0, gone=lambda: bool(left))] + [job(float(place), gone=lambda: bool(left)) for place in range(3)]
+        asked = [asyncio.ensure_future(batcher.answer(one)) for one in jobs]
+        while graph.sizes != [4]:
+            await asyncio.sleep(0)
+        left.append(True)
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = run(graph, ask)
+    assert {each.status for each in found if isinstance(each, Refused)} == {499}
+    assert sum(graph.sizes) < 10
+
+
 def test_what_does_not_fit_into_the_queue_is_refused_with_429_and_the_rest_is_answered():
     graph = Graph()
     graph.free.clear()

@@ -2,6 +2,8 @@
 
 A batch is whatever waits when the graph is free, so a lone request never waits for company, and under load batches grow by themselves (Crankshaw et al., "Clipper",
 NSDI 2017, section 4.3, calls it adaptive batching). Rows are encoded before they join: what is wrong with one request is found before it can touch another.
+Should the graph itself fail at one, its batch is run again in halves, and the half that fails in halves (Dorfman, "The detection of defective members of large populations", Annals of Mathematical Statistics 14(4), 1943), always on a
+thread: the request fails alone, and nobody else waits for the search.
 """
 
 import asyncio
@@ -10,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 import numpy as np
 
@@ -63,7 +65,8 @@ class Batcher:
         self.waiting: deque[Job] = deque()
         self.waiting_rows = 0
         self.busy = 0
-        self.running: set[Job] = set()
+        self.running: set[Job] = set()  # taken from the queue and not answered yet
+        self.halves: deque[list[Job]] = deque()  # of batches that failed, to be run again
         self.counts = Counts()
         self.seconds_a_row = 0.0  # of the latest batches
         self.seconds_a_batch = 0.0
@@ -73,7 +76,7 @@ class Batcher:
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
-        return not self.waiting and not self.busy
+        return not self.waiting and not self.busy and not self.halves
 
     def expected(self, rows: int = 0) -> float:
         """Return the seconds until ``rows`` more would be answered, judged by the latest batches."""
@@ -106,20 +109,29 @@ class Batcher:
 
     def _begin(self) -> None:
         self._asked = False
-        while self.waiting and self.busy < self.lanes:
-            jobs = self._next()
+        while self.busy < self.lanes and (self.halves or self.waiting):
+            again = bool(self.halves)
+            jobs = self._half() if again else self._next()
             if not jobs:
-                return
-            rows = sum(job.rows for job in jobs)
-            arrays = jobs[0].arrays if len(jobs) == 1 else _together(jobs)
-            if self.seconds_a_batch and rows * self.seconds_a_row < AT_ONCE and rows <= self.most_rows:
-                self._finish(jobs, *_timed(self.run, arrays))
                 continue
-            self.busy += 1
-            self.running.update(jobs)
-            loop = jobs[0].future.get_loop()
-            done = loop.run_in_executor(self.threads, _timed, self.run, arrays)
-            done.add_done_callback(lambda found, jobs=jobs: self._returned(jobs, found))  # type: ignore[misc]
+            rows = sum(job.rows for job in jobs)
+            if not again and self.seconds_a_batch and rows * self.seconds_a_row < AT_ONCE and rows <= self.most_rows:
+                self._finish(jobs, *_timed(self.run, _together(jobs)))
+            else:
+                self._send(jobs)
+
+    def _send(self, jobs: list[Job]) -> None:
+        """Run a batch on a thread."""
+        self.busy += 1
+        self.running.update(jobs)
+        done = jobs[0].future.get_loop().run_in_executor(self.threads, _timed, self.run, _together(jobs))
+        done.add_done_callback(partial(self._returned, jobs))
+
+    def _half(self) -> list[Job]:
+        """Take the next half of a batch that failed: those that are still wanted."""
+        half, now = self.halves.popleft(), time.monotonic()
+        self.running.difference_update(half)
+        return [job for job in half if self._wanted(job, now)]
 
     def _next(self) -> list[Job]:
         """Take from the queue what goes together: those that are still wanted, in the order of their arrival."""
@@ -158,18 +170,18 @@ class Batcher:
         self._begin()
 
     def _finish(self, jobs: list[Job], answers: Answers | Exception, seconds: float) -> None:
-        """Hand every job its own rows of the answers."""
+        """Hand every job its own rows of the answers. Where the graph failed at one of several, none is answered yet: their halves are to be run again."""
+        if isinstance(answers, Exception) and len(jobs) > 1:
+            self.running.update(jobs)
+            middle = len(jobs) // 2
+            self.halves.extend((jobs[:middle], jobs[middle:]))
+            return
         rows = sum(job.rows for job in jobs)
         self.counts.batches += 1
         self.counts.rows += rows
         share = 0.2 if self.seconds_a_batch else 1.0
         self.seconds_a_batch += share * (seconds - self.seconds_a_batch)
         self.seconds_a_row += share * (seconds / max(rows, 1) - self.seconds_a_row)
-        if isinstance(answers, Exception) and len(jobs) > 1:  # one of them: each for itself, so that it fails alone
-            for job in jobs:
-                if not job.future.done():
-                    self._give(job, _timed(self.run, job.arrays)[0], 0)
-            return
         start = 0
         for job in jobs:
             if not job.future.done():
@@ -199,7 +211,9 @@ class Batcher:
             asyncio.get_running_loop().call_later(LOOK, self._sweep)
 
 
-def _together(jobs: list[Job]) -> dict[str, Any]:
+def _together(jobs: list[Job]) -> Arrays:
+    if len(jobs) == 1:
+        return jobs[0].arrays
     return {name: np.concatenate([job.arrays[name] for job in jobs]) for name in jobs[0].arrays}
 
 
