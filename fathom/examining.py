@@ -155,7 +155,7 @@ def check(
     effort: str = "thorough",
     seed: int = 0,
 ) -> list[Finding]:
-    """Let the checks answer for a bundle on rows whose first target is known and which it did not learn from.
+    """Let the checks answer for a bundle on rows whose first target is known and which it did not learn from (`fathom.looking.rows_to_judge` leaves those out).
 
     Half of the rows, drawn by ``seed``, stand for those that choices are made by, where a check needs such; a model whose rows were parted by groups is judged so, where the rows have that column:
     none is in both halves, and their rows are drawn together. ``only`` names checks, ``protect`` the columns whose groups are compared,
@@ -169,7 +169,7 @@ def check(
     ['suspects']
     """
     asked = effort_named(effort)
-    table = read(source)
+    table = model.gathered(read(source))
     target = model.description.targets[0]
     assert target.kind is not None
     known = table.take(np.flatnonzero(~target.kind.missing(table.column(target.name))))

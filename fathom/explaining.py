@@ -33,7 +33,7 @@ Layers = list[dict[str, Any]]
 def explain(model: Model, source: Any, *, layers: bool = False, seed: int = 0) -> dict[str, Any]:
     """Return what the model relies on, on rows whose first target is known: ``importance``, ``dependence`` and, where they are asked for, ``layers`` (``docs/result.md``).
 
-    ``source`` is anything that `read` takes: rows that the model did not learn from. Raises TableError when a column or the target is missing, and OptionError where there
+    ``source`` is anything that `read` takes: rows that the model did not learn from (`fathom.looking.rows_to_judge` leaves those out). Raises TableError when a column or the target is missing, and OptionError where there
     is no network with layers to look at.
 
     >>> import fathom
@@ -42,7 +42,7 @@ def explain(model: Model, source: Any, *, layers: bool = False, seed: int = 0) -
     >>> [entry["column"] for entry in explain(model, rows)["importance"]]
     ['x']
     """
-    table = read(source)
+    table = model.gathered(read(source))
     target = model.description.targets[0]
     assert target.kind is not None
     known = table.take(np.flatnonzero(~target.kind.missing(table.column(target.name))))

@@ -144,6 +144,48 @@ def test_predict_says_where_it_cannot_tell_whether_rows_were_learned_from(late_r
     assert "cannot be told" not in command("predict", late_run, "rows.csv", "-o", "out.csv").err
 
 
+@pytest.mark.parametrize(
+    ("asked", "page", "done"),
+    [
+        (("check", "--only", "slices,abstaining", "--json", "found.json"), "found.json", "checked"),
+        (("explain", "--out", "found.html"), "found.html", "explained"),
+    ],
+    ids=["check", "explain"],
+)
+def test_no_row_that_the_model_has_met_is_judged_on_and_a_look_at_sealed_rows_is_counted(
+    asked, page, done, late_run, flights, command, tmp_path
+):
+    verb, *options = asked
+    sealed = np.isin(row_hashes(flights), np.load(late_run / "test_rows.npy"))
+    told, seen = [], []
+    for rows in (flights, flights.take(np.flatnonzero(sealed)))[: 2 if verb == "check" else 1]:
+        write(rows, tmp_path / "rows.csv")
+        before = len(sealing.looks_of(late_run))
+        told.append(command(verb, late_run, "rows.csv", *options).err)
+        seen.append((tmp_path / page).read_text())
+        (look,) = sealing.looks_of(late_run)[before:]
+        assert look["what"] == f"{done} ({sealed.sum():,} of the test rows)"
+    left_out = f"{(~sealed).sum():,} other rows were left out: the model has learned from them, or was chosen by them."
+    assert left_out in told[0] and "of these rows are sealed test rows" in told[0]
+    if verb == "check":
+        assert seen[0] == seen[1] and left_out not in told[1]
+    else:
+        assert left_out in seen[0] and "importance" in seen[0]
+    write(flights.take(np.flatnonzero(~sealed)), tmp_path / "rows.csv")
+    (tmp_path / page).unlink()
+    outcome = command(verb, late_run, "rows.csv", *options)
+    assert outcome.code == 2 and f"The model has learned from all {(~sealed).sum():,} rows of rows" in outcome.err
+    assert not (tmp_path / page).exists() and sealing.looks_of(late_run)[-1] == look
+    shutil.copytree(late_run / "bundle", tmp_path / "elsewhere")
+    assert "has learned from these rows cannot be told" in command(verb, "elsewhere", "rows.csv", *options).err
+
+
+def test_rows_without_a_truth_judge_nothing(late_run, flights, command, tmp_path):
+    write(flights.take(np.arange(5)).with_column("late", pa.nulls(5, pa.string())), tmp_path / "new.csv")
+    outcome = command("check", late_run, "new.csv")
+    assert outcome.code == 2 and "Column 'late' of new is empty, and rows judge a model by their truth." in outcome.err
+
+
 def test_the_report_of_a_run_is_built_again(late_run, command, tmp_path):
     outcome = command("report", late_run, "-o", "again.html")
     assert (outcome.code, outcome.out) == (0, "again.html\n")

@@ -1,6 +1,7 @@
 """fathom check: a bundle meets every question on new rows."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,10 @@ EXAMPLE = "fathom check runs/homes-1 sold-since.csv --only slices,fairness --pro
 
 def check(
     bundle: Annotated[Path, typer.Argument(help="The bundle, or the run folder around it.")],
-    rows: Annotated[list[str], typer.Argument(help="Rows whose target is known, which the model did not learn from.")],
+    rows: Annotated[
+        list[str],
+        typer.Argument(help="Rows whose target is known; those that the model has learned from are left out."),
+    ],
     only: Annotated[str | None, typer.Option(help="The checks to run, with commas between.  [default: all]")] = None,
     protect: Annotated[
         str | None, typer.Option(help="Columns whose groups are compared for fairness: sex,race.")
@@ -39,14 +43,18 @@ def check(
 ) -> None:
     """Ask a bundle every question on new rows. Exit code 1 where a finding warns."""
     from fathom import terminal
+    from fathom.commands.folders import run_of
     from fathom.data.files.writing import write_text
     from fathom.examining import check as examined
+    from fathom.looking import count_look, rows_to_judge
     from fathom.model import load
     from fathom.settings import names_in
 
+    model, run = load(bundle), run_of(bundle)
+    table, notes = rows_to_judge(model, rows[0] if len(rows) == 1 else rows, run)
     found = examined(
-        load(bundle),
-        rows[0] if len(rows) == 1 else rows,
+        model,
+        table,
         only=names_in(only),
         protect=names_in(protect),
         requests_per_day=requests_per_day,
@@ -54,6 +62,8 @@ def check(
         confounders=confounders,
         effort=effort,
     )
+    for note in (*notes, *count_look(run, table, "checked")):
+        print(note, file=sys.stderr)
     terminal.show_findings(found, terminal.console())
     if json_file is not None:
         write_text(json.dumps([finding.as_json() for finding in found], indent=1), json_file)

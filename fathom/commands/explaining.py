@@ -1,5 +1,6 @@
 """fathom explain: what a model relies on, why it answers a row so, and what its layers have learned."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,9 @@ def explain(
     bundle: Annotated[Path, typer.Argument(help="The bundle, or the run folder around it.")],
     rows: Annotated[
         list[str],
-        typer.Argument(help="Rows that the model did not learn from; without --row, their target must be known."),
+        typer.Argument(
+            help="The rows. Without --row their target must be known, and those that the model has learned from are left out."
+        ),
     ],
     row: Annotated[
         int | None, typer.Option(help="Say why this row is answered as it is, counted from 1 without the header.")
@@ -37,10 +40,12 @@ def explain(
 ) -> None:
     """Show which columns a model relies on, or with --row why it answers a row so; with --layers, what each layer of its network has learned."""
     from fathom import terminal
+    from fathom.commands.folders import run_of
     from fathom.data.files.writing import check_apart, write_text
     from fathom.errors import OptionError
     from fathom.explaining import explain as explained
     from fathom.explaining import reasons_of
+    from fathom.looking import count_look, rows_to_judge
     from fathom.model import load
     from fathom.report import render
     from fathom.settings import names_in
@@ -55,6 +60,11 @@ def explain(
         found = reasons_of(load(bundle), source, row=row, methods=names_in(method), of=of or "")
         terminal.show_reasons(found["reasons"][0], terminal.console())
     else:
-        found = explained(load(bundle), source, layers=layers)
+        model, run = load(bundle), run_of(bundle)
+        table, notes = rows_to_judge(model, source, run)
+        found = explained(model, table, layers=layers)
+        found["warnings"] = [*notes, *count_look(run, table, "explained")]
+        for note in found["warnings"]:
+            print(note, file=sys.stderr)
         terminal.show_explanation(found, terminal.console())
     print(write_text(render(found), out))

@@ -6,9 +6,11 @@ import pytest
 
 import fathom
 from fathom.baselines import constant, linear
+from fathom.data.encoding import inputs_of
 from fathom.data.gathering import find, of_rows
 from fathom.data.table import Table
 from fathom.errors import OptionError, TableError
+from fathom.examining import check
 
 STEPS = 24
 
@@ -147,6 +149,12 @@ def test_a_fit_gathers_and_so_do_predictions(made, settings, tmp_path):
     answers = again.predict(new)
     assert answers.rows == 10
     assert answers.arrow.equals(model.predict(new).arrow)
+    judging = Table.of(made(60, seed=6))
+    (finding,) = check(again, judging, only=["suspects"])
+    assert finding.answer != "not applicable", finding.sentence
+    assert [entry["column"] for entry in fathom.explain(again, judging)["importance"]] == [
+        column.name for column in inputs_of(model.columns)
+    ]
     if settings:
         assert answers.names[0] == "machine"
     alone = (
