@@ -2,8 +2,6 @@
 
 import http.client
 import json
-import os
-import shutil
 import threading
 from contextlib import contextmanager
 
@@ -21,7 +19,6 @@ from fathom.service.label.label_page import server_of
 from fathom.service.label.labelling import open_session
 from fathom.service.label.labels import LabelBook
 
-PICTURE = os.environ.get("FATHOM_PICTURE")  # where to keep a look at the page, for people
 HOSTILE = "<img src=x onerror=alert(1)>\u202egnp.exe"
 
 
@@ -273,96 +270,115 @@ def test_nothing_but_the_page_itself_can_read_or_send(session):
         assert session.state()["done"] == 1 and b"<h1>" in ask(server, "GET", place)[1]
 
 
-def test_the_page_by_keyboard(tmp_path):
-    playwright = pytest.importorskip("playwright.sync_api")
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium on the PATH")
+def settled(page, done):
+    """Wait until so many rows are labelled and the next is shown."""
+    page.locator("#count", has_text=f"{done} of").wait_for()
+    page.wait_for_selector("body[aria-busy='false']")
+
+
+def test_the_page_by_keyboard(visit, tmp_path):
     rows = Table.of({"text": [HOSTILE + str(n) for n in range(6)], "long": ["word " * 60] * 6})
     session = open_session(rows, tmp_path / "labels.csv", target="topic", classes=("yes", HOSTILE), labeller="ada")
-    with served(session) as server, playwright.sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        page = chromium.new_page()
-        said = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: said.append("dialog"))
-        page.goto(server.address)
+    with served(session) as server:
+        page = visit(server.address)
 
-        def press(key, count):
+        def press(key, done):
             page.keyboard.press(key)
-            page.locator("#count", has_text=f"{count} of").wait_for()
-            page.wait_for_selector("body[aria-busy='false']")
+            settled(page, done)
 
         page.wait_for_selector("#classes button")
+        assert page.inner_text("#help").startswith("1–2 label")
         press("1", 1)
         press("2", 2)
         press("u", 1)
         shown = session.state()["row"]["cells"][0]["value"]
         page.keyboard.press(" ")
         page.get_by_text(shown, exact=True).wait_for(state="detached")
-        page.wait_for_selector("body[aria-busy='false']")
+        settled(page, 1)
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")
         press("Enter", 2)
         page.keyboard.press("9")  # there is no such class
         page.click("#classes button:first-child")
-        page.locator("#count", has_text="3 of").wait_for()
+        settled(page, 3)
         assert page.inner_text("#target") == "topic" and HOSTILE[:20] in page.inner_text("#classes")
         assert page.locator("#row img").count() == 0  # a cell is text, not markup
-        assert said == []
-        chromium.close()
     labels = session.book.of("ada")
     assert len(labels) == 3 and list(labels.values()).count(HOSTILE) == 1
 
 
-def test_numbers_by_keyboard(tmp_path):
-    playwright = pytest.importorskip("playwright.sync_api")
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium on the PATH")
+def test_a_second_labeller_by_keyboard_and_how_far_they_agree(visit, tmp_path):
+    """Bob, who is not told what Ada said, says otherwise of his last row; he sees it, takes it back, and the file has what both say."""
+    rows, out = Table.of({"text": [f"row {n}" for n in range(4)]}), tmp_path / "labels.csv"
+    classes = ("sport", "tech")
+
+    def place(number):
+        return number % 2
+
+    def labelled(labeller, says):
+        """Label every row by keyboard; returns the page, and the number of the last row."""
+        page = visit(server.address)
+        page.wait_for_selector("#classes button")
+        assert "ada" not in page.inner_text("#row")
+        for done in range(4):
+            number = labeller.state()["row"]["number"]
+            page.keyboard.press(str(1 + says(number, done)))
+            settled(page, done + 1)
+        assert "Every row has a label" in page.inner_text("#row")
+        assert page.locator("#classes button:enabled").count() == 0
+        return page, number
+
+    ada = open_session(rows, out, target="topic", classes=classes, labeller="ada")
+    with served(ada) as server:
+        labelled(ada, lambda number, done: place(number))
+    bob = open_session(rows, out, target="topic", classes=classes, labeller="bob")
+    with served(bob) as server:
+        page, last = labelled(bob, lambda number, done: place(number) ^ (done == 3))
+        told = page.inner_text("#agreement")
+        assert "You and ada" in told and "Cohen's kappa 0.50" in told
+        assert "on 4 rows that both labelled; they differ on 1." in told
+        said = [classes[1 - place(last)], classes[place(last)]]
+        assert page.locator("#agreement td").all_inner_texts() == [str(last), *said]
+        assert fathom.read(out).rows == 3  # what they differ on is left out until more say the same
+        page.keyboard.press("u")
+        settled(page, 3)
+        page.keyboard.press(str(1 + place(last)))
+        settled(page, 4)
+        assert "Cohen's kappa 1.00" in page.inner_text("#agreement")
+    assert fathom.read(out).column("topic").to_pylist() == [classes[place(number)] for number in range(1, 5)]
+
+
+def test_numbers_by_keyboard(visit, tmp_path):
     rows = Table.of({"text": [f"house {n}" for n in range(5)], "price": [100.0, 250.5, None, None, None]})
     session = open_session(rows, tmp_path / "labels.csv", target="price", numbers=True, labeller="ada")
     other = LabelBook(tmp_path / "labels.csv", "price")
     for place in (2, 3, 4):
         other.label(session.keys[place], "200", "bob")
-    with served(session) as server, playwright.sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        page = chromium.new_page()
-        said = []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(server.address)
+    with served(session) as server:
+        page = visit(server.address)
         page.wait_for_selector("#number:not([hidden])")
         assert page.inner_text("#usual") == "usually 100 to 250.5" and page.locator("#classes button").count() == 0
 
-        def enter(text, count):
+        def enter(text, done):
             page.keyboard.type(text)
             page.keyboard.press("Enter")
-            page.locator("#count", has_text=f"{count} of").wait_for()
-            page.wait_for_selector("body[aria-busy='false']")
+            settled(page, done)
 
         enter("123.5", 1)
         page.keyboard.press("u")
-        page.locator("#count", has_text="0 of").wait_for()
-        page.wait_for_selector("body[aria-busy='false']")
+        settled(page, 0)
         shown = session.state()["row"]["cells"][0]["value"]
         page.keyboard.press(" ")
         page.get_by_text(shown, exact=True).wait_for(state="detached")
-        page.wait_for_selector("body[aria-busy='false']")
+        settled(page, 0)
         enter("200", 1)
         page.keyboard.press("Enter")  # nothing was written
         assert "no number" in page.inner_text("#usual")
         enter("-7e3", 1)  # far beyond: asked about once
         assert "Beyond 100 to 250.5" in page.inner_text("#usual")
         page.keyboard.press("Enter")
-        page.locator("#count", has_text="2 of").wait_for()
-        page.wait_for_selector("body[aria-busy='false']")
-        assert "intraclass correlation" in page.inner_text("#agreement")
-        if PICTURE:
-            page.screenshot(path=PICTURE, full_page=True)
-        assert said == []
-        chromium.close()
+        settled(page, 2)
+        assert "Intraclass correlation" in page.inner_text("#agreement")
     assert sorted(session.book.of("ada").values()) == ["-7000", "200"]
 
 

@@ -1,6 +1,5 @@
 """The page of a server, driven in a browser as a person drives it: form, upload, answer, charts, keyboard, and names that mean harm."""
 
-import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -17,7 +16,6 @@ from fathom.service.web.forms import form_of
 from tests.conftest import QUICK
 from tests.service.recorded import serving
 
-BROWSER = next((found for found in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if found), None)
 HOSTILE = "<img src=x onerror=alert(1)>'\"`{{x}}"
 
 
@@ -72,46 +70,6 @@ def picture(shade: int) -> bytes:
 
     head = struct.pack(">IIBBBBB", 16, 16, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="the extra group web is not installed")
-    if BROWSER is None:
-        pytest.skip("no Chromium on the PATH")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=BROWSER, args=["--headless=new", "--no-sandbox", "--disable-gpu"]
-        )
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def visit(browser):
-    """Open a page; at the end there must have been no error, and nothing asked of any other server."""
-    contexts, problems = [], []
-
-    def opened(address, **choice):
-        context = browser.new_context(viewport={"width": 1280, "height": 900}, **choice)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("dialog", lambda dialog: (problems.append("a dialog"), dialog.dismiss()))
-        page.on(
-            "request",
-            lambda request: (
-                None if request.url.startswith((address, "data:", "blob:")) else problems.append(request.url)
-            ),
-        )
-        page.goto(address)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not [problem for problem in problems if "422" not in problem and "401" not in problem]
 
 
 def test_a_person_asks_by_keyboard_and_sees_the_charts_move(visit, late, late_run, tmp_path):
@@ -175,6 +133,9 @@ def test_names_and_words_that_mean_harm_are_only_words(visit, tmp_path):
         page.click("#send")
         page.wait_for_selector(".result")
         assert HOSTILE in page.locator(".result").first.inner_text()
+        assert (
+            "over 99.9 %" in page.locator(".result").first.inner_text()
+        )  # and not the certainty that it would be rounded to
         assert page.locator("img").count() == 0
         reply = page.request.get(f"{address}/")
         policy = reply.headers["content-security-policy"]
@@ -206,6 +167,25 @@ def test_a_picture_is_uploaded_with_a_preview_and_answered(visit, tmp_path):
         drifts = page.request.get(f"{address}/watch/photos").json()["drifts"]
         assert {"brightness", "contrast", "sharpness", "colour"} <= {one["question"] for one in drifts}
         assert all(one["rows"] == 1 for one in drifts if one["question"] == "brightness")
+
+
+def test_the_charts_are_those_of_the_model_that_is_chosen(visit, late_run, two_bundles, tmp_path):
+    """A look that comes late, at a model that was left meanwhile, is not shown as that of another."""
+    recording = Recording(store=str(tmp_path / "requests.sqlite"))
+    with serving({"late": late_run, "says": two_bundles[0]}, recording) as (address, _):
+        page = visit(f"{address}/")
+        page.wait_for_selector("#field-0")
+        held = []
+        page.route("**/watch/says", lambda route: held.append(route))
+        page.select_option("#models", "says")
+        assert page.locator("#fields label").all_inner_texts() == ["x"]
+        assert page.inner_text("#state") == "Looking at the latest requests …"
+        page.select_option("#models", "late")
+        page.locator("#state", has_text="recorded").wait_for()
+        for route in held:
+            route.fulfill(json={"state": "alarm", "headline": "of another model"})
+        page.wait_for_timeout(100)
+        assert "another" not in page.inner_text("#state")
 
 
 def test_a_server_with_tokens_asks_for_one(visit, late_run):

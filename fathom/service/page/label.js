@@ -11,6 +11,8 @@ function element(tag, text, name) {
   return made;
 }
 
+const written = (value) => value.toFixed(2).replace("-", "−");
+
 function cell(one) {
   if (one.kind === "image") {
     const picture = element("img");
@@ -65,6 +67,7 @@ function showClasses() {
 }
 
 function showNumber() {
+  if (state.classes.length) at("last").textContent = String(Math.min(9, state.classes.length));
   const asked = state.classes.length === 0;
   at("number").hidden = !asked;
   if (!asked) return;
@@ -103,7 +106,7 @@ function showAgreement() {
     const value = one.value;
     const apart = one.apart === null ? "" : `, and are ${Number(one.apart.toPrecision(4))} apart in the mean`;
     const told = value.value === null ? (value.reason || "") :
-      `${one.measure} ${value.value.toFixed(2)}` + (value.low === null ? "" : ` (${value.low.toFixed(2)} to ${value.high.toFixed(2)})`) +
+      `${one.measure[0].toUpperCase()}${one.measure.slice(1)} ${written(value.value)}` + (value.low === null ? "" : ` (${written(value.low)} to ${written(value.high)})`) +
       ` on ${one.rows} rows that both labelled; they differ on ${one.differing}${apart}.`;
     place.append(element("p", told));
     if (one.differ.length) {

@@ -26,9 +26,17 @@ function drawn(name, attributes = {}, ...children) {
   return made;
 }
 
-const number = (value, digits = 3) => (value === null || value === undefined ? "–" : Number(value).toLocaleString("en", { maximumSignificantDigits: digits }));
+const number = (value, digits = 3) => (value === null || value === undefined ? "–" : Number(value).toLocaleString("en", { maximumSignificantDigits: digits }).replace("-", "−"));
 const percent = (value) => `${number(100 * value)} %`;
+const chance = (value) => (value > 0 && value < 0.0001 ? "under 0.01 %" : value < 1 && value >= 0.9995 ? "over 99.9 %" : percent(value));
 const clock = (seconds) => new Date(1000 * seconds).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+// A name that may be broken behind its joints, and not in the middle of a word.
+function jointed(text) {
+  const made = element("span");
+  for (const piece of text.split(/(?<=[_/])/)) made.append(piece, document.createElement("wbr"));
+  return made;
+}
 
 async function fetched(address, options = {}) {
   const headers = { Accept: "application/json", ...(options.headers || {}) };
@@ -124,10 +132,10 @@ function answered(target, answer) {
     box.append(element("p", { class: "quiet" }, `between ${number(answer[`${target.name}_low`], 5)} and ${number(answer[`${target.name}_high`], 5)} for nine of ten rows like those of training`));
     return box;
   }
-  box.append(element("p", { class: "quiet" }, `probability ${percent(answer[`${target.name}_probability`])}`));
+  box.append(element("p", { class: "quiet" }, `probability ${chance(answer[`${target.name}_probability`])}`));
   if (doubt) box.append(element("p", { class: "doubt" }, doubt));
   const shares = target.classes.map((label) => [label, answer[`${target.name}=${label}`]]).sort((a, b) => b[1] - a[1]).slice(0, 8);
-  box.append(element("div", { class: "bars" }, ...shares.flatMap(([label, share]) => [element("span", {}, label), bar(share), element("span", {}, percent(share))])));
+  box.append(element("div", { class: "bars" }, ...shares.flatMap(([label, share]) => [element("span", {}, label), bar(share), element("span", {}, chance(share))])));
   return box;
 }
 
@@ -139,7 +147,7 @@ function reasoned(found) {
   const what = found.of === null ? "the answer" : `the probability of ${found.of}`;
   const named = (part) => (part.name && part.name !== part.column ? `${part.column}: ${part.name}` : `${part.column}${found.cells[part.column] === undefined ? "" : ` = ${found.cells[part.column].slice(0, 40)}`}`);
   box.append(element("p", { class: "quiet" }, `Without any column ${what} would be ${number(found.base)}, with all it is ${number(found.value)}. What raises it has +, what lowers it −; ${method.name} says so: ${method.summary}.`));
-  box.append(element("div", { class: "bars" }, ...shares.flatMap(([part, value]) => [element("span", {}, named(part)), bar(Math.abs(value) / size, value < 0), element("span", {}, `${value > 0 ? "+" : "−"}${number(Math.abs(value))}`)])));
+  box.append(element("div", { class: "bars" }, ...shares.flatMap(([part, value]) => [jointed(named(part)), bar(Math.abs(value) / size, value < 0), element("span", {}, `${value > 0 ? "+" : "−"}${number(Math.abs(value))}`)])));
   if (found.counterfactual) box.append(element("p", {}, found.counterfactual.sentence));
   return box;
 }
@@ -195,9 +203,13 @@ function chosen(name) {
   byId("version").textContent = `Answers ${model.targets.map((target) => target.name).join(", ")}. Version ${model.version}.`;
   byId("fields").replaceChildren(...model.fields.map(made));
   byId("answer").replaceChildren();
-  byId("example").hidden = !model.example;
+  byId("example").hidden = !model.example || model.fields.every((field) => field.input === "file");
   byId("ask").hidden = false;
   if (model.example) filled(model.example);
+  look = null;
+  byId("state").className = "";
+  byId("state").textContent = "Looking at the latest requests …";
+  for (const id of ["remarks", "facts", "rate", "latency", "scores", "drift"]) byId(id).replaceChildren();
   watched();
 }
 
@@ -264,7 +276,7 @@ function shown() {
   const weight = (one) => (one.effect === null ? -1 : Math.abs(one.effect) / one.least);
   const sorted = [...look.drifts].sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status) || weight(b) - weight(a));
   const kept = byId("every").checked ? sorted : sorted.slice(0, Math.max(8, look.alarms.length));
-  const rows = kept.map((one) => element("tr", {}, element("th", { scope: "row" }, one.about === "column" ? one.column : `${one.column} (${one.about})`), element("td", {}, one.question), element("td", { class: "size" }, sized(one), element("span", { class: "quiet" }, one.effect === null ? "–" : one.unit === "loss" ? `${number(one.effect)} sd` : percent(one.effect))), element("td", {}, element("span", { class: `tag ${one.status.split(" ")[0]}` }, one.status)), element("td", { class: "words quiet" }, one.words)));
+  const rows = kept.map((one) => element("tr", {}, element("th", { scope: "row" }, jointed(one.about === "column" ? one.column : `${one.column} (${one.about})`)), element("td", {}, one.question), element("td", { class: "size" }, sized(one), element("span", { class: "quiet" }, one.effect === null ? "–" : one.unit === "loss" ? `${number(one.effect)} sd` : percent(one.effect))), element("td", {}, element("span", { class: `tag ${one.status.split(" ")[0]}` }, one.status)), element("td", { class: "words quiet" }, one.words)));
   byId("drift").replaceChildren(rows.length ? tabled(["Column", "Question", "Effect", "State", "In numbers"], rows) : nothing());
 }
 
@@ -273,10 +285,14 @@ async function watched() {
     byId("state").textContent = "Requests are not recorded, so that drift is not measured.";
     return;
   }
+  const asked = model;
   try {
-    look = await fetched(`watch/${encodeURIComponent(model.name)}`);
+    const found = await fetched(`watch/${encodeURIComponent(asked.name)}`);
+    if (asked !== model) return;  // another was chosen meanwhile
+    look = found;
     shown();
   } catch (error) {
+    if (asked !== model) return;
     byId("state").className = "broken";
     byId("state").textContent = `The monitor cannot be asked: ${error.message}`;
   }
