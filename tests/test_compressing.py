@@ -1,11 +1,14 @@
 """A bundle is made smaller and quicker by a budget, and the price list says what each way costs."""
 
+import io
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 import fathom
 from fathom.baselines import neighbours
@@ -34,6 +37,7 @@ from fathom.renewal.origins import origin_of_run
 from fathom.scoring import METRICS
 from fathom.settings import Settings
 from fathom.shapes import Part
+from fathom.terminal import show_prices
 from fathom.training.batching import Batch
 from fathom.training.diagnosing import silent_units
 from fathom.training.objectives import distil, predict
@@ -370,3 +374,25 @@ def test_convolutions_in_eight_bits_answer_nearly_alike_whatever_stands_beside_a
     alone = np.concatenate([sessions[1].run(None, {"grid_0": rows["grid_0"][[row]]})[0] for row in range(64)])
     assert np.abs(whole - eight).max() < 0.05
     assert np.abs(alone - eight).max() < 1e-3
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 250])
+def test_the_price_list_is_whole_however_wide_the_terminal(width):
+    """Nothing is cut off; what has no room stands below, under the same names."""
+    words = "aircraft_maker is '[bold]AIRBUS' or a word that is as rare"
+    prices = [
+        replace(price("as it is"), score=0.1234, low=-0.2, high=0.4567, worst_slice=words),
+        replace(price("distilled, quarter, int8", ms=0.0123), apart=0.00734, loss=-0.0321),
+    ]
+    told = io.StringIO()
+    show_prices(SimpleNamespace(prices=prices, kept=None), Console(file=told, width=width))
+    lines = told.getvalue().splitlines()
+    assert "…" not in told.getvalue()
+    assert max(len(line.rstrip()) for line in lines if "alone: by" not in line) <= width
+    parts = sum(line.startswith("Price list") for line in lines)
+    assert (parts == 1) == (width == 250)
+    for name in ("  as it is", "  distilled, quarter, int8"):
+        assert sum(line.startswith(name) for line in lines) == parts
+    assert " ".join(told.getvalue().split()).count("same") == 1 and "0e+00" not in told.getvalue()
+    for cell in ("0.0073 off", "−0.0321", "0.123 (−0.200 to 0.457)", "rows a second", "12\xa0µs", "[bold]AIRBUS"):
+        assert any(cell in line for line in lines), cell

@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 
 from fathom.quantities import number, seconds, size
-from fathom.terminal.console import DIGITS, MOST_COLUMNS, grid, scored
+from fathom.terminal.console import DIGITS, GAP, MOST_COLUMNS, grid, scored
+
+SAME = 5e-5  # by which two answers may differ and are called the same: what is rounded away here
 
 
 def show_bundle(found: Mapping[str, Any], to: Console) -> None:
@@ -61,38 +64,26 @@ def _told(value: Any) -> str:
 
 
 def show_prices(found: Any, to: Console) -> None:
-    """Print a price list (`fathom.compression.compressing.Compressed`), what was kept, and what the test rows say of it."""
-    shown = grid("Price list", show_header=True)
-    for name in (
-        "",
-        "bundle",
-        "graph",
-        "one row",
-        "its graph",
-        "rows a second",
-        "score",
-        "worse by",
-        "calibration",
-        "apart",
-        "worst slice",
-    ):
-        worded = name in ("", "worst slice")
-        shown.add_column(name, justify="left" if worded else "right", no_wrap=name == "score")
-    for price in found.prices:
-        shown.add_row(
-            f"{'* ' if price is found.kept else '  '}{price.name}",
-            size(price.bytes),
-            size(price.graph_bytes),
-            seconds(price.row_ms / 1e3),
-            seconds(price.graph_ms / 1e3),
-            f"{price.bulk_rows:,.0f}",
-            scored({"value": price.score, "low": price.low, "high": price.high}),
-            f"{price.loss:+.4f}",
-            number(price.calibration, DIGITS),
-            f"{price.apart:.0e}",
-            escape(f"{price.worst_slice}: {number(price.worst_loss, DIGITS)}"),
+    """Print a price list (`fathom.compression.compressing.Compressed`), what was kept, and what the test rows say of it: as many columns as the terminal is wide, the others below."""
+    from fathom.compression.pricing import MOST_APART
+
+    names = [f"{'* ' if price is found.kept else '  '}{price.name}" for price in found.prices]
+    columns = _price_columns(found.prices)
+    width = max(map(cell_len, names)) + GAP
+    for place, part in enumerate(_parts(columns, to.width - width)):
+        shown = grid("Price list, continued" if place else "Price list", show_header=True)
+        shown.add_column("", min_width=min(width - GAP, to.width // 2))
+        for title in part:
+            words = title == "worst slice"
+            shown.add_column(title, justify="left" if words else "right", no_wrap=not words)
+        for line in zip(names, *(columns[title] for title in part), strict=True):
+            shown.add_row(*map(escape, line))
+        to.print(shown)
+    if any(price.apart > SAME for price in found.prices):
+        to.print(
+            f"alone: by how much a row is answered otherwise alone than among others; beyond {MOST_APART:g} nothing is kept.",
+            soft_wrap=True,
         )
-    to.print(shown)
     stands = {told: [one.name for one in found.prices if one.judged_on == told] for told in _stands_on(found.prices)}
     for told, names in stands.items():
         of = f" of {', '.join(names)}" if len(stands) > 1 else ""
@@ -105,6 +96,40 @@ def show_prices(found: Any, to: Console) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _price_columns(prices: Sequence[Any]) -> dict[str, list[str]]:
+    """Return the cells of a price list by column."""
+    return {
+        "bundle": [size(price.bytes) for price in prices],
+        "graph": [size(price.graph_bytes) for price in prices],
+        "one row": [seconds(price.row_ms / 1e3) for price in prices],
+        "its graph": [seconds(price.graph_ms / 1e3) for price in prices],
+        "rows a second": [f"{price.bulk_rows:,.0f}" for price in prices],
+        "score": [scored({"value": price.score, "low": price.low, "high": price.high}) for price in prices],
+        "worse by": [f"{price.loss:+.4f}".replace("-", "−") for price in prices],
+        "calibration": [number(price.calibration, DIGITS) for price in prices],
+        "alone": ["same" if price.apart <= SAME else f"{price.apart:.4f} off" for price in prices],
+        "worst slice": [f"{price.worst_slice}: {number(price.worst_loss, DIGITS)}" for price in prices],
+    }
+
+
+def _parts(columns: Mapping[str, Sequence[str]], width: int) -> list[list[str]]:
+    """Return the titles of columns that stand side by side in lines of so many letters.
+
+    >>> _parts({"a": ["1234"], "b": ["1"], "c": ["123456789"], "d": ["1"]}, 12)
+    [['a', 'b'], ['c'], ['d']]
+    """
+    parts: list[list[str]] = []
+    left = 0
+    for title, cells in columns.items():
+        needs = max(map(cell_len, (title, *cells))) + GAP
+        if not parts or needs > left:
+            parts.append([])
+            left = width
+        parts[-1].append(title)
+        left -= needs
+    return parts
 
 
 def _stands_on(prices: Sequence[Any]) -> list[str]:

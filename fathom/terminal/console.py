@@ -16,6 +16,7 @@ from fathom.quantities import NOTHING, interval, together
 
 PIPED_WIDTH = 120
 DIGITS = 3  # significant ones of a score; the report has more
+GAP = 2  # letters between two columns of a grid
 MOST_COLUMNS = 30  # in the terminal; the report shows them all
 
 
@@ -27,7 +28,7 @@ def console(stderr: bool = False) -> Console:
 
 def grid(title: str, show_header: bool = False) -> Grid:
     """Return an empty grid with a title and no lines."""
-    return Grid(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=show_header)
+    return Grid(title=title, title_justify="left", box=None, padding=(0, GAP, 0, 0), show_header=show_header)
 
 
 class PlainProgress:
