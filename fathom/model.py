@@ -106,7 +106,7 @@ class Model:
         if self._gathers:
             raise OptionError("This model gathers series from columns or rows; predict answers its rows.")
         try:
-            answers = self.inference.run(self._quick.encode((row,)))
+            answers = self.inference.run_one(self._quick.encode((row,)))
         except KeyError as error:
             name = str(error.args[0])
             raise TableError(
@@ -116,7 +116,7 @@ class Model:
             raise TableError(f"Column {error.column!r}: {error}.", column=error.column) from None
         found: dict[str, Any] = {}
         for target in self._listed:
-            target.into((found,), answers[target.target.name])
+            target.into_one(found, answers[target.target.name])
         return found
 
     def _not_asked(self, names: Iterable[str]) -> list[str]:

@@ -289,6 +289,7 @@ def test_two_targets_are_answered_together(two_targets, tmp_path, flights):
         found = served.predict(row).json()["answers"][0]
         expected = two_targets.predict({name: pa.nulls(1, pa.string()) for name in names}).to_pylist()[0]
         same(found, expected)
+        same(two_targets.predict_one(row), expected)
         assert found["temperature_f_low"] < found["temperature_f"] < found["temperature_f_high"]
 
 

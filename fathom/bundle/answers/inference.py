@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from fathom.bundle.answers.tempering import temper
+from fathom.bundle.answers.tempering import temper, tempered_row
 from fathom.bundle.description import Description
 from fathom.data.encoding import encode_inputs, hand_made_features, input_parts, target_classes
 from fathom.data.modalities.contract import Modality
@@ -117,6 +117,18 @@ class Inference:
             found = [np.concatenate(pieces) for pieces in zip(*runs, strict=True)]
         answers = {name: answer.astype(np.float64) for name, answer in zip(self._targets, found, strict=True)}
         return temper(answers, self.description.temperatures) if self.description.temperatures else answers
+
+    def run_one(self, inputs: Arrays) -> dict[str, Any]:
+        """Answer one row that is encoded with plain Python numbers, a list of them where there are classes; they are those of `run`, and for one row NumPy's calls cost more than what they compute."""
+        found = self.session.run(self._outputs, inputs)
+        answers = {name: answer[0].tolist() for name, answer in zip(self._targets, found, strict=True)}
+        for name, temperature in self.description.temperatures.items():
+            answers[name] = tempered_row(answers[name], temperature)
+        return answers
+
+    @cached_property
+    def _outputs(self) -> list[str]:
+        return [output.name for output in self.session.get_outputs()]
 
     @cached_property
     def _targets(self) -> tuple[str, ...]:

@@ -34,9 +34,19 @@ class Listed:
                 row[name], row[low], row[high] = value, value - width, value + width
             return
         for row, chances in zip(rows, answer.tolist(), strict=True):
-            largest = max(chances)
-            row[name] = self.classes[chances.index(largest)]
-            row.update(zip(self.names, (largest, *chances), strict=True))
+            self._write(row, chances)
+
+    def into_one(self, row: dict[str, Any], answer: float | list[float]) -> None:
+        """Write the answer of one row, in plain Python numbers, into it."""
+        if self.classes:
+            self._write(row, answer)
+        else:
+            self.into((row,), np.array((answer,)))
+
+    def _write(self, row: dict[str, Any], chances: Any) -> None:
+        largest = max(chances)
+        row[self.target.name] = self.classes[chances.index(largest)]
+        row.update(zip(self.names, (largest, *chances), strict=True))
 
 
 def listed(description: Description) -> tuple[Listed, ...]:

@@ -79,7 +79,7 @@ class Quick:
                     raise TableError(
                         f"it is {shown(cell)}, and one value is expected", line=place, column=name
                     ) from None
-            kind = _DTYPES["features" if self.features else array]
+            kind = _DTYPES[array]
             arrays[array] = np.array((cells,), kind) if len(rows) == 1 else np.array(cells, kind).reshape(len(rows), -1)
         for array, column in self.deep.items():
             values = _settled(column, [row[column.name] for row in rows])

@@ -26,15 +26,17 @@ def tempered(probabilities: npt.NDArray[np.float64], temperature: float) -> npt.
     if temperature == 1.0:
         return probabilities
     if 0 < probabilities.size <= FEW:
-        return np.array([_tempered_row(row, temperature) for row in probabilities.tolist()])
+        return np.array([tempered_row(row, temperature) for row in probabilities.tolist()])
     chances = np.maximum(probabilities, LEAST)
     largest = np.maximum.reduce(chances, axis=1, keepdims=True, initial=LEAST)  # so that no power of it vanishes
     chances = (chances / largest) ** (1.0 / temperature)
     return np.asarray(chances / np.add.reduce(chances, axis=1, keepdims=True))
 
 
-def _tempered_row(probabilities: list[float], temperature: float) -> list[float]:
-    """Do the same with Python numbers."""
+def tempered_row(probabilities: list[float], temperature: float) -> list[float]:
+    """Do the same with Python numbers, for one row: ``(class,)``."""
+    if temperature == 1.0:
+        return probabilities
     largest, power = max(LEAST, *probabilities), 1.0 / temperature
     chances = [(max(each, LEAST) / largest) ** power for each in probabilities]
     total = sum(chances)
