@@ -60,7 +60,9 @@ def network_plan(prepared: Prepared, settings: Settings, sizes: Sizes, modalitie
     taken = {
         array: encoders.get(array) or default_encoder(parts[0].shape).NAME for array, parts in arrays_of(inputs).items()
     }
-    options |= {array: sizes.encoder_options[name] for array, name in taken.items() if name in sizes.encoder_options}
+    for array, name in taken.items():
+        if name in sizes.encoder_options:
+            options[array] = {**options.get(array, {}), **sizes.encoder_options[name]}
     return NetworkPlan(
         inputs,
         targets,

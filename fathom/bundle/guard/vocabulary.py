@@ -19,7 +19,7 @@ ENCODERS = (
 )  # fmt: skip
 OPTIONS = (
     "between", "blocks", "body", "codes", "dropout", "filters", "frequencies", "heads", "inner", "kernel", "kernels", "kinds", "layers", "leak", "members", "moments", "most_bins",
-    "pairs", "places", "side", "skip", "spread", "stages", "state", "stretches", "tokens", "width",
+    "pairs", "per_step", "places", "side", "skip", "spread", "stages", "state", "stretches", "tokens", "width",
 )  # fmt: skip
 # What a column has learned that names something, by its kind and the field.
 WORDS = {

@@ -1,18 +1,19 @@
 """The encoder that a deep column gets when nothing is said: picked by its shape and size, with a reason that the user sees.
 
-One function a shape; what they weigh was measured (docs/log.md, "What reads a text").
+One function a shape; what they weigh was measured (docs/log.md, "What reads a text", "What is normalised of a recording").
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fathom.networks.encoders import bag, default_encoder, encoder_named
+from fathom.networks.encoders import bag, default_encoder, encoder_named, tcn
 from fathom.networks.sequences import cnn
 from fathom.shapes import Part, Shape
 
 FEW_CODES = 600  # so few different codes are characters or marks, not words
 FEW_DROPOUT = 0.1  # a mark that is left out breaks every pattern around it
+MANY_CHANNELS = 16  # so many tell the shape of a step without its height
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ def for_codes(part: Part, rows: int) -> Choice:
 
 def for_vectors(part: Part, rows: int) -> Choice:
     """Choose for series and recordings."""
-    return Choice(default_encoder("vectors").NAME, "it reads all steps at once, near and far")
+    many = part.size[1] > MANY_CHANNELS
+    return Choice(tcn.NAME, "it reads all steps at once, near and far", {"per_step": True} if many else {})
 
 
 def for_grid(part: Part, rows: int) -> Choice:
@@ -60,9 +62,11 @@ def choose(part: Part, rows: int, wanted: str | None = None) -> Choice:
     >>> choose(Part("remark", "value", "codes", codes=8_192, size=(64,)), 5_000, "lstm").reason
     'you said so'
     """
-    if wanted is not None:
-        return Choice(encoder_named(wanted, part.shape).NAME, "you said so")
-    return CHOOSERS[part.shape](part, rows)
+    usual = CHOOSERS[part.shape](part, rows)
+    if wanted is None:
+        return usual
+    name = encoder_named(wanted, part.shape).NAME
+    return Choice(name, "you said so", usual.options if name == usual.encoder else {})
 
 
 __all__ = ["CHOOSERS", "Choice", "choose"]

@@ -2,8 +2,9 @@
 
 Why it exists: it reads a whole series at once, far back with few layers, and trains faster than a recurrent network. Source: Bai, Kolter and Koltun, "An Empirical Evaluation
 of Generic Convolutional and Recurrent Networks for Sequence Modeling", 2018, section 3 (https://arxiv.org/abs/1803.01271). Ours looks both ways, since a series
-that is classified is there as a whole, and gathers its steps by their mean and maximum; and normalises a channel over the batch (Ioffe and Szegedy, ICML 2015,
-https://arxiv.org/abs/1502.03167), not a step over its channels, which would lose how high a series of one channel goes.
+that is classified is there as a whole, and gathers its steps by their mean and maximum. Either a channel is normalised over the batch (Ioffe and Szegedy, ICML 2015,
+https://arxiv.org/abs/1502.03167), or a step over its channels (Ba, Kiros and Hinton, 2016, https://arxiv.org/abs/1607.06450): what remains of a step is then its shape, whichever the loudness,
+which tells of the many bands of a recording, and loses how high a series of few channels goes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,13 +25,22 @@ SOURCE = "https://arxiv.org/abs/1803.01271"
 
 @dataclass(frozen=True)
 class Options:
-    """``layers`` residual blocks of ``width`` channels with kernels of ``kernel`` steps; the answer is ``tokens`` tokens."""
+    """``layers`` residual blocks of ``width`` channels with kernels of ``kernel`` steps; the answer is ``tokens`` tokens. ``per_step`` normalises a step over its channels, not a channel over the batch."""
 
     layers: int = 5
     width: int = 64
     kernel: int = 5
     tokens: int = 8
     dropout: float = 0.1
+    per_step: bool = False
+
+
+class StepNorm(nn.LayerNorm):
+    """Normalises each step over its channels."""
+
+    def forward(self, steps: Tensor) -> Tensor:
+        """Map ``(row, channel, step)`` to the same shape."""
+        return super().forward(steps.transpose(1, 2)).transpose(1, 2)
 
 
 class Block(nn.Module):
@@ -39,7 +49,7 @@ class Block(nn.Module):
     def __init__(self, options: Options, dilation: int) -> None:
         super().__init__()
         reach = dilation * (options.kernel - 1) // 2
-        self.norm = nn.BatchNorm1d(options.width)
+        self.norm = StepNorm(options.width) if options.per_step else nn.BatchNorm1d(options.width)
         self.wide = nn.Conv1d(options.width, options.width, options.kernel, padding=reach, dilation=dilation)
         self.narrow = nn.Conv1d(options.width, options.width, 1)
         self.dropout = nn.Dropout1d(options.dropout)
