@@ -14,9 +14,8 @@ from fathom.bundle.manifest import WEIGHTS
 from fathom.chapters.candidates import Candidate, in_units, truth_in_units
 from fathom.chapters.judging import Judged, metric_of
 from fathom.chapters.prepared import Prepared
-from fathom.data.encoding import Column, target_classes
+from fathom.data.encoding import Column, hanging_together, target_classes
 from fathom.data.files.reading import read
-from fathom.data.rows.hashing import hash_values
 from fathom.data.rows.splitting import TRAIN, VALIDATION, row_hashes
 from fathom.data.table import Table
 from fathom.effort import CHECKS_LEFT_OUT, SHORTEST_FOLDED, Effort, effort_named
@@ -179,7 +178,7 @@ def check(
     for name in inputs.names:  # decoded once
         known = known.with_column(name, inputs.column(name))
     truth, answer = truth_in_units(target, known), in_units(target, model.answer(inputs)[target.name])
-    labels = _labels(model, known)
+    labels = hanging_together(model.columns, known)
     chosen, judged = _halves(known, labels, seed)
     part = Part(known, truth, answer, labels)
     case = Case(
@@ -201,13 +200,6 @@ def check(
         reach=_reach(model.description, target),
     )
     return examine(case, only)
-
-
-def _labels(model: Model, table: Table) -> npt.NDArray[Any] | None:
-    """Return the group ``(row,)`` of each row, where the model's rows were parted by groups and these have two or more."""
-    name = next((one.name for one in model.columns if one.role == "group" and one.name in table.names), None)
-    labels = None if name is None else hash_values(table.column(name), 0)
-    return None if labels is None or len(np.unique(labels)) < 2 else labels
 
 
 def _halves(

@@ -8,7 +8,7 @@ import numpy as np
 from fathom.bundle.description import Description
 from fathom.bundle.manifest import WEIGHTS
 from fathom.chapters.candidates import in_units, truth_in_units
-from fathom.data.encoding import Column, encode_inputs, inputs_of, target_classes
+from fathom.data.encoding import Column, encode_inputs, hanging_together, inputs_of, target_classes
 from fathom.data.files.reading import read
 from fathom.data.rows.splitting import drawn
 from fathom.data.table import Table
@@ -58,12 +58,14 @@ def explain(model: Model, source: Any, *, layers: bool = False, seed: int = 0) -
     def losses(rows: Table) -> Any:
         return row_losses(truth, in_units(target, model.answer(rows)[target.name]))
 
+    groups = hanging_together(model.columns, known)
+    labels = None if groups is None else groups[asked]
     unit = "nats" if target_classes(target) else "in the target's unit"
     found: dict[str, Any] = {
         "format": 1,
         "targets": [{"name": target.name}],
         "table": {"name": table.name, "files": [each.path for each in table.sources]},
-        "importance": importance_by_shuffling(losses, seen, seen.names, unit=unit, seed=seed),
+        "importance": importance_by_shuffling(losses, seen, seen.names, unit=unit, seed=seed, groups=labels),
     }
     readers = {column.name: column for column in inputs_of(model.columns)}
     found["dependence"] = curves(
@@ -71,6 +73,7 @@ def explain(model: Model, source: Any, *, layers: bool = False, seed: int = 0) -
         seen,
         [readers[entry["column"]] for entry in found["importance"]],
         class_labels(target) if target_classes(target) else None,
+        groups=labels,
     )
     if layers:
         if WEIGHTS not in model.files:
@@ -164,6 +167,7 @@ def explain_layers(
     rows = table.take(drawn(table, most_rows))
     target = description.targets[0]
     truth, classes = truth_in_units(target, rows), target_classes(target)
+    groups = hanging_together(description.columns, rows)
     network = reload_network(description, weights)
     batch = as_batch(encode_inputs(description.columns, rows), {})
     heard = activations(network, batch.inputs, rows_at_once(batch.row_numbers))
@@ -180,7 +184,7 @@ def explain_layers(
             {
                 "column": column.name,
                 "encoder": type(encoder).__name__,
-                "probes": evidence.probes(features, truth, classes, seed),
+                "probes": evidence.probes(features, truth, classes, seed, groups),
                 "map": {"places": np.round(evidence.together(features[last]), 4).tolist(), **_marks(target, truth)},
                 "exciting": [
                     {

@@ -9,7 +9,7 @@ import numpy as np
 from fathom.chapters import sealing
 from fathom.chapters.candidates import in_units
 from fathom.chapters.meeting import LEARNED, learned_from
-from fathom.data.encoding import Column
+from fathom.data.encoding import Column, hanging_together
 from fathom.data.files.reading import read
 from fathom.data.table import Table
 from fathom.errors import TableError
@@ -118,7 +118,8 @@ def _scored(model: Model, rows: Table, target: Column) -> str:
     answer = in_units(target, model.answer(rows)[target.name])
     truth = encoded if answer.ndim == 2 else in_units(target, encoded.astype(float))
     name = primary("classification" if answer.ndim == 2 else "regression")
-    found = score(truth, answer, names=[name], resamples=Resamples.draw(len(truth)))[name]
+    draws = Resamples.draw(len(truth), groups=hanging_together(model.columns, rows))
+    found = score(truth, answer, names=[name], resamples=draws)[name]
     return (
         f"These rows hold {target.name!r}: {METRICS[name].label} {significant(found.value, 4)} on {len(truth):,} rows "
         f"(95 % interval {significant(found.low, 4)} to {significant(found.high, 4)})."

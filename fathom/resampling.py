@@ -79,11 +79,7 @@ class Resamples:
         rows or groups are first thrown into 50,000 random blocks: the interval is the same, up to its own noise.
         """
         generator = np.random.default_rng(seed)
-        unit: Integers | None = None
-        units = rows
-        if groups is not None:
-            labels, unit = np.unique(groups, return_inverse=True)
-            unit, units = unit.astype(np.int64), len(labels)
+        unit, units = (None, rows) if groups is None else units_of(rows, groups)
         if units > UNITS:
             block = generator.permutation(units) % UNITS
             unit, units = (block if unit is None else block[unit]), UNITS
@@ -188,11 +184,83 @@ def expanded_tail(units: int, level: float = LEVEL) -> float:
     >>> round(expanded_tail(100_000), 4), round(expanded_tail(20), 4)
     (0.025, 0.0159)
     """
-    normal = NormalDist()
-    z = normal.inv_cdf((1 + level) / 2)
-    freedom = units - 1
-    t = z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-    return normal.cdf(-math.sqrt(units / freedom) * t)
+    return NormalDist().cdf(-math.sqrt(units / (units - 1)) * _student(units - 1, level))
+
+
+def _student(freedom: int, level: float = LEVEL) -> float:
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+
+
+def units_of(rows: int, groups: npt.NDArray[Any] | None) -> tuple[Integers, int]:
+    """Return the unit ``(row,)`` of each row, and how many there are: itself, or its group where rows hang together.
+
+    >>> units_of(3, np.array(["b", "a", "b"]))
+    (array([1, 0, 1]), 2)
+    """
+    if groups is None:
+        return np.arange(rows), rows
+    labels, unit = np.unique(groups, return_inverse=True)
+    return unit.reshape(-1).astype(np.int64), len(labels)
+
+
+def squares_of_sums(scores: Floats, groups: npt.NDArray[Any] | None) -> float:
+    """Return the sum of squares of ``scores (row,)`` that are 0 on average; of rows that hang together, of the sums of their groups.
+
+    So the variance of a sum is estimated without knowing how rows of a group go together (Liang and Zeger, Biometrika 73, 1986; with the factor for few groups of Cameron and Miller, Journal of
+    Human Resources 50, 2015, section II.C).
+    """
+    if groups is None:
+        return float((scores**2).sum())
+    unit, count = units_of(len(scores), groups)
+    return float((np.bincount(unit, scores) ** 2).sum()) * count / max(count - 1, 1)
+
+
+def error_of_mean(values: Floats, groups: npt.NDArray[Any] | None = None) -> float:
+    """Return the standard error of the mean of ``values (row,)``, by rows or by groups of rows that hang together.
+
+    >>> twice = np.repeat([1.0, 2.0, 3.0], 2)
+    >>> round(error_of_mean(np.array([1.0, 2.0, 3.0])), 6), round(error_of_mean(twice, np.array([0, 0, 1, 1, 2, 2])), 6)
+    (0.57735, 0.57735)
+    """
+    rows = len(values)
+    if groups is None:
+        return float(values.std(ddof=1) / np.sqrt(rows))
+    return math.sqrt(squares_of_sums(values - values.mean(), groups)) / rows
+
+
+def worth(hits: npt.NDArray[Any], groups: npt.NDArray[Any] | None = None) -> float:
+    """Return how many rows that do not hang together would tell as much of a share as these ``hits (row,)`` do: all, or fewer where they come in groups.
+
+    It is the effective size of a clustered sample, by its design effect (Kish, Survey Sampling, 1965, section 8.2), with Student's quantile where groups are few (Korn and Graubard, Survey Methodology 24, 1998). Where
+    all rows are hits, or none, nothing is seen of how far groups differ, and rows of a group count as one.
+
+    >>> worth(np.array([1, 0, 1, 1])), round(worth(np.repeat([1, 0] * 500, 3), np.repeat(np.arange(1000), 3)))
+    (4, 997)
+    """
+    rows = len(hits)
+    if groups is None or not rows:
+        return rows
+    unit, count = units_of(rows, groups)
+    if count < 2:
+        return 1
+    few = (NormalDist().inv_cdf((1 + LEVEL) / 2) / _student(count - 1)) ** 2
+    marks = np.asarray(hits, np.float64)
+    alone, together = error_of_mean(marks), error_of_mean(marks, groups)
+    if alone > 0 and together > 0:
+        return min(float(rows), few * rows * (alone / together) ** 2)
+    return few * rows**2 / float((np.bincount(unit).astype(np.float64) ** 2).sum())
+
+
+def share_limits(hits: npt.NDArray[Any], groups: npt.NDArray[Any] | None = None) -> tuple[float, float]:
+    """Return the 95 % interval of the share of ``hits (row,)``, low and high: Wilson's, of as many rows as they are `worth`.
+
+    >>> [round(limit, 3) for limit in share_limits(np.ones(10))]
+    [0.722, 1.0]
+    """
+    counted = worth(hits, groups)
+    (low,), (high,) = wilson(np.array([float(np.mean(hits)) * counted]), np.array([float(counted)]))
+    return float(low), float(high)
 
 
 def wilson(hits: npt.NDArray[Any], rows: npt.NDArray[Any]) -> tuple[Floats, Floats]:

@@ -4,12 +4,15 @@ One number is learned, so a hundred rows are enough; whether it helps is seen on
 temperature of the other, and the log loss must fall by more than its standard error. Source: Guo et al., ICML 2017, section 4.2 (https://arxiv.org/abs/1706.04599).
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from fathom.bundle.answers.tempering import tempered
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import target_classes
+from fathom.resampling import error_of_mean, units_of
 from fathom.scoring import row_losses
 
 FEWEST_ROWS = 100
@@ -43,18 +46,25 @@ def temperatures(prepared: Prepared, answers: Answers) -> dict[str, float]:
         assert column.kind is not None
         truth = column.kind.encode(column.state, prepared.validation.column(column.name))[:, 0].astype(np.int64)
         chances = answers[column.name]
-        if sure_to_help(chances, truth):
+        if sure_to_help(chances, truth, groups=prepared.validation_groups):
             kept[column.name] = round(best_temperature(chances, truth), 6)
     return kept
 
 
-def sure_to_help(probabilities: npt.NDArray[np.float64], truth: npt.NDArray[np.int64], seed: int = 0) -> bool:
-    """Say whether a temperature learned on one half of the rows makes the log loss of the other fall by more than its standard error."""
-    order = np.random.default_rng(seed).permutation(len(truth))
-    halves = (order[::2], order[1::2])
-    gains = []
-    for learned, asked in (halves, halves[::-1]):
-        other = tempered(probabilities[asked], best_temperature(probabilities[learned], truth[learned]))
-        gains.append(row_losses(truth[asked], probabilities[asked]) - row_losses(truth[asked], other))
-    gain = np.concatenate(gains)
-    return bool(gain.mean() > gain.std() / np.sqrt(len(gain)))
+def sure_to_help(
+    probabilities: npt.NDArray[np.float64],
+    truth: npt.NDArray[np.int64],
+    seed: int = 0,
+    groups: npt.NDArray[Any] | None = None,
+) -> bool:
+    """Say whether a temperature learned on one half of the rows makes the log loss of the other fall by more than its standard error.
+
+    Rows that share a label of ``groups (row,)`` are in one half.
+    """
+    unit, units = units_of(len(truth), groups)
+    first = (np.argsort(np.random.default_rng(seed).permutation(units)) % 2 == 0)[unit]
+    gain = np.zeros(len(truth))
+    for asked in (first, ~first):
+        other = tempered(probabilities[asked], best_temperature(probabilities[~asked], truth[~asked]))
+        gain[asked] = row_losses(truth[asked], probabilities[asked]) - row_losses(truth[asked], other)
+    return bool(gain.mean() > error_of_mean(gain, groups))

@@ -63,6 +63,7 @@ def reasons_of_fit(
             ordered,
             classes,
             most_rows=most,
+            groups=prepared.validation_groups,
         )
     else:
         least = min(held, FEWEST_DRAWN) * passes

@@ -192,7 +192,7 @@ def _plots(column: Column, prepared: Prepared, judged: Judged) -> dict[str, Any]
         return {
             "confusion": {"classes": classes, "counts": counts.tolist()},
             "residuals": None,
-            "calibration": calibration.of_probabilities(truth, answer),
+            "calibration": calibration.of_probabilities(truth, answer, groups=prepared.sealed_groups),
         }
     spread = np.linspace(0, len(truth) - 1, min(len(truth), MOST_POINTS)).astype(np.int64)
     chosen = in_units(column, shipped.answers[column.name])
@@ -200,7 +200,7 @@ def _plots(column: Column, prepared: Prepared, judged: Judged) -> dict[str, Any]
     return {
         "confusion": None,
         "residuals": {"truth": truth[spread].tolist(), "predicted": answer[spread].tolist()},
-        "calibration": calibration.of_intervals(truth, answer, chosen, residuals),
+        "calibration": calibration.of_intervals(truth, answer, chosen, residuals, groups=prepared.sealed_groups),
     }
 
 

@@ -16,7 +16,7 @@ from fathom.bundle.answers.tempering import temper
 from fathom.bundle.description import INTERVAL_LEVEL, Description
 from fathom.chapters.candidates import in_units, truth_in_units
 from fathom.chapters.prepared import Prepared
-from fathom.data.encoding import encode_inputs, hand_made_features, target_classes
+from fathom.data.encoding import encode_inputs, hand_made_features, hanging_together, target_classes
 from fathom.data.table import Table
 from fathom.errors import OptionError
 from fathom.evidence.slicing import conditions
@@ -103,7 +103,10 @@ def scores_on(model: Model, prepared: Prepared, metric: Metric, answers: Answers
     answer = in_units(target, said[target.name])
     classes = target_classes(target)
     names = [metric.name] if not classes or metric.name == "accuracy" else [metric.name, "accuracy"]
-    found = score(truth, answer, names=names, resamples=Resamples.draw(rows.rows, count=RESAMPLES, seed=0))
+    groups = hanging_together(prepared.columns, rows)
+    found = score(
+        truth, answer, names=names, resamples=Resamples.draw(rows.rows, count=RESAMPLES, seed=0, groups=groups)
+    )
     slice_name, slice_loss = _worst_slice(prepared, rows, row_losses(truth, answer))
     return Price(
         bytes=sum(map(len, model.files.values())),

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from fathom.data.gathering import Gathered
 from fathom.data.modalities.contract import Features, Modality
+from fathom.data.rows.hashing import hash_values
 from fathom.data.table import Table
 from fathom.shapes import FLAT, KINDS, Arrays, Part, arrays_of
 
@@ -58,6 +59,13 @@ def of_role(columns: Sequence[Column], *roles: ColumnRole) -> tuple[Column, ...]
 def inputs_of(columns: Sequence[Column]) -> tuple[Column, ...]:
     """Return the columns that a network reads; a time column is one of them."""
     return of_role(columns, "input", "time")
+
+
+def hanging_together(columns: Sequence[Column], table: Table) -> npt.NDArray[Any] | None:
+    """Return labels ``(row,)`` of rows that hang together, where a column parted them by groups (``--group``) and the table has it and two groups or more; else ``None``."""
+    name = next((one.name for one in columns if one.role == "group" and one.name in table.names), None)
+    labels = None if name is None else hash_values(table.column(name), 0)
+    return None if labels is None or len(np.unique(labels)) < 2 else labels
 
 
 def input_parts(columns: Sequence[Column]) -> tuple[Part, ...]:

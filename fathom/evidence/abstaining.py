@@ -9,11 +9,12 @@ import sys
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fathom.bundle.answers import doubting
 from fathom.evidence.contract import TASKS, Case, Finding, not_applicable, served
 from fathom.quantities import significant
-from fathom.resampling import wilson
+from fathom.resampling import wilson, worth
 from fathom.scoring import row_losses
 
 NAME = "abstaining"
@@ -38,9 +39,7 @@ def run(case: Case) -> Finding:
     least = doubting.thresholds(case.chosen.answer, np.asarray(case.chosen.truth, np.int64))
     truth = np.asarray(case.sealed.truth, np.int64)
     sets = doubting.sets_of(case.sealed.answer, least)
-    known = truth >= 0
-    held = np.zeros(len(truth), np.bool_)
-    held[known] = sets[known, truth[known]]
+    held = sets_hold(sets, truth)
     size, right = sets.sum(axis=1), case.sealed.answer.argmax(axis=1) == truth
     sure = size == 1
     rows: list[dict[str, Any]] = [
@@ -53,7 +52,18 @@ def run(case: Case) -> Finding:
         f"right on {100 * right[sure].mean() if sure.any() else 0:.1f} % of these, against {100 * right.mean():.1f} % of all; on {100 * (size > 1).mean():.0f} % it is not sure, on "
         f"{100 * (size == 0).mean():.0f} % no class fits."
     )
-    return _finding(sentence, held, rows, case)
+    known = np.asarray(case.chosen.truth, np.int64)
+    taught = sets_hold(doubting.sets_of(case.chosen.answer, least), known)
+    return _finding(sentence, held, taught, rows, case)
+
+
+def sets_hold(sets: doubting.Sets, truth: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Mark the rows ``(row,)`` whose set ``(row, class)`` holds their true class; one that was never seen, -1, is in none.
+
+    >>> sets_hold(np.array([[True, False], [True, True]]), np.array([1, 1])).tolist()
+    [False, True]
+    """
+    return np.asarray((truth >= 0) & sets[np.arange(len(truth)), np.maximum(truth, 0)])
 
 
 def _intervals(case: Case) -> Finding:
@@ -76,13 +86,22 @@ def _intervals(case: Case) -> Finding:
         else f"{significant(width.min(), 4)} to {significant(width.max(), 4)}, by how large it is"
     )
     sentence = f"Asked for an interval that holds the truth on {100 * PROMISE:.0f} % of rows, it held it on {100 * held.mean():.1f} %: each answer is given plus and minus {reach}."
-    return _finding(sentence, held, rows, case)
+    assert case.chosen is not None
+    taught = np.abs(case.chosen.truth - case.chosen.answer) <= served(case)(case.chosen.answer)
+    return _finding(sentence, held, taught, rows, case)
 
 
-def _finding(sentence: str, held: Any, rows: list[dict[str, Any]], case: Case) -> Finding:
+def _finding(
+    sentence: str,
+    held: npt.NDArray[np.bool_],
+    taught: npt.NDArray[np.bool_],
+    rows: list[dict[str, Any]],
+    case: Case,
+) -> Finding:
+    """Return the finding: which test rows were ``held (row,)``, and which of those that ``taught (row,)`` what is promised."""
     assert case.chosen is not None
     # What is promised was learned from rows that are as much a matter of chance as the test rows: both count.
-    both = np.array([1 / (1 / len(held) + 1 / case.chosen.table.rows)])
+    both = np.array([1 / (1 / worth(held, case.sealed.groups) + 1 / worth(taught, case.chosen.groups))])
     (low,), (high,) = wilson(held.mean() * both, both)
     kept = high >= PROMISE
     return Finding(

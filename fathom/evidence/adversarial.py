@@ -21,7 +21,6 @@ from fathom.data.table import Table
 from fathom.evidence.contract import Case, Finding, Part, left_out, not_applicable, some
 from fathom.evidence.hardened import told_price, told_seconds
 from fathom.evidence.perturbing import CHANGES, Change
-from fathom.resampling import wilson
 from fathom.scoring import row_losses
 from fathom.shapes import arrays_of
 
@@ -156,17 +155,17 @@ def _lines(case: Case, part: Part, kind: str, weak: Weak, clean: Any, bound: flo
     every = {**weak.losses, "all together": np.max([weak.losses[n] for n in weak.losses if n != "chance"], axis=0)}
     lines = []
     for name, losses in every.items():
-        hits = int((right & held(losses)).sum())
-        (low,), (high,) = wilson(np.array([hits]), np.array([len(right)]))
+        holds = right & held(losses)
+        low, high = part.share(holds)
         lines.append(
             {
                 "columns": kind,
                 "reach": weak.reach,
                 "attack": name,
                 "before": float(right.mean()),
-                "holds": hits / len(right),
-                "low": float(low),
-                "high": float(high),
+                "holds": float(holds.mean()),
+                "low": low,
+                "high": high,
             }
         )
     return lines

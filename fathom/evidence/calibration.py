@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.bundle.answers import banding
-from fathom.resampling import Floats, wilson
+from fathom.resampling import Floats, share_limits
 
 NAME = "calibration"
 QUESTION = "Do stated probabilities and intervals come true?"
@@ -26,7 +26,13 @@ LEAST_ROWS = 10  # of a bin, because a share of fewer rows says nothing
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # what intervals promise
 
 
-def of_probabilities(truth: npt.NDArray[Any], probabilities: npt.NDArray[Any], *, bins: int = BINS) -> dict[str, Any]:
+def of_probabilities(
+    truth: npt.NDArray[Any],
+    probabilities: npt.NDArray[Any],
+    *,
+    bins: int = BINS,
+    groups: npt.NDArray[Any] | None = None,
+) -> dict[str, Any]:
     """Hold stated probabilities ``(row, class)`` against the truth ``(row,)`` of codes; -1 is a class never seen.
 
     For two classes the probability of class 1, for more that of the likeliest class. Equal probabilities share a bin,
@@ -48,8 +54,8 @@ def of_probabilities(truth: npt.NDArray[Any], probabilities: npt.NDArray[Any], *
     rows = np.bincount(bin_of_row, minlength=bins)
     used = np.flatnonzero(rows)
     predicted = np.bincount(bin_of_row, weights=stated, minlength=bins)[used] / rows[used]
-    hits = np.bincount(bin_of_row, weights=hit, minlength=bins)[used]
-    return {"kind": "probability", "bins": _bins(predicted, hits, rows[used])}
+    members = [bin_of_row == one for one in used]
+    return {"kind": "probability", "bins": _bins(predicted, [hit[mine] for mine in members], groups, members)}
 
 
 def widths_at(
@@ -75,6 +81,7 @@ def of_intervals(
     residuals: npt.NDArray[Any],
     *,
     levels: Sequence[float] = LEVELS,
+    groups: npt.NDArray[Any] | None = None,
 ) -> dict[str, Any]:
     """Hold intervals around test answers against the truth, both ``(row,)``; ``chosen`` and ``residuals (chosen,)`` are the answers to validation rows, and how far these are off.
 
@@ -88,14 +95,20 @@ def of_intervals(
     if not len(truth) or not len(residuals):
         return {"kind": "interval", "bins": []}
     error = np.abs(np.asarray(truth, dtype=np.float64) - predicted)
-    covered = np.array([np.count_nonzero(error <= widths_at(level, chosen, residuals, predicted)) for level in levels])
-    return {"kind": "interval", "bins": _bins(np.asarray(levels), covered, np.full(len(levels), len(error)))}
+    covered = [error <= widths_at(level, chosen, residuals, predicted) for level in levels]
+    every = [np.ones(len(error), np.bool_)] * len(covered)
+    return {"kind": "interval", "bins": _bins(np.asarray(levels), covered, groups, every)}
 
 
-def _bins(predicted: Floats, hits: npt.NDArray[Any], rows: npt.NDArray[Any]) -> list[dict[str, float]]:
-    """Lay the arrays ``(bin,)`` out as one dictionary per bin."""
-    low, high = wilson(hits, rows)
-    columns = {"predicted": predicted, "observed": hits / rows, "low": low, "high": high, "rows": rows}
-    return [
-        dict(zip(columns, values, strict=True)) for values in zip(*(c.tolist() for c in columns.values()), strict=True)
-    ]
+def _bins(
+    predicted: Floats,
+    hits: Sequence[npt.NDArray[np.bool_]],
+    groups: npt.NDArray[Any] | None,
+    members: Sequence[npt.NDArray[np.bool_]],
+) -> list[dict[str, float]]:
+    """Return a dictionary a bin, from what is ``predicted (bin,)``, the hits ``(member,)`` of each bin, and which rows ``(row,)`` are its members."""
+    found = []
+    for said, hit, mine in zip(predicted.tolist(), hits, members, strict=True):
+        low, high = share_limits(hit, None if groups is None else groups[mine])
+        found.append({"predicted": said, "observed": float(hit.mean()), "low": low, "high": high, "rows": len(hit)})
+    return found

@@ -19,13 +19,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fathom.data.cells.values import words_of
-from fathom.data.encoding import Column, inputs_of, target_classes
+from fathom.data.encoding import Column, hanging_together, inputs_of, target_classes
 from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.evidence.affording import REFITS
 from fathom.evidence.contract import Case, Effect, Finding, not_applicable
 from fathom.evidence.effects import Estimate, Z, double_machine_learning, fit_best, placebo, robustness_value
 from fathom.quantities import significant
+from fathom.resampling import squares_of_sums
 
 NAME = "causes"
 QUESTION = "What does this column cause?"
@@ -56,11 +57,12 @@ def run(case: Case) -> Finding:
     if isinstance(found, str):
         return not_applicable(module, found)
     table, outcome, treatment, confounders, what, binary, held = found
-    estimate = double_machine_learning(outcome, treatment, confounders, binary=binary, seed=case.seed)
+    groups = hanging_together(case.columns, table)
+    estimate = double_machine_learning(outcome, treatment, confounders, binary=binary, seed=case.seed, groups=groups)
     dealt = _dealt(treatment, estimate, binary, case.seed)
-    none, none_error = placebo(estimate.outcome_left, dealt, confounders, seed=case.seed)
+    none, none_error = placebo(estimate.outcome_left, dealt, confounders, seed=case.seed, groups=groups)
     low, high = estimate.limits
-    naive = _naive(outcome, treatment, binary)
+    naive = _naive(outcome, treatment, binary, groups)
     between = (estimate.chance > EDGE) & (estimate.chance < 1 - EDGE)
     comparable = float(between.mean()) if binary else 1.0
     learner = _t_learner(case, table, outcome, treatment, confounders) if binary else None
@@ -201,16 +203,18 @@ def _features(column: Column, table: Table) -> Floats:
     return np.asarray(np.concatenate(pieces, axis=1), np.float64)
 
 
-def _naive(outcome: Floats, treatment: Floats, binary: bool) -> tuple[float, float, float]:
+def _naive(
+    outcome: Floats, treatment: Floats, binary: bool, groups: npt.NDArray[Any] | None
+) -> tuple[float, float, float]:
     """Return the plain difference of means, or the plain slope, with its interval."""
-    if binary:
+    if binary and groups is None:
         one, other = outcome[treatment == 1], outcome[treatment == 0]
         value, error = one.mean() - other.mean(), np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other))
     else:
         moved = treatment - treatment.mean()
         value = (moved * outcome).sum() / (moved**2).sum()
         rest = outcome - outcome.mean() - value * moved
-        error = np.sqrt(((moved * rest) ** 2).sum()) / (moved**2).sum()
+        error = np.sqrt(squares_of_sums(moved * rest, groups)) / (moved**2).sum()
     return float(value), float(value - Z * error), float(value + Z * error)
 
 

@@ -12,13 +12,13 @@ import numpy.typing as npt
 from fathom.bundle.answers import banding
 from fathom.bundle.answers.unlikeness import Unlikeness
 from fathom.bundle.description import INTERVAL_LEVEL, Description
-from fathom.data.encoding import Column
+from fathom.data.encoding import Column, hanging_together
 from fathom.data.modalities import MODALITIES
 from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
 from fathom.effort import Effort
 from fathom.evidence.affording import FREE, SHARES, UNBOUND, Allowance, Bound, in_words
-from fathom.resampling import RESAMPLES, Resamples
+from fathom.resampling import RESAMPLES, Resamples, share_limits
 from fathom.scoring import Answer, Truth
 
 Status = Literal["good", "warning", "bad", "neutral"]
@@ -79,6 +79,10 @@ class Part:
         places = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         groups = None if self.groups is None else self.groups[places]
         return Part(self.table.take(places), self.truth[places], self.answer[places], groups)
+
+    def share(self, hits: npt.NDArray[Any]) -> tuple[float, float]:
+        """Return the 95 % interval, low and high, of the share of ``hits (row,)``; rows of a group tell together what they are worth."""
+        return share_limits(hits, self.groups)
 
     def resamples(self, seed: int, count: int = RESAMPLES, among: npt.NDArray[np.bool_] | None = None) -> Resamples:
         """Draw the rows again, or those ``among (row,)`` them that are marked; those of a group together."""
@@ -198,6 +202,15 @@ def some(part: Part, most: int) -> Part:
     """Return at most ``most`` rows of a part, drawn and ordered by what they hold, so that no order of a table's rows moves a figure."""
     order = np.argsort(row_hashes(part.table), kind="stable")[:most]
     return part.take(order)
+
+
+def side_by_side(columns: Sequence[Column], table: Table) -> tuple[Rows, Rows]:
+    """Return rows ``(row,)`` in an order that hangs on what they hold, those that hang together side by side, and the unit ``(row,)`` of each in that order: a row, or a group."""
+    hashes, groups = row_hashes(table), hanging_together(columns, table)
+    if groups is None:
+        return np.argsort(hashes, kind="stable"), np.arange(table.rows)
+    order = np.lexsort((hashes, groups))
+    return order, np.unique(groups[order], return_inverse=True)[1].reshape(-1)
 
 
 def served(case: Case) -> Reach:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from fathom.data.encoding import Column
 from fathom.data.rows.splitting import drawn
 from fathom.data.table import Table
+from fathom.resampling import error_of_mean
 from fathom.shapes import FLAT
 
 NAME = "dependence"
@@ -33,10 +34,11 @@ def curves(
     classes: Sequence[str] | None = None,
     most: int = MOST_COLUMNS,
     most_rows: int = MOST_ROWS,
+    groups: npt.NDArray[Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Return a curve, the mean over ``most_rows``, for each of the first ``most`` columns that have one value a cell: ``{column, kind, of, values, mean, low, high}``.
 
-    ``answer`` answers rows: numbers ``(row,)`` or probabilities ``(row, class)``, of which the class is shown that moves the most. Intervals, at 95 %, are those of the mean over the rows.
+    ``answer`` answers rows: numbers ``(row,)`` or probabilities ``(row, class)``, of which the class is shown that moves the most. Intervals, at 95 %, are those of the mean over the rows, or over groups of them that share a label of ``groups (row,)``.
 
     >>> from fathom.data.modalities import number
     >>> cells = pa.array([1.0, 2.0, 3.0])
@@ -45,14 +47,15 @@ def curves(
     >>> found[0]["values"], found[0]["mean"]
     ([1.0, 2.0, 3.0], [10.0, 20.0, 30.0])
     """
-    rows = table.take(drawn(table, most_rows))
+    asked = drawn(table, most_rows)
+    rows, together = table.take(asked), None if groups is None else groups[asked]
     found: list[dict[str, Any]] = []
     for column in columns:
         if column.kind is None or column.kind.SHAPE not in FLAT or len(found) == most:
             continue
         places = _spread(column, rows.column(column.name))
         if len(places) > 1:
-            found.append(_curve(answer, rows, column, places, classes))
+            found.append(_curve(answer, rows, column, places, classes, together))
     return found
 
 
@@ -87,6 +90,7 @@ def _curve(
     column: Column,
     places: npt.NDArray[np.int64],
     classes: Sequence[str] | None,
+    groups: npt.NDArray[Any] | None,
 ) -> dict[str, Any]:
     assert column.kind is not None
     cells = rows.column(column.name)
@@ -101,7 +105,7 @@ def _curve(
             code = 1
         answers = answers[:, :, code]
     mean = answers.mean(axis=1)
-    error = NORMAL * answers.std(axis=1) / np.sqrt(max(rows.rows, 1))
+    error = NORMAL * np.array([error_of_mean(one, groups) if rows.rows > 1 else 0.0 for one in answers])
     numeric = column.kind.NAME == "number"
     chosen = cells.take(pa.array(places))
     shown = [column.kind.show(column.state, value) for value in chosen.to_pylist()]

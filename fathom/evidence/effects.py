@@ -6,11 +6,13 @@ Hazlett, Journal of the Royal Statistical Society B 82, 2020 (https://doi.org/10
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fathom.errors import require
+from fathom.resampling import error_of_mean, squares_of_sums, units_of
 
 FOLDS = 5
 Z = 1.959963984540054  # of a 95 % interval
@@ -41,10 +43,11 @@ def double_machine_learning(
     *,
     binary: bool,
     seed: int = 0,
+    groups: npt.NDArray[Any] | None = None,
 ) -> Estimate:
     """Return the effect of ``treatment (row,)``, 0 or 1 where ``binary``, on ``outcome (row,)``, with ``confounders (row, feature)`` held alike.
 
-    What predicts target and treatment from the confounders is fitted by `fit_best`.
+    What predicts target and treatment from the confounders is fitted by `fit_best`; rows that share a label of ``groups (row,)`` are in one fold, and count together for the error.
 
     >>> random = np.random.default_rng(0)
     >>> age = random.normal(size=2_000)
@@ -55,8 +58,7 @@ def double_machine_learning(
     >>> bool(found.limits[0] < 1.5 < found.limits[1]), bool(naive > 2.5)
     (True, True)
     """
-    rows = len(outcome)
-    folds = np.random.default_rng(seed).permutation(rows) % FOLDS
+    rows, folds = len(outcome), _folds(len(outcome), groups, seed)
     expected, chance = np.empty(rows), np.empty(rows)
     with_it, without = np.empty(rows), np.empty(rows)
     for fold in range(FOLDS):
@@ -73,29 +75,42 @@ def double_machine_learning(
         seen = np.where(treatment == 1, with_it, without)
         weight = treatment / chance - (1 - treatment) / (1 - chance)
         scores = with_it - without + weight * (outcome - seen)
-        value, error = float(scores.mean()), float(scores.std(ddof=1) / np.sqrt(rows))
+        value, error = float(scores.mean()), error_of_mean(scores, groups)
         expected = chance * with_it + (1 - chance) * without
     else:
         left = treatment - chance
         value = float((left * (outcome - expected)).sum() / (left**2).sum())
         scores = left * (outcome - expected - value * left)
-        error = float(np.sqrt((scores**2).sum()) / (left**2).sum())
+        error = float(np.sqrt(squares_of_sums(scores, groups)) / (left**2).sum())
     return Estimate(value, error, outcome - expected, treatment - chance, chance)
 
 
-def placebo(outcome_left: Floats, treatment: Floats, confounders: Floats, *, seed: int = 0) -> tuple[float, float]:
+def _folds(rows: int, groups: npt.NDArray[Any] | None, seed: int) -> npt.NDArray[np.int64]:
+    """Return the fold ``(row,)`` of each row; rows that hang together are in one."""
+    unit, units = units_of(rows, groups)
+    return np.asarray(np.random.default_rng(seed).permutation(units)[unit] % FOLDS)
+
+
+def placebo(
+    outcome_left: Floats,
+    treatment: Floats,
+    confounders: Floats,
+    *,
+    seed: int = 0,
+    groups: npt.NDArray[Any] | None = None,
+) -> tuple[float, float]:
     """Return the effect of a treatment that has none, with its standard error: one slope, as for a number.
 
     ``outcome_left (row,)`` is what confounders do not say of the outcome. Where what they say of it or of the treatment is learned badly, a treatment that hangs on them seems to
     have an effect.
     """
-    folds = np.random.default_rng(seed).permutation(len(treatment)) % FOLDS
+    folds = _folds(len(treatment), groups, seed)
     left = np.array(treatment, np.float64)
     for fold in range(FOLDS):
         own, others = folds == fold, folds != fold
         left[own] -= fit_best(confounders[others], treatment[others], seed)(confounders[own])
     value = float((left * outcome_left).sum() / (left**2).sum())
-    return value, float(np.sqrt(((left * (outcome_left - value * left)) ** 2).sum()) / (left**2).sum())
+    return value, float(np.sqrt(squares_of_sums(left * (outcome_left - value * left), groups)) / (left**2).sum())
 
 
 def fit_best(x: Floats, y: Floats, seed: int) -> Callable[[Floats], Floats]:

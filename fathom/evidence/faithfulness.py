@@ -22,7 +22,6 @@ from fathom.reasons import METHODS
 from fathom.reasons.agreeing import rank_correlation
 from fathom.reasons.asking import Subject, fewest_rows, question_of
 from fathom.reasons.contract import Question
-from fathom.resampling import Resamples
 
 NAME = "faithfulness"
 QUESTION = "Are the reasons it gives the real ones?"
@@ -63,7 +62,8 @@ def run(case: Case) -> Finding:
     most = case.allowance.affords(NAME, max(most, fewest), fewest, each)
     if not most:
         return left_out(sys.modules[__name__], case.allowance, fewest * each)
-    rows = some(case.sealed, count).table.select(names)
+    explained = some(case.sealed, count)
+    rows, draws = explained.table.select(names), explained.resamples(case.seed)
     others = others.select(names)
     found, orders = measured(case, rows, others.take(np.argsort(row_hashes(others), kind="stable")[:MOST_OTHERS]), most)
     if found is None:
@@ -73,8 +73,7 @@ def run(case: Case) -> Finding:
     told = []
     for place, method in enumerate(METHODS):
         gain = found[place, :, 0] - found[place, :, 1]
-        draws = Resamples.draw(len(gain), seed=case.seed)
-        interval = draws.interval(draws.sums(gain[None]).ravel() / len(gain)).as_json()
+        interval = draws.interval(draws.means(gain)).as_json()
         told.append(
             {
                 "method": method.NAME,

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathom.scoring import Resamples, score
+from fathom.resampling import Resamples, units_of
+from fathom.scoring import score
 
 NAME = "layers"
 QUESTION = "What has each layer learned?"
@@ -24,11 +25,17 @@ UNITS, ROWS_A_UNIT = 4, 6
 Floats = npt.NDArray[np.floating[Any]]
 
 
-def probes(stages: Mapping[str, Floats], truth: npt.NDArray[Any], classes: int, seed: int = 0) -> list[dict[str, Any]]:
+def probes(
+    stages: Mapping[str, Floats],
+    truth: npt.NDArray[Any],
+    classes: int,
+    seed: int = 0,
+    groups: npt.NDArray[Any] | None = None,
+) -> list[dict[str, Any]]:
     """Return each stage's probe, from input to output: ``{stage, units, metric, value, low, high}``.
 
     ``stages`` are features ``(row, feature)`` of rows that the network did not learn from, ``truth (row,)`` their codes below ``classes``, or numbers where that is 0. Two
-    halves of the rows are each scored by a probe that was fitted on the other; the metric is accuracy or R².
+    halves of the rows are each scored by a probe that was fitted on the other; the metric is accuracy or R². Rows that share a label of ``groups (row,)`` are in one half, and drawn together for the interval.
 
     >>> rows = np.random.default_rng(0).normal(size=(400, 3))
     >>> [one["value"] > 0.8 for one in probes({"first": rows[:, 1:], "last": rows}, (rows[:, 0] > 0).astype(int), 2)]
@@ -37,10 +44,15 @@ def probes(stages: Mapping[str, Floats], truth: npt.NDArray[Any], classes: int, 
     known = np.flatnonzero(truth >= 0) if classes else np.arange(len(truth))
     if len(known) < FEWEST_ROWS:
         return []
-    order = np.random.default_rng(seed).permutation(known)
-    halves = (order[::2], order[1::2])
+    labels = None if groups is None else groups[known]
+    unit, units = units_of(len(known), labels)
+    place = np.argsort(np.random.default_rng(seed).permutation(units))[unit]  # of each row's unit among all
+    order = np.argsort(place, kind="stable")
+    halves = tuple(known[order[place[order] % 2 == half]] for half in (0, 1))
+    if min(map(len, halves)) < FEWEST_ROWS // 4:
+        return []
     rows = np.concatenate(halves)
-    draws = Resamples.draw(len(rows), seed=seed)
+    draws = Resamples.draw(len(rows), seed=seed, groups=None if groups is None else groups[rows])
     metric = "accuracy" if classes else "r2"
     found = []
     for stage, features in stages.items():

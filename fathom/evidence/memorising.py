@@ -8,18 +8,19 @@ Secret Sharer", USENIX Security 2019, https://arxiv.org/abs/1802.08232).
 """
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.data.encoding import Column
+from fathom.data.encoding import Column, hanging_together
 from fathom.data.table import Table
 from fathom.evidence.affording import REFITS
 from fathom.evidence.contract import TASKS, Case, Finding, Part, Rows, left_out, not_applicable, some
 from fathom.quantities import significant
-from fathom.resampling import wilson
+from fathom.resampling import error_of_mean, share_limits, units_of
 from fathom.scoring import row_losses
 
 NAME = "memorising"
@@ -37,7 +38,11 @@ MOST_CANARIES = 0.02  # of the training rows
 BY_HEART = 0.3  # of the canaries above those of models that never met them, that count as learned by heart
 FAR_LOWER = 0.25  # of the loss on other rows: so low on training rows is learned by heart
 
+AGAIN = 400  # times that the rows are drawn again
+
 Floats = npt.NDArray[np.float64]
+Groups = npt.NDArray[Any] | None
+Attack = tuple[Floats, Floats, Groups, Groups]  # scores of rows that were learned from and of others, and their groups
 
 
 def run(case: Case) -> Finding:
@@ -51,12 +56,12 @@ def run(case: Case) -> Finding:
     most = case.allowance.affords(NAME, min(MOST_ROWS, case.train.rows), FEWEST_ROWS, known=True)
     if not most:
         return left_out(module, case.allowance, FEWEST_ROWS, known=True)
-    learned = some(Part(case.train, truth, np.zeros(len(truth))), most)
+    learned = some(Part(case.train, truth, np.zeros(len(truth)), hanging_together(case.columns, case.train)), most)
     others = some(case.sealed, MOST_ROWS)
     inside = row_losses(learned.truth, case.answer(learned.table))
     outside = row_losses(others.truth, others.answer)
-    gap, gap_low, gap_high = _difference(outside, inside)
-    attacks = {"loss": (-inside, -outside)}
+    gap, gap_low, gap_high = _difference(outside, inside, others.groups, learned.groups)
+    attacks: dict[str, Attack] = {"loss": (-inside, -outside, learned.groups, others.groups)}
     shadows = 0
     if case.refit is not None and SHADOWS[case.effort] and case.shipped in case.refit.names:
         attacks["shadow models"], shadows = _shadowed(case)
@@ -99,10 +104,15 @@ def found_at(inside: Floats, outside: Floats, rate: float = RATE) -> float:
     >>> found_at(np.array([3.0, 2.0, 0.0, 0.0]), np.array([1.0] + 99 * [0.0]))
     0.5
     """
+    return float(_named(inside, outside, rate).mean())
+
+
+def _named(inside: Floats, outside: Floats, rate: float = RATE) -> Floats:
+    """Return the chance ``(row,)`` with which each ``inside`` row is found, as `found_at` says."""
     bound = np.sort(outside)[::-1][min(len(outside) - 1, int(rate * len(outside)))]
     above, level = float((outside > bound).mean()), float((outside == bound).mean())
     share = min(1.0, max(0.0, (rate - above) / level)) if level else 0.0
-    return float((inside > bound).mean() + share * (inside == bound).mean())
+    return np.asarray((inside > bound) + share * (inside == bound), np.float64)
 
 
 def area(inside: Floats, outside: Floats) -> float:
@@ -116,25 +126,34 @@ def area(inside: Floats, outside: Floats) -> float:
     return float((below + upto).mean() / 2 / len(outside))
 
 
-def _line(name: str, inside: Floats, outside: Floats) -> dict[str, Any]:
-    found = found_at(inside, outside)
+def _line(name: str, inside: Floats, outside: Floats, own: Groups, other: Groups) -> dict[str, Any]:
+    found = _named(inside, outside)
     # Both the rows that are found and the bound, which hangs on few others, are a matter of chance: count the fewer.
     draws = np.random.default_rng(0)
-    again = [
-        found_at(draws.choice(inside, len(inside)), draws.choice(outside, len(outside))) for _ in range(400)
-    ]  # fmt: skip
-    (low,), (high,) = wilson(np.array([found * len(inside)]), np.array([len(inside)]))
+    one, two = _drawn_again(draws, len(inside), own), _drawn_again(draws, len(outside), other)
+    again = [found_at(inside[next(one)], outside[next(two)]) for _ in range(AGAIN)]
+    low, high = share_limits(found, own)
     return {
         "attack": name,
-        "found": found,
+        "found": float(found.mean()),
         "low": float(min(low, np.quantile(again, 0.025))),
         "high": float(max(high, np.quantile(again, 0.975))),
         "area": area(inside, outside),
     }
 
 
-def _difference(one: Floats, other: Floats) -> tuple[float, float, float]:
-    error = float(np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other)))
+def _drawn_again(random: np.random.Generator, rows: int, groups: Groups) -> Iterator[Rows]:
+    """Yield as many rows, or groups of rows that hang together, as there are, drawn with replacement, again and again."""
+    unit, count = units_of(rows, groups)
+    order = np.argsort(unit, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(unit[order])) + 1)
+    while True:
+        drawn = random.integers(0, count, count)
+        yield drawn if groups is None else np.concatenate([members[one] for one in drawn])
+
+
+def _difference(one: Floats, other: Floats, groups: Groups, other_groups: Groups) -> tuple[float, float, float]:
+    error = float(np.hypot(error_of_mean(one, groups), error_of_mean(other, other_groups)))
     value = float(one.mean() - other.mean())
     return value, value - 1.96 * error, value + 1.96 * error
 
@@ -157,8 +176,11 @@ def _confidence(truth: Any, answer: Any) -> Floats:
     return np.asarray(np.log(true / (1 - true)))
 
 
-def _shadowed(case: Case) -> tuple[tuple[Floats, Floats], int]:
-    """Return the likelihood ratios of the rows that a victim model learned from and of those it did not, and the number of shadow models."""
+def _shadowed(case: Case) -> tuple[Attack, int]:
+    """Return the likelihood ratios of the rows that a victim model learned from and of those it did not, and the number of shadow models.
+
+    Rows that hang together are learned from together, or not at all.
+    """
     assert case.refit is not None
     rows, random = case.refit.train.rows, np.random.default_rng(case.seed)
     count = min(rows, 2 * MOST_ROWS)
@@ -166,13 +188,16 @@ def _shadowed(case: Case) -> tuple[tuple[Floats, Floats], int]:
     table, truth = case.refit.train.take(asked), case.refit.truth[asked]
     models = SHADOWS[case.effort] + 1
     within = case.refits.share(REFITS[NAME] * 2 / 3 / models)
-    halves = np.argsort(random.random((models, count)), axis=1) < count // 2  # (model, row)
+    groups = hanging_together(case.columns, table)
+    unit, units = units_of(count, groups)
+    halves = (np.argsort(random.random((models, units)), axis=1) < units // 2)[:, unit]  # (model, row)
     said = np.stack(
         [_confidence(truth, case.refit.fit(case.shipped, asked[half], None, within)(table)) for half in halves]
     )
     victim, shadows, met = said[0], said[1:], halves[1:]
     ratio = _log_density(victim, shadows, met) - _log_density(victim, shadows, ~met)
-    return (ratio[halves[0]], ratio[~halves[0]]), models - 1
+    sides = [None if groups is None else groups[mine] for mine in (halves[0], ~halves[0])]
+    return (ratio[halves[0]], ratio[~halves[0]], sides[0], sides[1]), models - 1
 
 
 def _log_density(victim: Floats, shadows: Floats, those: npt.NDArray[np.bool_]) -> Floats:
@@ -203,12 +228,12 @@ def _canaries(case: Case) -> dict[str, Any] | None:
     answer = refit.taught(case.shipped, planted, within)(refit.train.take(chosen))
     other = refit.fit(case.shipped, np.setdiff1d(every, chosen), None, within)(refit.train.take(chosen))
     hits = _repeats(case, refit.truth, answer, taught)
-    (low,), (high,) = wilson(np.array([hits.sum()]), np.array([count]))
+    low, high = share_limits(hits)
     return {
         "count": count,
         "learned": float(hits.mean()),
-        "low": float(low),
-        "high": float(high),
+        "low": low,
+        "high": high,
         "chance": float(_repeats(case, refit.truth, other, taught).mean()),
     }
 

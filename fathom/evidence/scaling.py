@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from fathom.data.rows.splitting import row_hashes
 from fathom.evidence.affording import REFITS
-from fathom.evidence.contract import TASKS, Case, Finding, not_applicable, some
+from fathom.evidence.contract import TASKS, Case, Finding, not_applicable, side_by_side, some
 from fathom.quantities import significant
 from fathom.resampling import Floats, Resamples
 from fathom.scoring import METRICS, Metric, primary, score
@@ -120,7 +120,7 @@ def run(case: Case) -> Finding:
         return not_applicable(module, f"A share of {case.refit.train.rows:,} training rows is too few to learn from.")
     metric = METRICS[case.metric or primary("regression" if case.classes is None else "classification")]
     case = _judged(case)
-    draws = Resamples.draw(case.sealed.table.rows, count=DRAWS, seed=case.seed)
+    draws = case.sealed.resamples(case.seed, count=DRAWS)
     curves = {
         name: points for name, shares in _planned(case, metric, draws).items() if len(points := _points(case, name, shares, metric, draws)) > 2
     }  # fmt: skip
@@ -169,16 +169,19 @@ def _points(
     """Return how many rows a model learned from and its errors ``(resample + 1,)``, share after share."""
     assert case.refit is not None
     every = case.refit.train.rows
-    order = np.argsort(row_hashes(case.refit.train), kind="stable")
+    order, unit = side_by_side(case.columns, case.refit.train)
     whole = case.train is not None and case.train.rows == every and name in case.answers
     wanted = [share for share in (*shares, *(() if whole else (1.0,))) if share * every >= FEWEST_ROWS]
-    points = []
+    ends = np.append(np.flatnonzero(np.diff(unit)) + 1, every)  # a share cuts no group in two
+    points: list[tuple[int, Floats]] = []
     for share in wanted:
         part = NETWORK_WORK if name == "network" else SIMPLER_WORK
         within = case.refits.share(
             REFITS[NAME] * part * share**0.5 / sum(one**0.5 for one in wanted)
         )  # about as many epochs each
-        count = round(share * every)
+        count = int(ends[np.abs(ends - share * every).argmin()])
+        if count < FEWEST_ROWS or (points and count == points[-1][0]) or (whole and count == every):
+            continue  # of few groups
         answer = case.refit.fit(name, order[:count], None, within)(case.sealed.table)
         points.append((count, _errors(case, answer, metric, draws)))
     if whole:

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathom.data.rows.splitting import row_hashes
 from fathom.evidence.affording import REFITS
-from fathom.evidence.contract import TASKS, Case, Finding, Part, affords_fits, not_applicable, plain
+from fathom.evidence.contract import TASKS, Case, Finding, Part, affords_fits, not_applicable, plain, side_by_side
 from fathom.quantities import number
 from fathom.scoring import row_losses
 
@@ -139,9 +138,10 @@ def _dropping(case: Case) -> dict[str, Any] | None:
     if not affords_fits(case, FITS, REFITS[NAME]):
         return None
     within = case.refits.share(REFITS[NAME] / FITS)
-    order = np.argsort(row_hashes(refit.train), kind="stable")
+    order, unit = side_by_side(case.columns, refit.train)
+    first, second = order[unit % 2 == 0], order[unit % 2 == 1]
     doubts = np.zeros(len(order))
-    for own, others in ((order[::2], order[1::2]), (order[1::2], order[::2])):
+    for own, others in ((first, second), (second, first)):
         table = refit.train.take(own)
         part = Part(table, refit.truth[own], refit.fit(case.shipped, np.sort(others), None, within)(table))
         doubts[own] = _doubts(case, [part], part)

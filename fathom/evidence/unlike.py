@@ -16,7 +16,6 @@ from fathom.bundle.answers.unlikeness import SHARE, Floats, Unlikeness
 from fathom.data.encoding import inputs_of
 from fathom.data.table import Table
 from fathom.evidence.contract import EVERY_KIND, Case, Finding, not_applicable, plain, some
-from fathom.resampling import wilson
 
 NAME = "unlike"
 QUESTION = "Does it notice rows that are like nothing in training?"
@@ -36,13 +35,14 @@ def run(case: Case) -> Finding:
     if learned is None or case.sealed.table.rows < FEWEST_ROWS:
         return not_applicable(sys.modules[__name__], "There are too few rows to say which are usual.")
     names = [column.name for column in inputs_of(case.columns)]
-    rows = some(case.sealed, MOST_ROWS).table.select(names)
+    part = some(case.sealed, MOST_ROWS)
+    rows = part.table.select(names)
     scores = learned.scores(rows)
     sets = {"near": shuffled(rows, case.seed), "far": elsewhere(case, rows.rows)}
     asked: list[dict[str, Any]] = [_told("test rows", scores, scores, learned)]
     asked += [_told(name, learned.scores(made), scores, learned) for name, made in sets.items()]
     share, far = float((scores > learned.limit).mean()), asked[2]["told_apart"]
-    (low,), (high,) = wilson(np.array([share * len(scores)]), np.array([float(len(scores))]))
+    low, high = part.share(scores > learned.limit)
     many, blind = low > TOO_MANY, far < TELLS
     worst = np.argsort(-scores, kind="stable")[:MOST_NAMED]
     sentence = (

@@ -36,7 +36,7 @@ from fathom.evidence.slices import beyond, holm
 from fathom.evidence.slicing import conditions
 from fathom.model import Model
 from fathom.quantities import counted, significant
-from fathom.resampling import Interval, Resamples, wilson
+from fathom.resampling import Interval, Resamples, share_limits
 from fathom.scoring import Metric, row_losses
 from fathom.settings import Settings, names_in
 
@@ -133,9 +133,11 @@ class _Asked:
         return Duel(self.metric, sides[0], sides[1])
 
     def draws(self, rows: Table) -> Resamples:
+        return Resamples.draw(rows.rows, seed=self.settings.seed, groups=self.groups(rows))
+
+    def groups(self, rows: Table) -> npt.NDArray[Any] | None:
         group = self.settings.group
-        groups = groups_of(rows, [group]) if group and group in rows.names else None
-        return Resamples.draw(rows.rows, seed=self.settings.seed, groups=groups)
+        return groups_of(rows, [group]) if group and group in rows.names else None
 
     def on_frozen(self, rows: Table | None) -> Finding:
         if rows is None or not rows.rows:
@@ -245,7 +247,7 @@ class _Asked:
     def calibrated(self, rows: Table) -> Finding:
         duel = self.duel(rows)
         if not target_classes(self.column):
-            return self._covered(duel)
+            return self._covered(duel, rows)
         before, after = spiegelhalter(*duel.old), spiegelhalter(*duel.new)
         chance = 2 * beyond(abs(after))
         told = f"z = {after:+.1f} (Spiegelhalter), {before:+.1f} before; above 0, errors are larger than stated"
@@ -255,15 +257,15 @@ class _Asked:
             "calibration", "passed", f"Stated probabilities come true as well as before, or within chance: {told}."
         )
 
-    def _covered(self, duel: Duel) -> Finding:
-        shares = []
+    def _covered(self, duel: Duel, rows: Table) -> Finding:
+        held = []
         for model, (truth, answer) in ((self.old, duel.old), (self.new, duel.new)):
             width = model.description.reach(self.column.name, answer)
-            shares.append(int((np.abs(truth - answer) <= width).sum()))
-        rows = len(duel.old[0])
-        high = float(wilson(np.array([shares[1]]), np.array([rows]))[1][0])
-        told = f"{shares[1] / rows:.1%} of {rows:,} truths lie in the {INTERVAL_LEVEL:.0%} interval, {shares[0] / rows:.1%} before"
-        if high < INTERVAL_LEVEL and shares[1] < shares[0]:
+            held.append(np.abs(truth - answer) <= width)
+        before, after = (float(one.mean()) for one in held)
+        _, high = share_limits(held[1], self.groups(rows))
+        told = f"{after:.1%} of {len(held[1]):,} truths lie in the {INTERVAL_LEVEL:.0%} interval, {before:.1%} before"
+        if high < INTERVAL_LEVEL and after < before:
             return _finding("calibration", "refused", f"Intervals hold too few truths: {told}.")
         return _finding(
             "calibration",

@@ -6,8 +6,9 @@ import pytest
 from fathom.chapters.preparing import prepare
 from fathom.data.files.reading import read
 from fathom.data.modalities import MODALITIES
-from fathom.evidence.calibration import LEVELS, of_intervals, of_probabilities, widths_at, wilson
+from fathom.evidence.calibration import LEVELS, of_intervals, of_probabilities, widths_at
 from fathom.progress import Silent
+from fathom.resampling import wilson
 from fathom.settings import Settings
 
 

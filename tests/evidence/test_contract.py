@@ -3,14 +3,18 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from fathom.data.encoding import Column, hanging_together
+from fathom.data.table import Table
 from fathom.evidence import CHECKS
 from fathom.evidence.contract import EVERY_KIND, TASKS, Part
 from fathom.examining import check, examine
 from tests.evidence.planted_cases import PLANTED
 
 TELLING = ("scaling", "cost")  # say what is, and warn of nothing: their answers must differ
+HOUSE = Column("house", "group", None, 1.0, "planted", None)
 SERVED = [(one, kind) for one in CHECKS for kind in one.SERVES]
 
 
@@ -71,3 +75,64 @@ def test_rows_of_a_user_are_parted_and_drawn_by_what_they_hold(late_network, fli
     mixed = rows.take(np.random.default_rng(0).permutation(rows.rows))
     asked = ["abstaining", "unlike", "robustness", "slices", "suspects"]
     assert check(late_network, mixed, only=asked) == check(late_network, rows, only=asked)
+
+
+def in_houses(case, times):
+    """The case with every row so many times, all of them of one house, by which rows were parted."""
+
+    def table_of(table):
+        every = np.repeat(np.arange(table.rows), times)
+        houses = pa.array([f"house {one}" for one in every])
+        return Table(table.arrow.take(pa.array(every)).append_column("house", houses))
+
+    def many(part):
+        if part is None:
+            return None
+        every, table = np.repeat(np.arange(part.table.rows), times), table_of(part.table)
+        return Part(table, part.truth[every], part.answer[every], hanging_together((HOUSE,), table))
+
+    answers = {name: np.repeat(answer, times, axis=0) for name, answer in case.answers.items()}
+    refit = case.refit
+    if refit is not None:
+        refit = replace(
+            refit,
+            train=table_of(refit.train),
+            truth=np.repeat(refit.truth, times),
+            fit=lambda name, rows, weights, within: case.refit.fit(name, rows // times, weights, within),
+        )
+    return replace(
+        case,
+        columns=(*case.columns, HOUSE),
+        sealed=many(case.sealed),
+        chosen=many(case.chosen),
+        train=case.train and table_of(case.train),
+        answers=answers,
+        refit=refit,
+    )
+
+
+def widths(told, at=()):
+    """How wide each interval of a finding is, by where it stands; not of what is drawn for each row by itself, copies or not."""
+    if isinstance(told, dict):
+        if {"chance", "placebo (no effect by construction)"} & {one for one in told.values() if isinstance(one, str)}:
+            return {}
+        found = {place: width for name, one in told.items() for place, width in widths(one, (*at, name)).items()}
+        if isinstance(told.get("low"), float) and isinstance(told.get("high"), float):
+            found[at] = told["high"] - told["low"]
+        return found
+    if isinstance(told, list | tuple):
+        return {place: width for number, one in enumerate(told) for place, width in widths(one, (*at, number)).items()}
+    return {}
+
+
+WITHOUT = ("leakage", "suspects", "cost")  # intervals, where nothing is fitted again
+
+
+@pytest.mark.parametrize("one", CHECKS, ids=[one.NAME for one in CHECKS])
+def test_rows_that_are_copied_within_their_group_make_no_interval_narrower(one):
+    case = PLANTED[one.NAME](one.SERVES[0])[one.NAME == "slices"]
+    alone, copied = (widths(examine(in_houses(case, times), [one.NAME])[0].as_json()) for times in (1, 3))
+    both = {place for place in alone if place in copied and alone[place] > 1e-9}
+    assert () in both or one.NAME in WITHOUT
+    for place in both:
+        assert copied[place] > 0.8 * alone[place], place  # where each copy told as much as a row: 0.58

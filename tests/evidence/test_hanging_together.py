@@ -8,10 +8,15 @@ import pytest
 import fathom
 from fathom.baselines import constant
 from fathom.data.table import Table
-from fathom.evidence import robustness, slices, suspects
+from fathom.evidence import robustness, scaling, slices, suspects
+from fathom.evidence.calibration import of_probabilities
 from fathom.evidence.contract import Case, Part
+from fathom.evidence.dependence import curves
 from fathom.evidence.importance import by_shuffling
-from tests.evidence.planted import column
+from fathom.evidence.layers import probes
+from fathom.examining import examine
+from fathom.resampling import share_limits, worth
+from tests.evidence.planted import column, regression_case
 from tests.evidence.test_suspects import case_of as mislabelled
 
 ROWS_EACH = 40
@@ -118,3 +123,81 @@ def test_a_fit_by_groups_and_a_check_of_its_bundle_judge_by_groups(monkeypatch):
             assert len(np.unique(part.groups)) == len(set(own)) == len({*zip(own, part.groups.tolist(), strict=True)})
         assert not {*names[0]} & {*names[1]}
     assert len(seen) == 2
+
+
+def test_a_share_of_rows_that_hang_together_is_told_by_as_many_as_they_are_worth():
+    random = np.random.default_rng(0)
+    hits = random.random(200) < 0.7
+    of = np.arange(200).repeat(5)
+    alone, copied = share_limits(hits), share_limits(hits.repeat(5), of)
+    assert copied == pytest.approx(alone, abs=0.002)
+    independent = (
+        random.random(1_000) < 0.7
+    )  # groups whose rows have nothing to do with each other tell as much as rows
+    assert worth(independent, of) == pytest.approx(1_000, rel=0.2)
+    assert worth(np.ones(1_000), of) == pytest.approx(200, rel=0.02)  # nothing is seen of how groups differ
+    assert worth(hits, np.zeros(200)) == 1 and worth(hits) == 200
+
+
+def test_the_interval_of_a_share_of_households_holds_the_truth_as_often_as_it_says():
+    random = np.random.default_rng(1)
+    of, held = np.arange(30).repeat(20), np.zeros(2)
+    for _ in range(300):
+        hits = random.random(600) < random.beta(4, 1, 30)[of]  # 0.8 on average
+        for place, groups in enumerate((of, None)):
+            low, high = share_limits(hits, groups)
+            held[place] += low <= 0.8 <= high
+    told, untold = held / 300
+    assert told >= 0.92 and untold < 0.75
+
+
+def test_the_bins_of_calibration_and_the_curves_of_a_column_go_by_households():
+    case = case_of(1)
+    told, untold = (
+        of_probabilities(case.sealed.truth, case.sealed.answer, groups=groups)["bins"]
+        for groups in (case.sealed.groups, None)
+    )
+    assert [one["observed"] for one in told] == [one["observed"] for one in untold]
+    assert sum(map(width, told)) > 1.5 * sum(map(width, untold))
+    of = np.arange(20).repeat(20)
+    level = np.random.default_rng(0).normal(size=20)[of]
+    table = Table.of({"x": np.random.default_rng(1).normal(size=400).tolist(), "level": level.tolist()})
+
+    def answer(rows):
+        return rows.column("level").to_numpy() + 0 * rows.column("x").to_numpy()
+
+    (told,), (untold,) = (curves(answer, table, [column(table, "x", "number")], groups=groups) for groups in (of, None))
+    assert told["mean"] == untold["mean"]
+    assert told["high"][0] - told["low"][0] > 3 * (untold["high"][0] - untold["low"][0])
+
+
+def test_a_probe_is_not_scored_on_households_that_it_was_fitted_on():
+    of = np.arange(40).repeat(10)
+    truth = np.random.default_rng(0).integers(0, 2, 40)[of]
+    which = np.eye(40)[of]  # tells the household, and nothing of another one
+    (told,), (untold,) = (probes({"last": which}, truth, 2, groups=groups) for groups in (of, None))
+    assert untold["value"] > 0.95 and told["value"] < 0.65
+
+
+@pytest.mark.parametrize("check", [scaling, suspects], ids=["scaling", "suspects"])
+def test_no_household_is_cut_in_two_where_models_are_fitted_again(check):
+    seen = []
+    random = np.random.default_rng(0)
+    x, house = random.normal(size=600), np.arange(60).repeat(10)
+    y = 2 * x + random.normal(size=60)[house]
+    y[::40] += 40.0  # suspects
+
+    def fit(name, x, y, weights):
+        seen.append(x[:, 1])
+        return lambda asked: 2 * asked[:, 0]
+
+    case = regression_case({"x": x, "house": house.astype(float)}, y, 400, fit, names=("line",))
+    by = replace(case.columns[1], role="group", kind=None)
+    case = replace(case, columns=(case.columns[0], by, case.columns[2]), effort="thorough")
+    seen.clear()
+    assert examine(case, [check.NAME])[0].answer != "not applicable"
+    whole = np.bincount(house[:400])
+    assert len(seen) >= 3
+    for rows in seen[: 2 if check is suspects else None]:  # afterwards, rows that are suspect alone are left out
+        counts = np.bincount(rows.astype(int), minlength=len(whole))
+        assert ((counts == 0) | (counts == whole)).all()
