@@ -86,7 +86,7 @@ def test_the_users_own_test_rows_judge_and_no_others(flights, flights_file, tmp_
     test = flights.take(np.arange(0, 1_500, 10))
     whole = prepare(flights_file, "late", test, Settings(), MODALITIES, Silent())
     found = encode_rows(surveyed(flights_file, tmp_path / "e", test=test), tmp_path / "e", Silent())
-    assert found.split.part.tolist() == whole.split.part.tolist()
+    assert found.split.part.tolist() == whole.split.part.tolist() and found.split.own_test
     assert found.counts == whole.counts
     assert found.warnings == (
         "150 of the 150 test rows stand, cell for cell, among the other rows too: their scores are better than they should be.",

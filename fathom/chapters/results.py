@@ -73,6 +73,7 @@ def make_result(
         "skipped_rows": [asdict(row) for row in table.skipped[:MOST_SKIPPED]],
         "split": {
             "how": prepared.split.how,
+            "own_test": prepared.split.own_test,
             "folds": prepared.fold_count,
             "fingerprint": prepared.split.fingerprint,
             "looks": list(looks),

@@ -209,7 +209,7 @@ def _split(larger: Larger, sample: Table, own_test: Table | None) -> Split:
         f"; the network learns from all training rows, and all else from a sample of {sample.rows:,} of the {larger.total:,} rows, chosen by a hash: columns are "
         "recognised, simpler models fitted, and models chosen and judged on its parts"
     )
-    result = Split(part, how, fingerprint(hashes[part == TEST]), groups)
+    result = Split(part, how, fingerprint(hashes[part == TEST]), groups, own_test=own_test is not None)
     none_empty(result, settings.group or settings.time or "")
     return result
 

@@ -7,6 +7,7 @@ SHA-256 stands beside them, so that nobody changes them unnoticed. A measure tha
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def origin_of_run(run: Path) -> Origin:
         result = json.loads((run / "result.json").read_bytes())
         files = tuple(str(Path(name).resolve()) for name in result["table"]["files"])
         targets = tuple(entry["name"] for entry in result["targets"])
-        own_test = OWN_TEST in result["split"]["how"]
+        own_test = _own_test(result["split"])
         settings = Settings.of(settings_from(run / SETTINGS))
         sealed = np.load(run / HASHES, allow_pickle=False)
         return Origin(files, targets, settings, sealed, own_test, run=str(run.resolve()))
@@ -100,6 +101,14 @@ def origin_of_run(run: Path) -> Origin:
             f"result.json, {SETTINGS} and {HASHES} in it, or its bundle inside it.",
             file=str(run),
         ) from None
+
+
+def _own_test(split: Mapping[str, Any]) -> bool:
+    if "own_test" not in split:  # runs from before there was the field told it in the sentence alone
+        return OWN_TEST in split["how"]
+    if not isinstance(split["own_test"], bool):
+        raise ValueError("own_test is true or false")
+    return bool(split["own_test"])
 
 
 def origin_on(shelf: Path) -> Origin:

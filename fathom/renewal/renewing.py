@@ -157,7 +157,7 @@ def join_rows(
     whole = np.concatenate([base.split.part, part])
     hashes = row_hashes(table)
     groups = None if base.split.groups is None else np.concatenate([base.split.groups, keys])
-    split = Split(whole, _how(settings, folds, base), fingerprint(hashes[whole == TEST]), groups)
+    split = Split(whole, _how(settings, folds, base), fingerprint(hashes[whole == TEST]), groups, base.split.own_test)
     old = np.arange(table.rows) < base.table.rows
     return Renewal(
         table, split, old, np.concatenate([np.zeros(base.table.rows, np.bool_), newest]), folds, tuple(notes)

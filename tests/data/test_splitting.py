@@ -76,7 +76,8 @@ def test_the_users_own_test_rows_are_the_test_rows():
     assert (parts.part[-1_000:] == TEST).all()
     assert not (parts.part[:-1_000] == TEST).any()
     assert 0.13 < (parts.part[:-1_000] == VALIDATION).mean() < 0.30
-    assert parts.how == "by a hash of each row; the test rows are the file that was given"
+    assert parts.how == "by a hash of each row; the test rows are the file that was given" and parts.own_test
+    assert not split(table(5_000)).own_test
 
 
 def test_beside_the_users_own_test_rows_the_latest_others_by_time_are_validation():

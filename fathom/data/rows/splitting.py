@@ -34,13 +34,14 @@ class Split:
     """``part (row,)`` is 0, 1 or 2 for train, validation or test; ``how`` says in a sentence how the rows were parted.
 
     ``fingerprint`` identifies the set of test rows, wherever and in whatever order they are met again.
-    ``groups (row,)`` are the hashes of the group column where rows were parted by groups.
+    ``groups (row,)`` are the hashes of the group column where rows were parted by groups; ``own_test`` says that the test rows are the user's own.
     """
 
     part: npt.NDArray[np.int8]
     how: str
     fingerprint: str
     groups: Hashes | None = None
+    own_test: bool = False
 
     def rows(self, part: int) -> Rows:
         """Return the positions of the rows of one part."""
@@ -127,7 +128,7 @@ def split(
             part = np.where(part == TEST, spare(keys[:own]), part).astype(np.int8)  # rows that need not be test rows
         part = np.concatenate([part, np.full(test_rows, TEST, np.int8)])
         how += f"; {OWN_TEST}"
-    result = Split(part, how, fingerprint(hashes[part == TEST]), groups)
+    result = Split(part, how, fingerprint(hashes[part == TEST]), groups, own_test=test_rows > 0)
     none_empty(result, group or time_column)
     return result
 
