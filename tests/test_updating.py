@@ -334,3 +334,37 @@ def test_the_command_says_what_the_gate_said_and_exits_by_it(run, store, command
     passed = shelf.gate(version)["passed"]
     assert outcome.code == (0 if passed else 1) and (shelf.state().live == version) == passed
     assert "frozen rows" in outcome.out and "Why:" in outcome.out
+
+
+def test_a_table_larger_than_memory_is_frozen_in_blocks_and_renewed_elsewhere(tables, tmp_path, command, monkeypatch):
+    """The shelf is made without reading the table whole; an update is refused before it reads it, and says the way that there is, which works."""
+    run, more = tmp_path / "large", tmp_path / "more"
+    made = ("--target", "late", "--effort", "quick", "--epochs", 1, "--keep", "baseline", "-q")
+    assert command("fit", tables / "old.csv", *made, "--memory", 0.0004, "--out", run).code == 0
+    monkeypatch.setattr("fathom.renewal.updating.read_as", lambda *given: pytest.fail("the table is read whole"))
+    refused = command("update", run, "--with", tables / "new.parquet")
+    assert refused.code == 2
+    assert "The table of the fit would take about" in refused.err and "are for it" in refused.err
+    assert f"fathom update {run / 'shelf'} --candidate RUN" in " ".join(refused.err.split())
+    origin = origin_on(run / "shelf")
+    assert sorted(row_hashes(origin.frozen).tolist()) == sorted(origin.sealed.tolist())
+    assert len(open_shelf(run / "shelf").versions()) == 1
+
+    assert (
+        command("fit", tables / "old.csv", tables / "new.parquet", *made, "--memory", 0.0004, "--out", more).code == 0
+    )
+    judged = command("update", run / "shelf", "--candidate", more)
+    assert judged.code in (0, 1) and f"{len(origin.sealed)}" in judged.out
+    assert len(open_shelf(run / "shelf").versions()) == 2
+
+
+def test_new_rows_larger_than_memory_are_refused_unread(fitted, tables, tmp_path, monkeypatch):
+    shelf = open_shelf(fitted[0] / "shelf")
+    before = shelf.versions()
+    monkeypatch.setattr(
+        "fathom.renewal.renewing.larger_than", lambda source, limit: 7_000_000_000 if "new" in str(source) else None
+    )
+    monkeypatch.setattr("fathom.renewal.updating.read_as", lambda *given: pytest.fail("the table is read whole"))
+    with pytest.raises(OptionError, match=r"The table of new rows would take about 7\.0 GB of memory.*memory = GB"):
+        update(shelf.path, tables / "new.parquet")
+    assert shelf.versions() == before

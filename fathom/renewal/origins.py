@@ -47,11 +47,16 @@ class Origin:
 
     def table(self, lies: str | Path | None = None) -> Table | None:
         """Return the table of the fit as it is today, ``None`` where its files are gone; ``lies`` says where it is now. Raises TableError when it cannot be read."""
+        source = self.source(lies)
+        return None if source is None else read_as(source, self.settings, self.targets)
+
+    def source(self, lies: str | Path | None = None) -> str | list[str] | None:
+        """Return where the table of the fit lies today, ``None`` where its files are gone."""
         if lies is not None:
-            return read_as(str(lies), self.settings, self.targets)
+            return str(lies)
         if not self.files or not all(Path(name).exists() for name in self.files):
             return None
-        return read_as(self.files[0] if len(self.files) == 1 else list(self.files), self.settings, self.targets)
+        return self.files[0] if len(self.files) == 1 else list(self.files)
 
     def notes(self) -> dict[str, bytes]:
         """Return the files that say all this on a shelf."""

@@ -6,19 +6,21 @@ renewed; where time parts rows, the latest of the new ones are sealed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fathom.chapters.larger import SHARE_OF_MEMORY, memory
+from fathom.chapters.larger import SHARE_OF_MEMORY, in_words, memory
 from fathom.chapters.meeting import hashes_as_seen
 from fathom.chapters.prepared import Prepared
 from fathom.chapters.preparing import join, moments_in, prepare
 from fathom.data.cells.values import is_number, is_text, plain, words_of
 from fathom.data.encoding import Column, gather
-from fathom.data.files.streaming import larger_than
+from fathom.data.files.reading import joined
+from fathom.data.files.streaming import FileStream, Stream, larger_than
 from fathom.data.modalities.contract import Modality
 from fathom.data.recognising import without_unusable
 from fathom.data.rows.hashing import hash_values
@@ -102,6 +104,17 @@ def frozen_rows(base: Prepared) -> Table | None:
     """Return the sealed rows of the old table, ``None`` where there are none."""
     rows = np.flatnonzero(base.split.part == TEST)
     return base.table.take(rows) if len(rows) else None
+
+
+def frozen_among(opened: Stream | FileStream, origin: Origin) -> Table | None:
+    """Return the sealed rows of an old table larger than memory, which is read block by block; ``None`` where there are none."""
+    found = []
+    for block in opened.blocks():
+        rows = block.select([name for name in block.names if name != origin.settings.weight])
+        sealed = np.flatnonzero(np.isin(row_hashes(rows), origin.sealed))
+        if len(sealed):
+            found.append(rows.take(sealed))
+    return joined(found) if found else None
 
 
 def join_rows(
@@ -283,10 +296,12 @@ def _met_again(origin: Origin, fresh: Table, columns: Sequence[Column]) -> Mask:
     return np.isin(hashes_as_seen(columns, fresh), sealed)
 
 
-def check_size(settings: Settings, source: Any) -> None:
-    """Raise OptionError when the files of a table are too large to be renewed in memory."""
-    if larger_than(source, SHARE_OF_MEMORY * memory(settings)) is not None:
+def check_size(settings: Settings, source: Any, what: str, shelf: Path) -> None:
+    """Raise OptionError when the files of a table are too large to be renewed in memory; ``what`` names them, and ``shelf`` is where another bundle can be put before the gate."""
+    limit = SHARE_OF_MEMORY * memory(settings)
+    needed = larger_than(source, limit)
+    if needed is not None:
         raise OptionError(
-            "The table is larger than the memory that is for it (--memory), and an update reads it whole. Fit anew with fathom fit on old and new files, and "
-            "put the bundle before the gate: fathom update SHELF --candidate RUN"
+            f"{what} would take about {in_words(needed)} of memory, and {in_words(limit)} are for it: an update reads old and new rows whole. Give it more where there is more (a line "
+            f"memory = GB in a file for --settings), or fit anew on old and new files, which reads them in blocks, and put that before the gate: fathom update {shelf} --candidate RUN"
         )

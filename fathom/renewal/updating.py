@@ -13,6 +13,7 @@ from fathom.bundle import manifest
 from fathom.chapters import sealing
 from fathom.chapters.continuing import fit_again, prepared_of, why_not_warm
 from fathom.chapters.shipping import bundle_files
+from fathom.chapters.surveying import open_larger
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
@@ -21,7 +22,7 @@ from fathom.model import Model, load
 from fathom.progress import Progress, Silent
 from fathom.renewal.gating import FEWEST_LATEST, MARGIN, Gate, judge_update
 from fathom.renewal.origins import Origin, origin_of_run, origin_on, read_as, table_bytes, table_from
-from fathom.renewal.renewing import base_of, check_size, frozen_rows, join_rows
+from fathom.renewal.renewing import base_of, check_size, frozen_among, frozen_rows, join_rows
 from fathom.report.gate import render_gate
 from fathom.service.records.databases import shown
 from fathom.service.records.store import is_store, open_store
@@ -62,13 +63,18 @@ def shelf_of(
     place = Path(shelf) if shelf is not None else run / NAME
     manifest.read(path)  # what is no bundle says so first
     origin, notes = origin_of_run(run), []
-    rows = origin.table(table)
-    if rows is None:
+    lies = origin.source(table)
+    if lies is None:
         notes.append(
             f"The table of the fit is not there any more ({', '.join(origin.files[:3])}), so no rows could be frozen. Say where it lies: --table FILE"
         )
     else:
-        frozen = frozen_rows(base_of(origin, rows, MODALITIES))
+        opened = open_larger(lies, origin.settings, Silent())
+        frozen = (
+            frozen_among(opened, origin)
+            if opened is not None
+            else frozen_rows(base_of(origin, read_as(lies, origin.settings, origin.targets), MODALITIES))
+        )
         if frozen is None or frozen.rows < len(origin.sealed):
             found = 0 if frozen is None else frozen.rows
             notes.append(
@@ -114,8 +120,9 @@ def update(
     live = place.state().live
     old = load(place.folder(live), modalities=modalities)
     told.begin("Reading old and new rows")
-    if table is not None or all(Path(name).exists() for name in origin.files):
-        check_size(origin.settings, str(table) if table is not None else list(origin.files))
+    check_size(origin.settings, origin.source(table), "The table of the fit", place.path)
+    if not _is_recorded(new):
+        check_size(origin.settings, new, "The table of new rows", place.path)
     rows = origin.table(table)
     fresh = _new_rows(new, origin)
     earlier = _earlier(place, live)
@@ -244,9 +251,14 @@ def _with_settings(origin: Origin, given: Mapping[str, Any]) -> tuple[Origin, st
     return replace(origin, settings=settings), f"the setting {other[0]!r} makes another network" if other else ""
 
 
+def _is_recorded(new: Any) -> bool:
+    """Say whether new rows are those that a server has recorded."""
+    return isinstance(new, (str, Path)) and is_store(new)
+
+
 def _new_rows(new: Any, origin: Origin) -> Table:
     """Read new rows: a table, or those of a store of requests whose truth has become known."""
-    if not isinstance(new, (str, Path)) or not is_store(new):
+    if not _is_recorded(new):
         return read_as(str(new) if isinstance(new, Path) else new, origin.settings, origin.targets)
     store = open_store(new)
     try:
