@@ -66,12 +66,12 @@ def run(case: Case) -> Finding:
     shipped, *others = case.costs
     own = years[shipped.name]
     sentence = (
-        f"{assumed.requests_per_day:,.0f} answers a day and {assumed.trainings_a_year:.0f} trainings a year take {shipped.name} about {_round(own['core_hours'])} core-hours, "
+        f"{assumed.requests_per_day:,.0f} answers a day and {assumed.trainings_a_year:.0f} trainings a year by the model that is shipped ({shipped.name}) take about {_round(own['core_hours'])} core-hours, "
         f"{_round(own['kwh'])} kWh, {_round(own['kilograms'])} kg of carbon dioxide and {_round(own['euros'])} euros a year"
     )
     if others:
         least = min(others, key=lambda cost: years[cost.name]["core_hours"])
-        sentence += f"; {least.name} would take {_round(years[least.name]['core_hours'])} core-hours."
+        sentence += f"; by {least.name} they would take {_round(years[least.name]['core_hours'])} core-hours."
     else:
         sentence += "."
     rows: list[dict[str, Any]] = [{"model": name, **found} for name, found in years.items()]

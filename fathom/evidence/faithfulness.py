@@ -89,7 +89,7 @@ def run(case: Case) -> Finding:
     faithful = (first["low"] or 0.0) > 0
     nothing = not found[:, :, 0].max() > 1e-9
     sentence = (
-        f"Taking away the fifth of a row’s pieces that {METHODS[0].NAME} names moves the answer by {significant(first['moves_by'])} on average, as many at random by {significant(first['at_random'])}; "
+        f"Taking away the fifth of a row’s pieces that {METHODS[0].NAME.upper()} names moves the answer by {significant(first['moves_by'])} on average, as many at random by {significant(first['at_random'])}; "
         f"the difference is {significant(first['more_by'])} (95 % interval {significant(first['low'])} to {significant(first['high'])}, {len(found[0])} rows)."
         + (
             f" The methods put the pieces into much the same order: their rank correlation is {np.mean(agree):.2f}."

@@ -67,15 +67,18 @@ def run(case: Case) -> Finding:
     numbers = case.classes is None
     blind, early = not numbers and _blind(steps, draws), _early(case, part, steps, metric)
     first, last = rows[0], rows[-1]
-    sentence = (
-        f"From rows as they are to the worst of five severities, on {part.table.rows:,} rows, {metric.label} goes from {significant(first['score'])} to {significant(last['score'])} ({significant(last['low'])} to {significant(last['high'])}), "
-        + (
-            f"and 90 % intervals hold the truth on {100 * first['right']:.0f} % and then {100 * last['right']:.0f} % of rows, since how wide they are hangs on the answer alone."
-            if numbers
-            else f"the share of right answers from {100 * first['right']:.0f} % to {100 * last['right']:.0f} % (over all five on average {100 * _mean(steps, 'right'):.1f} %, a fall of {_points(steps, draws, 'right')}), "
-            f"and how sure the model says it is from {100 * first['sure']:.0f} % to {100 * last['sure']:.0f} % ({100 * _mean(steps, 'sure'):.1f} %, a fall of {_points(steps, draws, 'sure')})."
+    worst = f"{metric.label} goes from {significant(first['score'])} to {significant(last['score'])} ({significant(last['low'])} to {significant(last['high'])})"
+    if numbers:
+        sentence = (
+            f"From {part.table.rows:,} rows as they are to the worst of five severities, {worst}, and 90 % intervals hold the truth on {100 * first['right']:.0f} % "
+            f"and then {100 * last['right']:.0f} % of rows, since how wide they are hangs on the answer alone."
         )
-    )
+    else:
+        sentence = (
+            f"Of {part.table.rows:,} rows as they are, {100 * first['right']:.1f} % are answered right, and the model says that it is {100 * first['sure']:.1f} % sure. "
+            f"Spoiled, on average over five severities, {100 * _mean(steps, 'right'):.1f} % are ({_points(steps, draws, 'right', 'fewer')}), "
+            f"and it says {100 * _mean(steps, 'sure'):.1f} % ({_points(steps, draws, 'sure', 'less')}). At the worst, {worst}."
+        )
     if len(kinds) > 1:
         sentence += f" Spoiled alone, {kinds[0]['spoiled']} columns do most harm."
     answer = "it does not notice" if blind else "it breaks early" if early else "it gets worse slowly"
@@ -169,10 +172,14 @@ def _mean(steps: list[Measured], what: str) -> float:
     return float(np.mean([getattr(step, what)[0] for step in steps[1:]]))
 
 
-def _points(steps: list[Measured], draws: Resamples, what: str) -> str:
-    """Return in words how many points of a hundred something falls by, as `_fall` has it, which decides what is warned of."""
+def _points(steps: list[Measured], draws: Resamples, what: str, down: str) -> str:
+    """Return in words by how many points of a hundred something goes ``down``, as `_fall` has it, which decides what is warned of, or up."""
     fall = _fall(steps, draws, what)
-    return f"{100 * fall.value:.1f} points, {100 * fall.low:.1f} to {100 * fall.high:.1f}"
+    points = [100 * value for value in (fall.value, fall.low, fall.high)]
+    if fall.value < 0:
+        points, down = [-points[0], -points[2], -points[1]], "more"
+    told = [f"{round(value, 1) + 0.0:.1f}" for value in points]  # no minus before a zero
+    return f"{told[0]} points {down}, {told[1]} to {told[2]}"
 
 
 def _early(case: Case, part: Part, steps: list[Measured], metric: Metric) -> bool:

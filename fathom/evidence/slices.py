@@ -81,7 +81,7 @@ def run(case: Case) -> Finding:
         return _finding("none found", sentence, "good", worst, measured)
     worst = max(sure, key=lambda row: row["loss"] - row["elsewhere"])
     sentence = (
-        f"Where {worst['slice']}, the loss is {significant(worst['loss'])} against {significant(worst['elsewhere'])} elsewhere ({worst['rows']} test rows)"
+        f"Where {worst['slice']}, the loss is {significant(worst['loss'])} against {significant(worst['elsewhere'])} elsewhere ({worst['rows']:,} test rows)"
         + (
             f"; {counted(len(sure) - 1, 'further kind of row is', 'further kinds of row are')} clearly worse, too."
             if len(sure) > 1

@@ -68,6 +68,15 @@ def fit(text: Any, places: int) -> str:
     return text if used <= places and len(text) <= 3 * places else kept.rstrip("\u200d ") + "…"
 
 
+def breadth(text: str) -> float:
+    """Return how many average characters wide a text is; those of CJK and emoji count twice.
+
+    >>> breadth("kitchen"), breadth("寝室"), round(breadth("mm"), 1)
+    (7.0, 4.0, 2.9)
+    """
+    return sum(map(_width, text), 0.0)
+
+
 def cell(value: Any, limit: int = 240) -> str:
     """Write any JSON value as a table cell shows it.
 

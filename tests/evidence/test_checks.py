@@ -193,7 +193,7 @@ def test_a_year_costs_more_with_more_requests_and_the_cheaper_model_is_named():
     models = (Cost("network", 100, 0.01, 1e6), Cost("trees", 5, 0.001, 1e5))
     found = cost.run(replace(case_of(), costs=models))
     assert found.value == pytest.approx((365 * 10_000 * 0.01 + 12 * 100) / 3600)
-    assert "trees would take" in found.sentence and "estimated" in found.sentence
+    assert "by trees they would take" in found.sentence and "estimated" in found.sentence
     assert cost.run(replace(case_of(), costs=models, requests_per_day=1e6)).value > 50 * found.value
     assert cost.run(case_of()).answer == "not applicable"
 

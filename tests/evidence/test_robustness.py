@@ -61,8 +61,8 @@ def test_the_sentence_states_what_the_warning_goes_by():
     assert found.answer == "it does not notice"
     steps = found.plot["severities"]
     mean = 100 * np.mean([step["right"] for step in steps[1:]])
-    assert f"on {ROWS} rows," in found.sentence and f"over all five on average {mean:.1f} %" in found.sentence
-    assert f"a fall of {100 * steps[0]['right'] - mean:.1f} points" in found.sentence
+    assert f"Of {ROWS} rows" in found.sentence and f"over five severities, {mean:.1f} %" in found.sentence
+    assert f"{100 * steps[0]['right'] - mean:.1f} points fewer" in found.sentence
 
 
 def numbers(exact):

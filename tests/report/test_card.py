@@ -24,7 +24,7 @@ def test_a_card_of_a_fit_says_what_was_found(late_run):
     for wanted in (
         result["split"]["fingerprint"],
         result["shipped"],
-        "From rows as they are",
+        "rows as they are",
         "core-hours",
         "log loss",
     ):

@@ -18,7 +18,7 @@ from fathom.report.plots.drawing import (
     whiskers,
     widen,
 )
-from fathom.report.wording import fit
+from fathom.report.wording import breadth, fit
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ def rows_of_estimates(rows: Sequence[Estimate], *, label: str, width: float, box
     On a wide picture the names stand left of the plot, on a narrow one above each line.
     """
     narrow = width < 500
-    longest = max((len(row.name) for row in rows), default=0)
-    names = 0.0 if narrow else min(max(longest * CHARACTER + 16, 80), 260)
+    longest = max((breadth(row.name) for row in rows), default=0.0)
+    names = 0.0 if narrow else min(max(longest * CHARACTER + 20, 80), 260)
     numbers = 72.0
     step = 40.0 if narrow else 30.0
     ends = [end for row in rows for end in (*row.ends, row.value)]
