@@ -115,10 +115,9 @@ def fitted(name: str, fresh: bool) -> Path:
 def ours(model: Any, name: str) -> tuple[list[dict[str, Any]], str, dict[str, Any]]:
     """Return what is left of right answers by each of our attacks at each reach; the name of the array that the network reads, and the rows of it."""
     from fathom.chapters.candidates import truth_in_units
-    from fathom.data.encoding import encode_inputs, input_parts, inputs_of
+    from fathom.data.encoding import class_labels, encode_inputs, input_parts, inputs_of
     from fathom.evidence import adversarial
     from fathom.evidence.contract import Case, Part, Weights, some
-    from fathom.model import class_labels
     from fathom.shapes import arrays_of
 
     kind, reaches = SETS[name]

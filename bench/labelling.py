@@ -18,10 +18,11 @@ from bench.perception_tables import FOLDER
 from fathom.baselines import linear
 from fathom.chapters.preparing import prepare
 from fathom.chapters.rivals import fit_baselines
+from fathom.data.encoding import class_labels
 from fathom.data.modalities import MODALITIES
 from fathom.data.rows.splitting import row_hashes
 from fathom.data.table import Table
-from fathom.model import Model, class_labels
+from fathom.model import Model
 from fathom.progress import Silent
 from fathom.service.label.labelling import Session
 from fathom.service.label.labels import LabelBook

@@ -14,7 +14,7 @@ from fathom.bundle.manifest import WEIGHTS
 from fathom.chapters.candidates import Candidate, in_units, truth_in_units
 from fathom.chapters.judging import Judged, metric_of
 from fathom.chapters.prepared import Prepared
-from fathom.data.encoding import Column, hanging_together, target_classes
+from fathom.data.encoding import Column, class_labels, hanging_together, target_classes
 from fathom.data.files.reading import read
 from fathom.data.rows.splitting import TRAIN, VALIDATION, row_hashes
 from fathom.data.table import Table
@@ -23,7 +23,7 @@ from fathom.errors import LeakageError, OptionError, suggestion
 from fathom.evidence import CHECKS, adversarial, leakage
 from fathom.evidence.affording import FREE, UNBOUND, Allowance, Bound
 from fathom.evidence.contract import LEFT_OUT, Case, Cost, Effect, Finding, Part, Reach, Refit, Twin, Weights, in_order
-from fathom.model import Model, class_labels
+from fathom.model import Model
 from fathom.settings import Settings, names_in
 
 
@@ -242,12 +242,3 @@ def counted(findings: Sequence[Mapping[str, Any]]) -> str:
     names = list(dict.fromkeys(finding["name"] for finding in findings if finding["answer"] == LEFT_OUT))
     told = f"{answered} question{'' if answered == 1 else 's'} answered"
     return f"{told}, left out: {', '.join(names)}" if names else told
-
-
-def warnings_of(findings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the sentences of the findings that warn, with what to do."""
-    return [
-        f"{finding['sentence']} {finding['remedy']}".strip()
-        for finding in findings
-        if finding["status"] in ("bad", "warning")
-    ]

@@ -20,7 +20,7 @@ from fathom.bundle.answers.quick import Quick
 from fathom.bundle.answers.unlikeness import WORDS, Unlikeness, opened
 from fathom.bundle.description import Description
 from fathom.bundle.saving import save
-from fathom.data.encoding import Column, gather, inputs_of, target_classes, unreadable_cells
+from fathom.data.encoding import Column, class_labels, gather, inputs_of, target_classes, unreadable_cells
 from fathom.data.files.reading import read
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
@@ -251,13 +251,6 @@ def predictions(
                     words = pc.if_else(pa.array(unlike), WORDS, words)
                 columns[f"{target.name}_doubt"] = words
     return Table(pa.table(columns), name="predictions")
-
-
-def class_labels(target: Column) -> list[str]:
-    """Return a category's classes in the order of their codes, as words."""
-    assert target.kind is not None
-    every = target.kind.decode(target.state, np.eye(target.parts[0].codes))
-    return [target.kind.show(target.state, value) for value in every.to_pylist()]
 
 
 def warn_unreadable(column: Column, table: Table, marks: npt.NDArray[np.bool_]) -> None:

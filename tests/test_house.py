@@ -116,6 +116,17 @@ def test_a_file_has_a_caption_and_imports_only_what_lies_below_it(path):
         assert "commands" not in own
 
 
+def test_no_two_parts_of_the_house_need_each_other():
+    needs: dict[str, set[str]] = {}
+    for path in FILES:
+        own = {name.split(".")[1] for name in imports_of(path) if name.startswith("fathom.")}
+        needs.setdefault(part_of(path), set()).update(own - {part_of(path)})
+    needs.pop("__init__")  # which names what is used first, and imports it then
+    while free := {part for part, others in needs.items() if not others & needs.keys()}:
+        needs = {part: others for part, others in needs.items() if part not in free}
+    assert not needs, f"These import each other in a circle, or what does: {needs}"
+
+
 @pytest.mark.parametrize("wing", ROOMS)
 def test_a_room_uses_only_the_rooms_below_it(wing):
     def room_of(parts):

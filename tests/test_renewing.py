@@ -4,13 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fathom.chapters.continuing import prepared_of
 from fathom.chapters.preparing import prepare
 from fathom.data.modalities import MODALITIES
 from fathom.data.rows.splitting import TEST, TRAIN, VALIDATION, row_hashes
 from fathom.data.table import Table
 from fathom.errors import TableError
 from fathom.progress import Silent
+from fathom.renewal.continuing import prepared_of
 from fathom.renewal.origins import Origin
 from fathom.renewal.renewing import base_of, frozen_rows, join_rows
 from fathom.settings import Settings

@@ -10,11 +10,11 @@ import numpy.typing as npt
 from fathom.chapters.candidates import in_units
 from fathom.chapters.judging import Judged
 from fathom.chapters.prepared import Prepared
-from fathom.data.encoding import Column, inputs_of, target_classes
+from fathom.data.encoding import Column, class_labels, inputs_of, target_classes
 from fathom.evidence import dependence
 from fathom.evidence.affording import Allowance
 from fathom.evidence.contract import left_out
-from fathom.model import Model, class_labels
+from fathom.model import Model
 from fathom.reasons import METHODS
 from fathom.reasons.asking import fewest_rows
 from fathom.reasons.rows import explain_row

@@ -16,18 +16,16 @@ from fathom.chapters.allotting import Clock
 from fathom.chapters.candidates import Candidate, in_units, truth_in_units
 from fathom.chapters.judging import Judged, metric_of
 from fathom.chapters.prepared import Prepared
+from fathom.chapters.probing import MOST_ROWS as MOST_LOOKED_AT
+from fathom.chapters.probing import explain_layers, has_layers
 from fathom.chapters.reckoning import Allowances
 from fathom.chapters.sealing import Look
-from fathom.data.encoding import Column, inputs_of, target_classes
+from fathom.data.encoding import Column, class_labels, inputs_of, target_classes
 from fathom.data.rows.splitting import TEST, TRAIN, drawn
 from fathom.data.table import Table
 from fathom.effort import Sizes
 from fathom.evidence import calibration, importance, layers, worst_rows
 from fathom.evidence.contract import Finding, left_out
-from fathom.examining import warnings_of
-from fathom.explaining import MOST_ROWS as MOST_LOOKED_AT
-from fathom.explaining import explain_layers, has_layers
-from fathom.model import class_labels
 from fathom.scoring import METRICS, row_losses
 from fathom.settings import Settings
 
@@ -86,7 +84,7 @@ def make_result(
         "shipped_reason": judged.shipped_reason,
         "adds": list(adds),
         "findings": list(findings),
-        "warnings": [*prepared.warnings, *_repeated_looks(looks), *warnings_of(findings)],
+        "warnings": [*prepared.warnings, *_repeated_looks(looks), *_warnings_of(findings)],
         "training": dict(network.training or {}),
         "plots": {column.name: _plots(column, prepared, judged) for column in prepared.targets},
         **measured,
@@ -169,6 +167,15 @@ def _model_json(candidate: Candidate, prepared: Prepared, judged: Judged) -> dic
         "targets": scores,
         "notes": dict(candidate.notes),
     }
+
+
+def _warnings_of(findings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the sentences of the findings that warn, with what to do."""
+    return [
+        f"{finding['sentence']} {finding['remedy']}".strip()
+        for finding in findings
+        if finding["status"] in ("bad", "warning")
+    ]
 
 
 def _repeated_looks(looks: Sequence[Look]) -> list[str]:

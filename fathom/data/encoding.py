@@ -114,6 +114,13 @@ def encode_targets(columns: Sequence[Column], table: Table) -> Arrays:
     }
 
 
+def class_labels(target: Column) -> list[str]:
+    """Return a category's classes in the order of their codes, as words."""
+    assert target.kind is not None
+    every = target.kind.decode(target.state, np.eye(target.parts[0].codes))
+    return [target.kind.show(target.state, value) for value in every.to_pylist()]
+
+
 def target_classes(column: Column) -> int:
     """Return how many classes a target has; 0 for a number."""
     return column.parts[0].codes

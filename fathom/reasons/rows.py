@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.bundle.answers import background
-from fathom.data.encoding import Column, inputs_of, target_classes
+from fathom.data.encoding import Column, class_labels, inputs_of, target_classes
 from fathom.data.files.reading import read
 from fathom.data.table import Table
 from fathom.errors import OptionError, TableError, suggestion
-from fathom.model import Model, class_labels
+from fathom.model import Model
 from fathom.reasons import METHODS
 from fathom.reasons.agreeing import agreement
 from fathom.reasons.asking import Subject, question_of

@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from fathom.bundle import manifest
 from fathom.chapters import sealing
-from fathom.chapters.continuing import fit_again, prepared_of, why_not_warm
 from fathom.chapters.shipping import bundle_files
 from fathom.chapters.surveying import open_larger
 from fathom.data.modalities import MODALITIES
@@ -20,6 +19,7 @@ from fathom.data.table import Table
 from fathom.errors import BundleError, OptionError, OutputError, TableError, check_installed
 from fathom.model import Model, load
 from fathom.progress import Progress, Silent
+from fathom.renewal.continuing import fit_again, prepared_of, why_not_warm
 from fathom.renewal.gating import FEWEST_LATEST, MARGIN, Gate, judge_update
 from fathom.renewal.origins import Origin, origin_of_run, origin_on, read_as, table_bytes, table_from
 from fathom.renewal.renewing import base_of, check_size, frozen_among, frozen_rows, join_rows

@@ -17,7 +17,7 @@ from fathom.bundle.answers.reference import Reference, Sketch, sketched
 from fathom.bundle.description import Description
 from fathom.data.cells import calendars
 from fathom.data.cells import values as cells
-from fathom.data.encoding import Column, inputs_of
+from fathom.data.encoding import Column, class_labels, inputs_of
 from fathom.data.table import Table
 from fathom.scoring import Answer, Truth, row_losses
 
@@ -181,8 +181,6 @@ def make_reference(
     unlike: Marks | None = None,
 ) -> Reference:
     """Sketch the training rows, and the answers to rows that the model has not learned from with their truth, both in the targets' units; ``unlike (row,)`` marks those of them that are unlike the training rows."""
-    from fathom.model import class_labels
-
     columns: dict[str, dict[str, Sketch]] = {}
     usual: dict[str, Usual] = {}
     for column in (*inputs_of(description.columns), *description.targets):

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from fathom.data.cells.media import shown
-from fathom.data.encoding import Column, hand_made_features
+from fathom.data.encoding import Column, class_labels, hand_made_features
 from fathom.data.modalities import MODALITIES
 from fathom.data.recognising import recognise_inputs
 from fathom.data.table import Table
 from fathom.errors import OptionError, TableError, suggestion
-from fathom.model import Model, class_labels, load, predictions
+from fathom.model import Model, load, predictions
 from fathom.service.label.agreeing import agreement_of
 from fathom.service.label.choosing import informative_order, margins, random_order
 from fathom.service.label.labels import LabelBook, as_number, keys_of

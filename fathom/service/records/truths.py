@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from fathom.data.encoding import Column, target_classes
+from fathom.data.encoding import Column, class_labels, target_classes
 from fathom.data.table import Table
 from fathom.errors import TableError
-from fathom.model import Model, class_labels
+from fathom.model import Model
 from fathom.scoring import Answer
 from fathom.service.records.store import Store, Window
 

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 import fathom
 from fathom.data.cells.values import MISSING_WORDS
-from fathom.model import class_labels
+from fathom.data.encoding import class_labels
 from fathom.service.host.asking import Field, Form, words_for
 from fathom.service.host.hosting import Host, Hosted
 from fathom.service.web.health import json

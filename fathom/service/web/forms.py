@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fathom.data.cells.calendars import CLOCK, ISO
-from fathom.data.encoding import Column, inputs_of, target_classes
+from fathom.data.encoding import Column, class_labels, inputs_of, target_classes
 from fathom.data.gathering import Gathered
-from fathom.model import Model, class_labels
+from fathom.model import Model
 
 MOST_CHOICES = 300  # words of a column that are offered; of more, one types
 MEDIA = {"image": "image/*", "audio": "audio/*", "video": "video/*"}

@@ -9,11 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from fathom.data.encoding import Column
+from fathom.data.encoding import Column, class_labels
 from fathom.data.files.reading import read
 from fathom.data.table import Table
 from fathom.errors import FathomError, StoreError, suggestion
-from fathom.model import class_labels
 from fathom.service.host.hosting import Host, Hosted
 from fathom.service.host.monitoring import Monitor
 from fathom.service.records.truths import ID, PLACE
