@@ -12,23 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fathom.bundle import manifest
 from fathom.bundle.answers.inference import Answers, cores
 from fathom.bundle.answers.quick import shown
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
-from fathom.data.table import Table
 from fathom.errors import BundleError, FathomError, OptionError, suggestion
 from fathom.model import Model
 from fathom.service.contract import Answered, Observer
 from fathom.service.host.admission import Admission
 from fathom.service.host.asking import Form
 from fathom.service.host.batching import Batcher, Job
-from fathom.service.host.columns import alike
 from fathom.service.host.logs import Log
 from fathom.service.host.metrics import Metrics
+from fathom.service.host.noting import Note, told_together
 from fathom.service.refusing import Limits, Refused
 from fathom.service.shelf.versions import Shelf, is_shelf, open_shelf
 from fathom.shapes import Arrays
@@ -48,26 +45,6 @@ class Opened:
     model: Model
     form: Form
     batcher: Batcher
-
-
-@dataclass(frozen=True, eq=False)
-class Note:
-    """An answer that the observers have not been told of; ``answers`` ``None`` where the shadow has yet to answer."""
-
-    model: str
-    opened: Opened
-    request: str
-    rows: Any
-    answers: Answers | None
-    ids: Any
-    when: float
-    seconds: float
-    shadow: bool = False
-
-    @property
-    def alone(self) -> int | None:
-        """What keeps it apart from all others: rows that came as a table, or were gathered."""
-        return None if isinstance(self.rows, list) and self.ids is None else id(self)
 
 
 @dataclass(eq=False)
@@ -249,7 +226,7 @@ class Host:
                 for _ in waiting:  # only now: whoever finds no notes may be sure that all observers know
                     self.notes.popleft()
 
-    def _tell(self, group: list["Note"]) -> None:
+    def _tell(self, group: list[Note]) -> None:
         for answered in self._answered(group):
             for observer in self.observers:
                 try:
@@ -257,10 +234,10 @@ class Host:
                 except Exception as error:  # an observer's own mistake
                     self._unnoted(error)
 
-    def _answered(self, notes: list["Note"]) -> list[Answered]:
+    def _answered(self, notes: list[Note]) -> list[Answered]:
         """Return what several requests to one version were told; made together, because that costs hardly more than one. Where they cannot be, one by one."""
         try:
-            return _told_together(notes)
+            return told_together(notes)
         except Exception as error:  # rows that the shadow does not take
             if len(notes) == 1:
                 self._unnoted(error)
@@ -308,38 +285,6 @@ def named(paths: Sequence[str]) -> dict[str, Path]:
             raise OptionError(f"Two models are named {name!r}. Give one another name: OTHER={path}")
         found[name] = Path(path)
     return found
-
-
-def _told_together(notes: Sequence[Note]) -> list[Answered]:
-    first = notes[0]
-    form = first.opened.form
-    rows = first.rows if first.alone is not None else [row for note in notes for row in note.rows]
-    answers, ids = first.answers, first.ids
-    if answers is None:
-        arrays, _, ids = form.encode_table(rows) if isinstance(rows, Table) else form.encode(rows)
-        answers = first.opened.model.inference.run(arrays)
-    elif len(notes) > 1:
-        answers = {name: np.concatenate([(note.answers or {})[name] for note in notes]) for name in answers}
-    table = rows if isinstance(rows, Table) else Table.of(_columns(rows), name="rows")
-    told = form.table_of(answers, ids=ids)
-    if len(notes) == 1:
-        return [_of(first, table, told)]
-    found, start = [], 0
-    for note in notes:
-        count = len(note.rows)
-        pieces = (Table(each.arrow.slice(start, count), name=each.name) for each in (table, told))
-        found.append(_of(note, *pieces))
-        start += count
-    return found
-
-
-def _of(note: Note, rows: Table, answers: Table) -> Answered:
-    return Answered(note.request, note.model, note.opened.version, rows, answers, note.when, note.seconds, note.shadow)
-
-
-def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: alike([row.get(name) for row in rows]) for name in names}
 
 
 def _warm(opened: Opened) -> None:
