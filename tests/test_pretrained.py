@@ -1,6 +1,8 @@
 """Readers that were taught elsewhere: they keep what they were taught, answer through the bundle, and say what is missing."""
 
+import itertools
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +12,8 @@ from safetensors.torch import load, load_file, save_file
 
 import fathom
 from fathom.baselines import constant
-from fathom.chapters import bodies, remembering
+from fathom.chapters import adopting, bodies, remembering
+from fathom.chapters.adopting import FEWEST_READ
 from fathom.data.cells.pictures import png
 from fathom.data.cells.word_pieces import WordPieces, codes_of
 from fathom.data.pretrained import find
@@ -19,6 +22,7 @@ from fathom.networks.encoders import efficientnet_lite
 from fathom.networks.encoders.bert import OWN_NAMES, Bert, Options
 from fathom.networks.encoders.efficientnet_lite import EfficientNetLite
 from fathom.networks.encoders.pretrained import PretrainedReader, read_once
+from fathom.progress import Silent
 
 WORDS = ["good", "bad", "room", "staff", "the", "was", "a", "quiet", "##ly", "sea"]
 PIECES = [
@@ -134,6 +138,30 @@ def test_a_frozen_reader_keeps_what_it_was_taught_and_teaches_the_layers_behind_
 def test_no_text_is_read_twice_however_many_questions_are_asked(model, texts_read, remarks):
     assert len(texts_read) == len(set(texts_read)) > len(remarks["kind"]) / 2
     assert {"importance", "reasons"} <= {name for name in model.result if model.result[name]}
+
+
+def test_a_frozen_reader_reads_as_many_rows_as_there_is_time_for_and_says_how_many(remarks, bert_folder, monkeypatch):
+    class Told(Silent):
+        """Keeps what is said."""
+
+        def __init__(self):
+            self.said = []
+
+        def say(self, sentence):
+            self.said.append(sentence)
+
+    told, ticks = Told(), itertools.count(0, 1_000)
+    monkeypatch.setattr(
+        adopting, "time", SimpleNamespace(perf_counter=lambda: next(ticks))
+    )  # by which reading takes long
+    hurried = fitted(remarks, bert_folder, minutes=0.01, progress=told)
+    (said,) = [one for one in told.said if "training rows are learned from" in one]
+    rows = hurried.result["rows"]["train"]
+    assert said.startswith(
+        f"{FEWEST_READ} of {rows} training rows are learned from"
+    )  # the fewest, where there is no time
+    words = [None, *(f"{word} words" for word in ("good", "bad"))]
+    assert hurried.predict({"remark": words}).rows == 3
 
 
 def test_what_is_remembered_answers_as_what_is_shipped(model, remarks):

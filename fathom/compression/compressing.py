@@ -110,7 +110,7 @@ def compress(
     if kept is None:
         return Compressed(prices, None, {}, {}, tuple(notes))
     place = prices.index(kept)
-    judged = _judged(run, opened[0], opened[place], prepared, metric)
+    judged = _judged(run, opened[0], opened[place], prepared, metric, origin.settings.adversarial != "off")
     said = {
         "from": manifest.version(model.files),
         "kept": kept.name,
@@ -157,13 +157,26 @@ def _check_same(measured: Model, kept: Model, prepared: Prepared) -> None:
             )
 
 
-def _judged(run: Path, before: Model, after: Model, prepared: Prepared, metric: Any) -> dict[str, Any]:
-    """Return what the test rows say of the original and of what is kept, and what the checks find; the look is written down."""
+def _judged(
+    run: Path, before: Model, after: Model, prepared: Prepared, metric: Any, taught: bool = False
+) -> dict[str, Any]:
+    """Return what the test rows say of the original and of what is kept, and what the checks find; the look is written down.
+
+    Where the original was ``taught`` against attacks, both are attacked: a smaller bundle may have lost what that bought.
+    """
     from fathom.examining import check
 
     sealed = replace(prepared, validation=prepared.sealed)
     scores = {name: scores_on(one, sealed, metric) for name, one in (("before", before), ("after", after))}
     found = [one.as_json() for one in check(after, prepared.sealed, only=("slices", "abstaining"))]
+    if taught:
+        (own,), (other,) = (check(one, prepared.sealed, only=("adversarial",)) for one in (after, before))
+        held = (
+            ""
+            if own.value is None or other.value is None
+            else f" At the smallest reach {other.value:.0%} of the rows hold before it was compressed, and {own.value:.0%} after."
+        )
+        found.append(replace(own, sentence=own.sentence + held).as_json())
     with contextlib.suppress(OSError):  # the run folder may be read-only; the list says that the rows were seen
         sealing.count_look(run, prepared.table.take(prepared.split.rows(TEST)), "a compressed bundle was judged")
     return {

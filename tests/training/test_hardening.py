@@ -125,8 +125,8 @@ def pictures(count, seed):
 def pushed_pictures():
     """A network of pictures that was taught against pushes, and its finding."""
     return fathom.fit(
-        pictures(160, 0), "half", test=pictures(50, 1), keep="network", effort="quick", epochs=4, baselines=(constant,),
-        adversarial="image=4", encoder={"photo": "vgg"},
+        pictures(100, 0), "half", test=pictures(32, 1), keep="network", effort="quick", epochs=2, baselines=(constant,),
+        adversarial="image=4", encoder={"photo": "vgg"}, trunk="mlp", threads=1,
     )  # fmt: skip
 
 
@@ -147,7 +147,15 @@ def test_equal_fits_with_pushes_have_equal_bundles_whatever_the_clock_says(monke
 
     def fitted():
         return fathom.fit(
-            rows, "y", keep="network", effort="quick", epochs=1, baselines=(constant,), adversarial="number=0.1"
+            rows,
+            "y",
+            keep="network",
+            effort="quick",
+            epochs=1,
+            baselines=(constant,),
+            adversarial="number=0.1",
+            trunk="mlp",
+            threads=1,
         )
 
     first, real = fitted(), time.perf_counter
