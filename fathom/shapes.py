@@ -42,6 +42,10 @@ Arrays = dict[
 KINDS = {"scalar": "<f4", "code": "<i4", "codes": "<i4", "vectors": "<f4", "grid": "|u1"}  # as NumPy writes them
 
 
+# From so many channels on those of ``vectors`` are taken for pitches side by side, as of sound: they tell the shape of a step without its height.
+MANY_CHANNELS = 24
+
+
 @dataclass(frozen=True)
 class Part:
     """What a network must know of one array that a column writes.

@@ -15,6 +15,7 @@ EVERY = [
     vectors.Options(pace=0.2),
     vectors.Options(lost=0.4),
     vectors.Options(pitches=0.4),
+    vectors.Options(hiss=0.8),
 ]
 
 
@@ -51,6 +52,16 @@ def test_another_pace_is_another_length():
     lengths = varied[:, :, 0].sum(1)
     assert len(set(lengths.tolist())) > 3
     assert lengths[1] != 12
+
+
+def test_noise_drowns_what_is_quiet_in_every_second_row_and_leaves_what_is_loud():
+    quiet = torch.rand(400, 30, 26, generator=torch.Generator().manual_seed(0))
+    quiet[:, :, 0], quiet[:, 0, 1:] = 1, 20.0
+    varied = vectors.vary(vectors.Options(hiss=0.5), quiet, torch.Generator().manual_seed(1))
+    assert torch.equal(varied[:, 0], quiet[:, 0])
+    drowned = varied[:, 1:, 1:].mean((1, 2)) > 1.2  # 0.5 on average without
+    assert 0.4 < drowned.float().mean() < 0.6
+    assert varied[:, 1:].max() < 0.5 * 20 + 1
 
 
 def test_sound_is_varied_by_loudness_and_pitch_and_a_series_is_not():

@@ -9,11 +9,10 @@ from typing import Any
 
 from fathom.networks.encoders import bag, default_encoder, encoder_named, tcn
 from fathom.networks.sequences import cnn
-from fathom.shapes import Part, Shape
+from fathom.shapes import MANY_CHANNELS, Part, Shape
 
 FEW_CODES = 600  # so few different codes are characters or marks, not words
 FEW_DROPOUT = 0.1  # a mark that is left out breaks every pattern around it
-MANY_CHANNELS = 16  # so many tell the shape of a step without its height
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def for_codes(part: Part, rows: int) -> Choice:
 
 def for_vectors(part: Part, rows: int) -> Choice:
     """Choose for series and recordings."""
-    many = part.size[1] > MANY_CHANNELS
+    many = part.size[1] >= MANY_CHANNELS
     return Choice(tcn.NAME, "it reads all steps at once, near and far", {"per_step": True} if many else {})
 
 
