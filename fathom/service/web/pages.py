@@ -9,10 +9,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from fathom.data.encoding import Column, class_labels
+from fathom.data.encoding import Column
 from fathom.data.files.reading import read
 from fathom.data.table import Table
 from fathom.errors import FathomError, StoreError, suggestion
+from fathom.service.host.asking import words_for
+from fathom.service.host.columns import alike
 from fathom.service.host.hosting import Host, Hosted
 from fathom.service.host.monitoring import Monitor
 from fathom.service.records.truths import ID, PLACE
@@ -143,7 +145,7 @@ def watching(host: Host) -> dict[str, tuple[str, str, dict[str, Any] | None]]:
 
 def _true_cell(target: Column) -> dict[str, Any]:
     if target.modality == "yes_no":  # the one kind whose words are known: a category may turn out to be a new one
-        return {"enum": [*class_labels(target), True, False]}
+        return {"enum": [*words_for(target), True, False, 0, 1]}
     return {"type": ["string", "number", "boolean"]}
 
 
@@ -157,6 +159,9 @@ def truths_of(body: bytes, kind: str) -> Table:
 
     >>> truths_of(b'{"request": "a1", "row": 3.0, "truth": {"late": "yes"}}', "application/json").to_pylist()
     [{'request': 'a1', 'row': 3, 'late': 'yes'}]
+    >>> several = b'{"truths": [{"request": "a1", "truth": {"late": true}}, {"request": "a2", "truth": {"late": "no"}}]}'
+    >>> truths_of(several, "application/json").column("late").to_pylist()
+    ['true', 'no']
     """
     if kind.partition(";")[0].strip().lower() == "text/csv":
         try:
@@ -181,6 +186,10 @@ def truths_of(body: bytes, kind: str) -> Table:
     if not isinstance(listed, list) or not listed or len(listed) > MOST_TRUTHS:
         raise Refused(422, f"truths are expected, at most {MOST_TRUTHS:,}, each as {EXAMPLE}.", "truths")
     rows = [_truth(one, place) for place, one in enumerate(listed)]
+    for name in dict.fromkeys(name for row in rows for name in row if name not in (ID, PLACE)):
+        having = [row for row in rows if name in row]  # of several types in one column, as JSON may have it
+        for row, cell in zip(having, alike([row[name] for row in having]), strict=True):
+            row[name] = cell
     try:
         return read(rows)
     except FathomError as error:
