@@ -174,7 +174,7 @@ def _judged(
         held = (
             ""
             if own.value is None or other.value is None
-            else f" At the smallest reach {other.value:.0%} of the rows hold before it was compressed, and {own.value:.0%} after."
+            else f" At the smallest reach {100 * other.value:.0f} % of the rows hold before it was compressed, and {100 * own.value:.0f} % after."
         )
         found.append(replace(own, sentence=own.sentence + held).as_json())
     with contextlib.suppress(OSError):  # the run folder may be read-only; the list says that the rows were seen
