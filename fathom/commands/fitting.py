@@ -106,7 +106,9 @@ def fit(
     batch_rows: Annotated[int | None, typer.Option(help="Rows a step.  [default: by table size]")] = None,
     augment: Annotated[
         str,
-        typer.Option(help="How pictures are varied in training: auto, off, or flip=1,shift=0.1,rotate=10,mixup=0.2."),
+        typer.Option(
+            help="How pictures, recordings, series and texts are varied in training: auto, off, or flip=1,rotate=10,hiss=0.5,dropped=0.1."
+        ),
     ] = "auto",
     adversarial: Annotated[
         str,
