@@ -1,5 +1,6 @@
 """Rows go in over HTTP and come out answered as `Model.predict` answers them, whatever form they come in."""
 
+import asyncio
 import io
 import json
 import re
@@ -14,6 +15,7 @@ from fathom.data.files.writing import write
 from fathom.errors import TableError
 from fathom.service.refusing import Limits
 from fathom.service.web.access import Access
+from fathom.service.web.serving import application
 from tests.service.running import running
 
 MANY = 40
@@ -341,3 +343,18 @@ def test_one_row_in_process_is_refused_with_its_column(late_network, rows):
             late_network.predict_one({**rows[0], **change})
     with pytest.raises(TableError, match="The row has no column 'airline'"):
         late_network.predict_one({name: cell for name, cell in rows[0].items() if name != "airline"})
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("POST", "/predict", 499), ("GET", "/health/live", 200)])
+def test_nothing_is_read_from_or_written_to_a_client_that_has_left(late, method, path, status):
+    """A connection that is closed raises, as uvloop's does until uvicorn hears of it: no mistake of the server's."""
+
+    async def closed(*message):
+        raise RuntimeError("the handler is closed")
+
+    scope = {"type": "http", "method": method, "path": path, "headers": [], "query_string": b""}
+    before = len(late.log)
+    asyncio.run(application(late.host)({**scope, "state": {"fathom.gone": lambda: True}}, closed, closed))
+    said = late.log[before:]
+    assert [line["status"] for line in said if line.get("path") == path] == [status]
+    assert not [line for line in said if line.get("event") == "mistake"]

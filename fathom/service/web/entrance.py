@@ -76,6 +76,7 @@ class Entrance:
         told = headers.get(b"x-request-id", b"")
         request = told.decode() if _REQUEST.fullmatch(told) else f"{self._process}-{next(self._numbers)}"
         gone = scope.get("state", {}).get("fathom.gone", _never)
+        receive, send = _while_there(receive, send, gone)
         visit = Visit(request, time.monotonic(), headers, scope["query_string"], receive, gone)
         self.host.active += 1
         status = 500
@@ -108,8 +109,7 @@ class Entrance:
         except Exception as error:  # our mistake: the client hears that there was one, the log which
             self.failed(error, visit)
             reply = refusal(Refused(500, "The server made a mistake. Its log says more."), visit.request)
-        if not visit.gone():
-            await self._send(reply, visit.request, send)
+        await self._send(reply, visit.request, send)
         return reply.status
 
     def failed(self, error: Exception, visit: Visit) -> None:
@@ -149,6 +149,19 @@ class Entrance:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.content})
+
+
+def _while_there(receive: Any, send: Any, gone: Callable[[], bool]) -> tuple[Any, Any]:
+    """Return a connection's two ends, which no longer touch it once its client has left: a closed one raises what would pass for a mistake of ours."""
+
+    async def heard() -> Any:
+        return {"type": "http.disconnect"} if gone() else await receive()
+
+    async def said(message: Any) -> None:
+        if not gone():
+            await send(message)
+
+    return heard, said
 
 
 def _never() -> bool:
