@@ -16,7 +16,7 @@ from fathom.chapters.judging import Judged, metric_of
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import Column, class_labels, hanging_together, target_classes
 from fathom.data.files.reading import read
-from fathom.data.rows.splitting import TRAIN, VALIDATION, row_hashes
+from fathom.data.rows.splitting import TRAIN, VALIDATION, drawn
 from fathom.data.table import Table
 from fathom.effort import CHECKS_LEFT_OUT, SHORTEST_FOLDED, Effort, effort_named
 from fathom.errors import LeakageError, OptionError, suggestion
@@ -208,7 +208,7 @@ def _halves(
     """Return the rows of either half, which hang on what rows hold and not on where they stand; where ``labels (row,)`` are given, those of one label are in one half."""
     random = np.random.default_rng(seed)
     if labels is None:
-        order = np.argsort(row_hashes(table), kind="stable")
+        order = drawn(table)
         first, second = np.array_split(random.permutation(order), 2)
         return first, second
     names, of, sizes = np.unique(labels, return_inverse=True, return_counts=True)

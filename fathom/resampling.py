@@ -204,6 +204,16 @@ def units_of(rows: int, groups: npt.NDArray[Any] | None) -> tuple[Integers, int]
     return unit.reshape(-1).astype(np.int64), len(labels)
 
 
+def dealt(rows: int, groups: npt.NDArray[Any] | None, parts: int, seed: int) -> Integers:
+    """Deal rows out by chance and return the part ``(row,)`` of each, from 0, as many in each as can be; rows that share a label of ``groups (row,)`` are in one.
+
+    >>> np.bincount(dealt(100, None, 5, seed=0)).tolist(), len(set(dealt(4, np.array(["a"] * 4), 2, seed=0).tolist()))
+    ([20, 20, 20, 20, 20], 1)
+    """
+    unit, units = units_of(rows, groups)
+    return np.asarray(np.random.default_rng(seed).permutation(units)[unit] % parts)
+
+
 def squares_of_sums(scores: Floats, groups: npt.NDArray[Any] | None) -> float:
     """Return the sum of squares of ``scores (row,)`` that are 0 on average; of rows that hang together, of the sums of their groups.
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fathom.bundle.answers.tempering import tempered
 from fathom.chapters.prepared import Prepared
 from fathom.data.encoding import target_classes
-from fathom.resampling import error_of_mean, units_of
+from fathom.resampling import dealt, error_of_mean
 from fathom.scoring import row_losses
 
 FEWEST_ROWS = 100
@@ -61,8 +61,7 @@ def sure_to_help(
 
     Rows that share a label of ``groups (row,)`` are in one half.
     """
-    unit, units = units_of(len(truth), groups)
-    first = (np.argsort(np.random.default_rng(seed).permutation(units)) % 2 == 0)[unit]
+    first = dealt(len(truth), groups, 2, seed) == 0
     gain = np.zeros(len(truth))
     for asked in (first, ~first):
         other = tempered(probabilities[asked], best_temperature(probabilities[~asked], truth[~asked]))

@@ -4,7 +4,7 @@ import numpy as np
 
 from fathom.bundle.answers import background, unlikeness
 from fathom.chapters.prepared import Prepared
-from fathom.data.rows.splitting import row_hashes
+from fathom.data.rows.splitting import drawn
 from fathom.settings import Settings
 
 
@@ -24,7 +24,7 @@ def usual_of(prepared: Prepared, settings: Settings) -> unlikeness.Unlikeness | 
     """
     train, aside = prepared.train, prepared.validation
     if prepared.folds is not None:
-        order = np.argsort(row_hashes(prepared.train), kind="stable")
+        order = drawn(prepared.train)
         train, aside = (prepared.train.take(np.sort(order[start::2])) for start in (0, 1))
     lend = settings.group is None and settings.time is None
     return unlikeness.learn(prepared.columns, train, aside, settings.seed, lend)

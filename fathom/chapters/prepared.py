@@ -1,15 +1,16 @@
 """What models learn from: a table whose columns are understood and whose rows are parted, and how large a run over it is."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fathom.chapters.larger import Larger
 from fathom.chapters.remembering import Readings
-from fathom.data.encoding import Column, input_parts
+from fathom.data.encoding import Column, hanging_together, input_parts
 from fathom.data.rows.folding import Folds
-from fathom.data.rows.splitting import TEST, TRAIN, VALIDATION, Split
+from fathom.data.rows.splitting import Split
 from fathom.data.table import Table
 from fathom.effort import LARGEST_EPOCH, Effort, Sizes, sizes
 from fathom.settings import Settings
@@ -56,15 +57,14 @@ class Prepared:
         return 1 if self.folds is None else int(self.folds.max()) + 1
 
     @property
-    def sealed_groups(self) -> npt.NDArray[np.uint64] | None:
+    def sealed_groups(self) -> npt.NDArray[Any] | None:
         """The group ``(row,)`` of each test row; ``None`` where rows were not parted by groups."""
-        return None if self.split.groups is None else self.split.groups[self.split.part == TEST]
+        return hanging_together(self.columns, self.sealed)
 
     @property
-    def validation_groups(self) -> npt.NDArray[np.uint64] | None:
-        """The group ``(row,)`` of each validation row, which are the training rows where rows are folded."""
-        part = VALIDATION if self.folds is None else TRAIN
-        return None if self.split.groups is None else self.split.groups[self.split.part == part]
+    def validation_groups(self) -> npt.NDArray[Any] | None:
+        """The group ``(row,)`` of each validation row; ``None`` where rows were not parted by groups."""
+        return hanging_together(self.columns, self.validation)
 
     def fits(self) -> "tuple[Prepared, ...]":
         """Return what each fit of a model learns from and is checked on: all of this, or, fold after fold, the other rows and the fold."""

@@ -21,7 +21,7 @@ from fathom.chapters.prepared import Prepared
 from fathom.chapters.reckoning import BACKWARD
 from fathom.data.encoding import Column, encode_targets, hand_made_features, target_classes
 from fathom.data.modalities.contract import Features, Modality
-from fathom.data.rows.splitting import row_hashes
+from fathom.data.rows.splitting import drawn
 from fathom.data.table import Table
 from fathom.effort import Sizes, shortened, sizes
 from fathom.evidence.affording import Bound
@@ -90,8 +90,8 @@ def refit_of(
             small = replace(size, folds=1)
         planned = training_plan(settings, small, None)
         own = training_plan(settings, size, None)
-        whole = own.epochs * looks(first.train.rows, first.validation.rows, own.batch_rows)
-        each = looks(len(rows), fewer.validation.rows, planned.batch_rows)
+        whole = own.epochs * epoch_work(first.train.rows, first.validation.rows, own.batch_rows)
+        each = epoch_work(len(rows), fewer.validation.rows, planned.batch_rows)
         epochs = max(1, int(min(planned.epochs, within.work * whole / each)))
         small, told = shortened(small, epochs, len(rows)), replace(settings, epochs=settings.epochs and epochs)
         trained = train_network(fewer, told, small, modalities, within.seconds, Silent()).network
@@ -114,10 +114,10 @@ def refit_of(
     return Refit(first.train, truth_in_units(target, first.train), ("network", *rivals), fit, taught)
 
 
-def looks(train_rows: int, checked_rows: int, batch_rows: int) -> int:
+def epoch_work(train_rows: int, checked_rows: int, batch_rows: int) -> int:
     """Return what an epoch takes, in rows that a network answers: three times each row that it learns from, for the way there and back, and what a step takes whatever its rows.
 
-    >>> looks(train_rows=1_000, checked_rows=200, batch_rows=100)
+    >>> epoch_work(train_rows=1_000, checked_rows=200, batch_rows=100)
     5760
     """
     return (1 + BACKWARD) * train_rows + checked_rows + STEP_ROWS * -(-train_rows // batch_rows)
@@ -127,7 +127,7 @@ def _checked_by(prepared: Prepared, most: int) -> Prepared:
     """Return what is learned from with at most so many validation rows, drawn by what they hold: of few rows to learn from, checking would cost more than learning."""
     if prepared.validation.rows <= most:
         return prepared
-    rows = np.sort(np.argsort(row_hashes(prepared.validation), kind="stable")[:most])
+    rows = np.sort(drawn(prepared.validation, most))
     weights = None if prepared.validation_weights is None else _mean_one(prepared.validation_weights[rows])
     return replace(prepared, validation=prepared.validation.take(rows), validation_weights=weights)
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from fathom.data.cells.values import words_of
 from fathom.data.encoding import Column, hanging_together, inputs_of, target_classes
-from fathom.data.rows.splitting import row_hashes
+from fathom.data.rows.splitting import drawn
 from fathom.data.table import Table
 from fathom.evidence.affording import REFITS
 from fathom.evidence.contract import Case, Effect, Finding, not_applicable
@@ -158,7 +158,7 @@ def _rows(case: Case) -> Table:
     names = case.sealed.table.names
     held = [part.select(names).arrow for part in parts if part is not None]
     joined = Table(pa.concat_tables(held, promote_options="permissive"))
-    return joined.take(np.argsort(row_hashes(joined), kind="stable")[:MOST_ROWS])
+    return joined.take(drawn(joined, MOST_ROWS))
 
 
 def _treatment(column: Column, table: Table) -> tuple[Any, Any]:
@@ -236,7 +236,7 @@ def _t_learner(
     if refit is not None and "network" in refit.names:
         column = next(one for one in inputs_of(case.columns) if one.name == case.effect.treatment)
         own, _ = _treatment(column, refit.train)
-        order = np.argsort(row_hashes(refit.train), kind="stable")
+        order = drawn(refit.train)
         groups = [order[own[order] == value] for value in (0.0, 1.0)]
         if min(len(group) for group in groups) >= FEWEST_ROWS / 4:
             answers = [

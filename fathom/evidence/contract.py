@@ -14,7 +14,7 @@ from fathom.bundle.answers.unlikeness import Unlikeness
 from fathom.bundle.description import INTERVAL_LEVEL, Description
 from fathom.data.encoding import Column, hanging_together
 from fathom.data.modalities import MODALITIES
-from fathom.data.rows.splitting import row_hashes
+from fathom.data.rows.splitting import drawn, row_hashes
 from fathom.data.table import Table
 from fathom.effort import Effort
 from fathom.evidence.affording import FREE, SHARES, UNBOUND, Allowance, Bound, in_words
@@ -200,16 +200,15 @@ def affords_fits(case: Case, count: float, share: float) -> bool:
 
 def some(part: Part, most: int) -> Part:
     """Return at most ``most`` rows of a part, drawn and ordered by what they hold, so that no order of a table's rows moves a figure."""
-    order = np.argsort(row_hashes(part.table), kind="stable")[:most]
-    return part.take(order)
+    return part.take(drawn(part.table, most))
 
 
 def side_by_side(columns: Sequence[Column], table: Table) -> tuple[Rows, Rows]:
     """Return rows ``(row,)`` in an order that hangs on what they hold, those that hang together side by side, and the unit ``(row,)`` of each in that order: a row, or a group."""
-    hashes, groups = row_hashes(table), hanging_together(columns, table)
+    groups = hanging_together(columns, table)
     if groups is None:
-        return np.argsort(hashes, kind="stable"), np.arange(table.rows)
-    order = np.lexsort((hashes, groups))
+        return drawn(table), np.arange(table.rows)
+    order = np.lexsort((row_hashes(table), groups))
     return order, np.unique(groups[order], return_inverse=True)[1].reshape(-1)
 
 
@@ -233,24 +232,20 @@ def in_order(case: Case) -> Case:
     """
     sealed, order = _ordered(case.sealed)
     chosen = case.chosen and _ordered(case.chosen)[0]
-    train = case.train and case.train.take(_order(case.train))
+    train = case.train and case.train.take(drawn(case.train))
     answers = {name: answer[order] for name, answer in case.answers.items()}
     refit = case.refit and _refit_in_order(case.refit)
     return replace(case, sealed=sealed, chosen=chosen, train=train, answers=answers, refit=refit)
 
 
-def _order(table: Table) -> Rows:
-    return np.argsort(row_hashes(table), kind="stable")
-
-
 def _ordered(part: Part) -> tuple[Part, Rows]:
-    order = _order(part.table)
+    order = drawn(part.table)
     return part.take(order), order
 
 
 def _refit_in_order(refit: Refit) -> Refit:
     """Return what fits again on the same rows, which are named by where they stand in the new order."""
-    order = _order(refit.train)
+    order = drawn(refit.train)
 
     def fit(name: str, rows: Rows, weights: npt.NDArray[np.float64] | None, within: Bound) -> Answerer:
         return refit.fit(name, order[rows], weights, within)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.errors import require
-from fathom.resampling import error_of_mean, squares_of_sums, units_of
+from fathom.resampling import dealt, error_of_mean, squares_of_sums
 
 FOLDS = 5
 Z = 1.959963984540054  # of a 95 % interval
@@ -58,7 +58,7 @@ def double_machine_learning(
     >>> bool(found.limits[0] < 1.5 < found.limits[1]), bool(naive > 2.5)
     (True, True)
     """
-    rows, folds = len(outcome), _folds(len(outcome), groups, seed)
+    rows, folds = len(outcome), dealt(len(outcome), groups, FOLDS, seed)
     expected, chance = np.empty(rows), np.empty(rows)
     with_it, without = np.empty(rows), np.empty(rows)
     for fold in range(FOLDS):
@@ -85,12 +85,6 @@ def double_machine_learning(
     return Estimate(value, error, outcome - expected, treatment - chance, chance)
 
 
-def _folds(rows: int, groups: npt.NDArray[Any] | None, seed: int) -> npt.NDArray[np.int64]:
-    """Return the fold ``(row,)`` of each row; rows that hang together are in one."""
-    unit, units = units_of(rows, groups)
-    return np.asarray(np.random.default_rng(seed).permutation(units)[unit] % FOLDS)
-
-
 def placebo(
     outcome_left: Floats,
     treatment: Floats,
@@ -104,7 +98,7 @@ def placebo(
     ``outcome_left (row,)`` is what confounders do not say of the outcome. Where what they say of it or of the treatment is learned badly, a treatment that hangs on them seems to
     have an effect.
     """
-    folds = _folds(len(treatment), groups, seed)
+    folds = dealt(len(treatment), groups, FOLDS, seed)
     left = np.array(treatment, np.float64)
     for fold in range(FOLDS):
         own, others = folds == fold, folds != fold

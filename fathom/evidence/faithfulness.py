@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fathom import shapes
 from fathom.data.encoding import inputs_of
-from fathom.data.rows.splitting import row_hashes
+from fathom.data.rows.splitting import drawn
 from fathom.data.table import Table
 from fathom.evidence.affording import FREE
 from fathom.evidence.contract import EVERY_KIND, Case, Finding, left_out, not_applicable, some
@@ -65,7 +65,7 @@ def run(case: Case) -> Finding:
     explained = some(case.sealed, count)
     rows, draws = explained.table.select(names), explained.resamples(case.seed)
     others = others.select(names)
-    found, orders = measured(case, rows, others.take(np.argsort(row_hashes(others), kind="stable")[:MOST_OTHERS]), most)
+    found, orders = measured(case, rows, others.take(drawn(others, MOST_OTHERS)), most)
     if found is None:
         return not_applicable(
             sys.modules[__name__], "The model reads one column only, which is the reason for every answer."

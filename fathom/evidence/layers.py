@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathom.resampling import Resamples, units_of
+from fathom.resampling import Resamples, dealt
 from fathom.scoring import score
 
 NAME = "layers"
@@ -45,10 +45,8 @@ def probes(
     if len(known) < FEWEST_ROWS:
         return []
     labels = None if groups is None else groups[known]
-    unit, units = units_of(len(known), labels)
-    place = np.argsort(np.random.default_rng(seed).permutation(units))[unit]  # of each row's unit among all
-    order = np.argsort(place, kind="stable")
-    halves = tuple(known[order[place[order] % 2 == half]] for half in (0, 1))
+    half = dealt(len(known), labels, 2, seed)
+    halves = known[half == 0], known[half == 1]
     if min(map(len, halves)) < FEWEST_ROWS // 4:
         return []
     rows = np.concatenate(halves)

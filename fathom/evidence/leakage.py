@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from fathom.data.encoding import Column, inputs_of, target_classes
-from fathom.data.rows.splitting import row_hashes
+from fathom.data.rows.splitting import drawn
 from fathom.data.table import Table
 from fathom.evidence.both_sides import copies, deep_copies, groups, neighbours_in_time
 from fathom.evidence.contract import EVERY_KIND, Finding
@@ -56,7 +56,7 @@ def find(
 
     ``rows`` of the finding are ``{leak, column, skill, sentence}``, the clearest first.
     """
-    orders = [np.argsort(row_hashes(table), kind="stable") for table in (train, check)]
+    orders = [drawn(table) for table in (train, check)]
     train, check = (table.take(order) for table, order in zip((train, check), orders, strict=True))
     raw = raw and (raw[0].take(orders[0]), raw[1].take(orders[1]))
     known, asked = _truth(target, train), _truth(target, check)

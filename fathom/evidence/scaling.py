@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fathom.data.rows.splitting import row_hashes
+from fathom.data.rows.splitting import drawn
 from fathom.evidence.affording import REFITS
-from fathom.evidence.contract import TASKS, Case, Finding, not_applicable, side_by_side, some
+from fathom.evidence.contract import TASKS, Case, Finding, not_applicable, side_by_side
 from fathom.quantities import significant
 from fathom.resampling import Floats, Resamples
 from fathom.scoring import METRICS, Metric, primary, score
@@ -137,9 +137,9 @@ def _judged(case: Case) -> Case:
     """Return the case with at most as many test rows as models are judged by here, drawn by what they hold."""
     if case.sealed.table.rows <= MOST_JUDGED:
         return case
-    order = np.argsort(row_hashes(case.sealed.table), kind="stable")[:MOST_JUDGED]
+    order = drawn(case.sealed.table, MOST_JUDGED)
     answers = {name: answer[order] for name, answer in case.answers.items()}
-    return replace(case, sealed=some(case.sealed, MOST_JUDGED), answers=answers)
+    return replace(case, sealed=case.sealed.take(order), answers=answers)
 
 
 def _planned(case: Case, metric: Metric, draws: Resamples) -> dict[str, tuple[float, ...]]:

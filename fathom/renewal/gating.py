@@ -25,7 +25,7 @@ from fathom.bundle.description import INTERVAL_LEVEL
 from fathom.bundle.saving import TOLERANCE, ParityError, prove_parity
 from fathom.chapters.candidates import in_units, truth_in_units
 from fathom.chapters.judging import metric_of
-from fathom.data.encoding import Column, target_classes
+from fathom.data.encoding import Column, hanging_together, target_classes
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
@@ -133,11 +133,7 @@ class _Asked:
         return Duel(self.metric, sides[0], sides[1])
 
     def draws(self, rows: Table) -> Resamples:
-        return Resamples.draw(rows.rows, seed=self.settings.seed, groups=self.groups(rows))
-
-    def groups(self, rows: Table) -> npt.NDArray[Any] | None:
-        group = self.settings.group
-        return groups_of(rows, [group]) if group and group in rows.names else None
+        return Resamples.draw(rows.rows, seed=self.settings.seed, groups=hanging_together(self.old.columns, rows))
 
     def on_frozen(self, rows: Table | None) -> Finding:
         if rows is None or not rows.rows:
@@ -263,7 +259,7 @@ class _Asked:
             width = model.description.reach(self.column.name, answer)
             held.append(np.abs(truth - answer) <= width)
         before, after = (float(one.mean()) for one in held)
-        _, high = share_limits(held[1], self.groups(rows))
+        _, high = share_limits(held[1], hanging_together(self.old.columns, rows))
         told = f"{after:.1%} of {len(held[1]):,} truths lie in the {INTERVAL_LEVEL:.0%} interval, {before:.1%} before"
         if high < INTERVAL_LEVEL and after < before:
             return _finding("calibration", "refused", f"Intervals hold too few truths: {told}.")

@@ -13,7 +13,7 @@ import numpy as np
 from fathom.bundle import manifest
 from fathom.data.encoding import Column, inputs_of
 from fathom.data.files.reading import read
-from fathom.data.rows.splitting import row_hashes
+from fathom.data.rows.splitting import drawn
 from fathom.data.table import Table
 from fathom.errors import BundleError
 from fathom.shapes import FLAT
@@ -26,7 +26,7 @@ def make(columns: Sequence[Column], train: Table) -> bytes:
     """Return the file: rows of training, drawn by what they hold, so that no order of them matters."""
     names = flat_names(columns)
     flat = train.select(names)
-    chosen = np.argsort(row_hashes(flat), kind="stable")[:MOST_ROWS] if names else np.zeros(0, np.int64)
+    chosen = drawn(flat, MOST_ROWS) if names else np.zeros(0, np.int64)
     return manifest.dump({"rows": [_plain(row) for row in flat.take(chosen).to_pylist()]})
 
 

@@ -24,7 +24,7 @@ from fathom.bundle.answers import following
 from fathom.bundle.answers.following import Counts, codes_of, of_codes
 from fathom.data.encoding import Column, hand_made_features, inputs_of
 from fathom.data.modalities.contract import Features
-from fathom.data.rows.splitting import row_hashes
+from fathom.data.rows.splitting import drawn
 from fathom.data.table import Table
 from fathom.errors import BundleError
 from fathom.shapes import DEEP
@@ -188,7 +188,7 @@ def _together(measured: Mapping[str, Floats]) -> Floats:
 
 def _some(table: Table, most: int) -> Table:
     """Return at most so many rows, drawn and ordered by what they hold, so that no order of a table's rows moves a figure."""
-    return table.take(np.argsort(row_hashes(table), kind="stable")[:most])
+    return table.take(drawn(table, most))
 
 
 def _views(columns: Sequence[Column], arrays: Mapping[str, Any], table: Table) -> dict[str, Floats]:

@@ -62,8 +62,8 @@ def row_hashes(table: Table) -> Hashes:
     return total
 
 
-def drawn(table: Table, most: int) -> Rows:
-    """Return the positions of at most ``most`` rows, drawn and ordered by what they hold, so that no order of a table's rows moves what is said of them.
+def drawn(table: Table, most: int | None = None) -> Rows:
+    """Return the positions of at most ``most`` rows, or of all, drawn and ordered by what they hold, so that no order of a table's rows moves what is said of them.
 
     >>> table = Table.of({"x": [3, 1, 2]})
     >>> [one.take(drawn(one, 2)).column("x").to_pylist() for one in (table, table.take([2, 0, 1]))]
