@@ -8,7 +8,7 @@ import numpy as np
 
 from fathom.chapters import sealing
 from fathom.chapters.candidates import in_units
-from fathom.chapters.meeting import LEARNED, learned_from
+from fathom.chapters.learned_rows import LEARNED, learned_from
 from fathom.data.encoding import Column, hanging_together
 from fathom.data.files.reading import read
 from fathom.data.table import Table

@@ -15,7 +15,7 @@ from fathom.bundle.saving import SAMPLES, prove_parity
 from fathom.chapters import sealing
 from fathom.chapters.candidates import Candidate
 from fathom.chapters.judging import Judged
-from fathom.chapters.meeting import learned_files
+from fathom.chapters.learned_rows import learned_files
 from fathom.chapters.prepared import Prepared
 from fathom.chapters.sealing import Look
 from fathom.data.encoding import inputs_of

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fathom.chapters.larger import SHARE_OF_MEMORY, in_words, memory
-from fathom.chapters.meeting import hashes_as_seen
+from fathom.chapters.learned_rows import hashes_as_seen
 from fathom.chapters.prepared import Prepared
 from fathom.chapters.preparing import join, moments_in, prepare
 from fathom.data.cells.values import is_number, is_text, plain, words_of
