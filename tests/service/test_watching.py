@@ -292,9 +292,9 @@ def test_a_page_of_a_look_cannot_be_broken_out_of(late):
 
 
 def test_truths_arrive_over_http_and_the_page_shows_what_the_command_says(tmp_path, late, late_run, unseen):
-    def asked(address, body=None):
-        content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(address, content, {"content-type": "application/json"})
+    def asked(address, body=None, kind="application/json"):
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(address, content, {"content-type": kind})
         try:
             with urllib.request.urlopen(request, timeout=20) as reply:
                 return reply.status, json.load(reply)
@@ -326,10 +326,14 @@ def test_truths_arrive_over_http_and_the_page_shows_what_the_command_says(tmp_pa
             {"request": 7, "truth": {"late": "no"}},
             {"request": request, "truth": {"price": 1}},
             {"request": request, "row": -1, "truth": {"late": "no"}},
+            {"request": request, "row": 2**31, "truth": {"late": "no"}},
+            {"request": request, "row": 1e30, "truth": {"late": "no"}},
             [],
             5,
         ):
             assert asked(f"{address}/feedback", wrong)[0] == 422, wrong
+        status, refused = asked(f"{address}/feedback", b"request,row,late\na,18446744073709551616,no\n", "text/csv")
+        assert status == 422 and "from 0 to 2,147,483,647" in refused["error"]  # no database holds such a number
         status, found = asked(f"{address}/watch/late")
         assert status == 200 and (found["rows"], found["labelled"]) == (120, 100)
         assert (found["recorded"], found["unnoted"]) == (120, 0)

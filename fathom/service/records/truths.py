@@ -14,6 +14,7 @@ from fathom.scoring import Answer
 from fathom.service.records.store import Store, Window
 
 ID, PLACE = "request", "row"  # the columns that say which answer a truth is of
+LAST_PLACE = 2**31 - 1  # of a row in its request: what PostgreSQL's INTEGER holds
 
 
 def learn(store: Store, model: Model, table: Table) -> tuple[int, int]:
@@ -55,11 +56,11 @@ def learn(store: Store, model: Model, table: Table) -> tuple[int, int]:
 def _place(value: Any, table: Table, row: int) -> int:
     try:
         number = int(value)
-        if number != float(value) or number < 0:
+        if number != float(value) or not 0 <= number <= LAST_PLACE:
             raise ValueError
     except (TypeError, ValueError, OverflowError):
         raise TableError(
-            f"{table.where(row)}: {PLACE!r} is {value!r}, where the number of the row in its request is expected, from 0.",
+            f"{table.where(row)}: {PLACE!r} is {value!r}, where the number of the row in its request is expected, from 0 to {LAST_PLACE:,}.",
             column=PLACE,
         ) from None
     return number

@@ -17,7 +17,7 @@ from fathom.service.host.asking import words_for
 from fathom.service.host.columns import alike
 from fathom.service.host.hosting import Host, Hosted
 from fathom.service.host.monitoring import Monitor
-from fathom.service.records.truths import ID, PLACE
+from fathom.service.records.truths import ID, LAST_PLACE, PLACE
 from fathom.service.refusing import Refused
 from fathom.service.watch import showing
 from fathom.service.web.bodies import parse
@@ -119,7 +119,12 @@ def watching(host: Host) -> dict[str, tuple[str, str, dict[str, Any] | None]]:
             "type": "object",
             "properties": {
                 ID: {"type": "string", "description": "The id of the answer."},
-                PLACE: {"type": "integer", "minimum": 0, "description": "The number of the row in its request."},
+                PLACE: {
+                    "type": "integer",
+                    "minimum": 0,
+                    "maximum": LAST_PLACE,
+                    "description": "The number of the row in its request.",
+                },
                 "truth": {
                     "type": "object",
                     "properties": {target.name: _true_cell(target) for target in targets},
@@ -203,8 +208,9 @@ def _truth(one: Any, place: int) -> dict[str, Any]:
     row, truth = one.get(PLACE, 0), one.get("truth")
     if type(row) is float and row.is_integer():  # 3.0 is a whole number to JSON Schema
         row = int(row)
-    if type(row) is not int or row < 0:
-        raise Refused(422, "the number of the row in its request is expected, from 0.", f"{where}.row")
+    if type(row) is not int or not 0 <= row <= LAST_PLACE:
+        words = f"the number of the row in its request is expected, from 0 to {LAST_PLACE:,}."
+        raise Refused(422, words, f"{where}.row")
     if not isinstance(truth, dict) or not truth:
         raise Refused(422, f"an object of targets and their true values is expected: {EXAMPLE}.", f"{where}.truth")
     for name, value in truth.items():
