@@ -50,6 +50,11 @@ def test_infer_answers_as_predict_does(late, rows):
         assert data == {name: [row[name] for row in expected["answers"]] for name in expected["answers"][0]}
 
 
+def test_the_model_may_be_named_in_the_body_too_as_the_client_of_kserve_does(late, rows):
+    answer = late.post("/v2/models/late/infer", {"model_name": "late", "inputs": tensors(rows[:1])})
+    assert answer.status == 200
+
+
 def test_binary_tensors_in_both_directions(late, rows):
     head, behind = [], b""
     for one in tensors(rows[:3]):
@@ -103,6 +108,8 @@ BROKEN = {
     "an output that is none": lambda body: body.update(outputs=[3]),
     "an unknown key": lambda body: body.update(other=1),
     "an id that is none": lambda body: body.update(id=5),
+    "another model than the address names": lambda body: body.update(model_name="other"),
+    "a model that is no word": lambda body: body.update(model_name=None),
 }
 
 

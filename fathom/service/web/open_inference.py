@@ -24,7 +24,13 @@ from fathom.service.web.requests import read_body
 
 EXTENSIONS = ("binary_tensor_data",)
 DATATYPES = {"number": "FP64", "yes_no": "BYTES", "id": "BYTES"}
-_KEYS = ("id", "parameters", "inputs", "outputs")
+_KEYS = (
+    "id",
+    "parameters",
+    "inputs",
+    "outputs",
+    "model_name",
+)  # the last is none of the protocol's: KServe's own client names the model in the body, too
 _ID = re.compile(r"[\x20-\x7e]{1,200}")
 
 
@@ -130,7 +136,7 @@ async def _infer(host: Host, hosted: Hosted, opened: Opened, visit: Visit) -> Re
     opened.batcher.check(1, deadline)
     body = await read_body(visit.headers, visit.receive, host.limits)
     small = opened.form.light and len(body) <= 1 << 16
-    given = (body, visit.headers, opened, host.limits.rows)
+    given = (body, visit.headers, hosted.name, opened, host.limits.rows)
     asked, rows = _asked(*given) if small else await visit.aside(host.executor, _asked, *given)
     visit.rows = len(rows)
     told = (asked.get("parameters") or {}).get("timeout")  # microseconds, as Triton has it
@@ -145,7 +151,7 @@ async def _infer(host: Host, hosted: Hosted, opened: Opened, visit: Visit) -> Re
 
 
 def _asked(
-    body: bytes, headers: Mapping[bytes, bytes], opened: Opened, most_rows: int
+    body: bytes, headers: Mapping[bytes, bytes], model: str, opened: Opened, most_rows: int
 ) -> tuple[Any, list[dict[str, Any]]]:
     """Return the request and its rows, checked."""
     told = headers.get(b"inference-header-content-length")
@@ -164,6 +170,8 @@ def _asked(
             raise Refused(400, f"there is no such key.{suggestion(name, _KEYS)}", name[:60])
     if value.get("id") is not None and not (isinstance(value["id"], str) and _ID.fullmatch(value["id"])):
         raise Refused(400, "a string of 200 printable ASCII letters or fewer is expected.", "id")
+    if value.get("model_name", model) != model:
+        raise Refused(400, f"{shown(value['model_name'])} is not {shown(model)}, as the address has it.", "model_name")
     for name, kind in (("parameters", dict), ("outputs", list)):
         if value.get(name) is not None and not isinstance(value[name], kind):
             raise Refused(400, "it is of another type than expected.", name)
