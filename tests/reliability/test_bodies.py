@@ -8,6 +8,7 @@ import pytest
 
 from bench.packages import folder_of
 from fathom.data.strict_json import NotStrictError, parse
+from fathom.service.web.bodies import more_rows_than
 from tests.data.json_cases import accepted, left_open, refused
 from tests.service.clients import Client, request, run
 
@@ -106,3 +107,26 @@ def test_ten_thousand_broken_bodies_never_make_a_mistake(late, rows, times, chan
     statuses = run(ask())
     assert statuses[400] > 100
     assert not [line for line in late.log if line.get("event") == "mistake"]
+
+
+def test_rows_are_counted_without_being_made(times, chance):
+    """Whatever stands in strings, in rows and beside them, the count is that of the objects in the list."""
+
+    def text():
+        return "".join(chance.choice('a"\\{}[],:é\n') for _ in range(chance.randrange(6)))
+
+    def value(depth=0):
+        match chance.randrange(5) if depth < 3 else 2:
+            case 0:
+                return [value(depth + 1) for _ in range(chance.randrange(3))]
+            case 1:
+                return {text(): value(depth + 1) for _ in range(chance.randrange(3))}
+            case _:
+                return chance.choice((text(), 1, None))
+
+    for _ in range(times(1_000, 100_000)):
+        rows = [value() for _ in range(chance.randrange(5))]
+        told = {"rows": rows} if chance.random() < 0.5 else {"rows": rows, text(): value()}
+        body = json.dumps(told, ensure_ascii=chance.random() < 0.5, indent=chance.choice((None, 1))).encode()
+        count = sum(isinstance(row, dict) for row in rows)
+        assert [more_rows_than(most, body) for most in range(6)] == [count > most for most in range(6)], body

@@ -112,7 +112,7 @@ def test_doubt_is_said_where_it_is_asked_for(late, rows, late_network, flights):
 def test_a_row_is_explained_where_it_is_asked_for(late, rows):
     (reasons,) = late.predict(rows[0], explain=True).json()["reasons"]
     assert {part["column"] for part in reasons["parts"]} <= set(rows[0])
-    assert late.predict(*rows[:20], explain=True).status == 413
+    assert late.predict(*rows[:20], explain=True).status == 422  # as the schema has it
 
 
 def test_cells_of_several_types_in_one_column_are_doubted_and_explained_as_well(late, rows):

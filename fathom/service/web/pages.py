@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from starlette.requests import Request
@@ -71,8 +71,10 @@ def routes(host: Host) -> list[Route]:
             raise Refused(404, "Requests are not recorded (--record off), so that truths have no place.")
         headers = dict(request.scope["headers"])
         body = await read_body(headers, request.receive, host.limits)
-        table = truths_of(body, request.headers.get("content-type", ""))
-        targets = [target.name for target in hosted.live.model.description.targets]
+        described = hosted.live.model.description.targets
+        targets = [target.name for target in described]
+        numbers = [target.name for target in described if target.modality == "number"]
+        table = truths_of(body, request.headers.get("content-type", ""), numbers)
         for name in table.names:
             if name not in (ID, PLACE, *targets):
                 raise Refused(422, f"the model does not predict it.{suggestion(name, targets)}", name[:60])
@@ -149,6 +151,8 @@ def watching(host: Host) -> dict[str, tuple[str, str, dict[str, Any] | None]]:
 
 
 def _true_cell(target: Column) -> dict[str, Any]:
+    if target.modality == "number":
+        return {"type": "number"}
     if target.modality == "yes_no":  # the one kind whose words are known: a category may turn out to be a new one
         return {"enum": [*words_for(target), True, False, 0, 1]}
     return {"type": ["string", "number", "boolean"]}
@@ -159,14 +163,19 @@ def explains(hosted: Hosted) -> bool:
     return hosted.live.form.quick is not None  # rows that are gathered are explained nowhere yet
 
 
-def truths_of(body: bytes, kind: str) -> Table:
-    """Return what a body says turned out to be true, as a table of requests, rows and targets: a JSON object, a list of them under ``truths``, or CSV. Raises Refused.
+def truths_of(body: bytes, kind: str, numbers: Collection[str] = ()) -> Table:
+    """Return what a body says turned out to be true, as a table of requests, rows and targets: a JSON object, a list of them under ``truths``, or CSV.
+
+    In JSON the targets ``numbers`` are numbers, as they are in what is asked. Raises Refused.
 
     >>> truths_of(b'{"request": "a1", "row": 3.0, "truth": {"late": "yes"}}', "application/json").to_pylist()
     [{'request': 'a1', 'row': 3, 'late': 'yes'}]
     >>> several = b'{"truths": [{"request": "a1", "truth": {"late": true}}, {"request": "a2", "truth": {"late": "no"}}]}'
     >>> truths_of(several, "application/json").column("late").to_pylist()
     ['true', 'no']
+    >>> truths_of(b'{"request": "a1", "truth": {"price": "dear"}}', "application/json", ("price",))
+    Traceback (most recent call last):
+    fathom.service.refusing.Refused: a number is expected.
     """
     if kind.partition(";")[0].strip().lower() == "text/csv":
         try:
@@ -190,7 +199,7 @@ def truths_of(body: bytes, kind: str) -> Table:
     listed = value.get("truths") if isinstance(value, dict) and "truths" in value else [value]
     if not isinstance(listed, list) or not listed or len(listed) > MOST_TRUTHS:
         raise Refused(422, f"truths are expected, at most {MOST_TRUTHS:,}, each as {EXAMPLE}.", "truths")
-    rows = [_truth(one, place) for place, one in enumerate(listed)]
+    rows = [_truth(one, place, numbers) for place, one in enumerate(listed)]
     for name in dict.fromkeys(name for row in rows for name in row if name not in (ID, PLACE)):
         having = [row for row in rows if name in row]  # of several types in one column, as JSON may have it
         for row, cell in zip(having, alike([row[name] for row in having]), strict=True):
@@ -201,7 +210,7 @@ def truths_of(body: bytes, kind: str) -> Table:
         raise Refused(422, str(error), "truths") from None
 
 
-def _truth(one: Any, place: int) -> dict[str, Any]:
+def _truth(one: Any, place: int, numbers: Collection[str]) -> dict[str, Any]:
     where = f"truths[{place}]"
     if not isinstance(one, dict) or set(one) - {ID, PLACE, "truth"} or not isinstance(one.get(ID), str):
         raise Refused(422, f"an object is expected: {EXAMPLE}.", where)
@@ -216,6 +225,8 @@ def _truth(one: Any, place: int) -> dict[str, Any]:
     for name, value in truth.items():
         if not isinstance(value, str | int | float | bool) or name in (ID, PLACE):
             raise Refused(422, "a word, a number, or true or false is expected.", f"{where}.truth.{name}"[:100])
+        if name in numbers and not (type(value) is int or type(value) is float):
+            raise Refused(422, "a number is expected.", f"{where}.truth.{name}"[:100])
     return {ID: one[ID], PLACE: row, **truth}
 
 

@@ -72,6 +72,8 @@ async def _answers(host: Host, hosted: Hosted, visit: Visit) -> tuple[Opened, As
     else:
         question = await visit.aside(host.executor, asked, visit.headers, visit.query, body, form, host.limits)
     visit.rows = question.count
+    if question.explain and question.count > MOST_EXPLAINED:
+        raise Refused(422, f"at most {MOST_EXPLAINED} rows are explained at a time.", "explain")
     if isinstance(question.rows, Table):
         arrays, rows, ids = await visit.aside(host.executor, form.encode_table, question.rows)
     elif form.light and question.count <= INLINE:
@@ -97,8 +99,6 @@ async def _reply(
     else:
         content["answers"] = await visit.aside(host.executor, opened.form.rows_of, answers, question.doubt, ids, unlike)
     if question.explain:
-        if question.count > MOST_EXPLAINED:
-            raise Refused(413, f"at most {MOST_EXPLAINED} rows are explained at a time.", "explain")
         content["reasons"] = await visit.aside(host.others, reasons, opened, question.rows)
     return Reply(200, dump(content))
 

@@ -106,6 +106,8 @@ def _options(query: bytes) -> dict[str, bool]:
 
 
 def _json(body: bytes, options: dict[str, bool], form: Form, limits: Limits) -> Asked:
+    if bodies.more_rows_than(limits.rows, body):
+        raise _too_many(limits)
     value = bodies.parse(body)
     if value.__class__ is not dict:
         raise Refused(422, 'The body must be an object: {"rows": [{"column": value, …}, …]}.')

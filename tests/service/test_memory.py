@@ -1,0 +1,38 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+# How much memory comes from the system itself when 4 MB are asked for after 8 MB were given back: glibc alone puts them into its heap, where they leave a hole.
+PROGRAM = """
+import ctypes, sys
+from fathom.service.host.memory import give_back
+library = ctypes.CDLL(None)
+class Told(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]
+library.mallinfo2.restype = Told
+said = give_back() if sys.argv[1] == "told" else False
+large = bytes(8 << 20)
+del large
+before = library.mallinfo2().hblkhd
+kept = bytes(4 << 20)
+print(said, library.mallinfo2().hblkhd - before >= 4 << 20)
+"""
+
+
+def told(word, **environment):
+    every = {**os.environ, **environment}
+    done = subprocess.run([sys.executable, "-c", PROGRAM, word], capture_output=True, text=True, env=every, check=False)
+    if "mallinfo2" in done.stderr:
+        pytest.skip("the C library is not glibc 2.33 or later")
+    return done.stdout.split()
+
+
+def test_memory_of_a_large_request_goes_back_to_the_system():
+    assert told("told") == ["True", "True"]
+    assert told("not") == ["False", "False"]
+
+
+def test_what_the_environment_says_of_memory_goes_before():
+    assert told("told", MALLOC_MMAP_THRESHOLD_="33554432") == ["False", "False"]
