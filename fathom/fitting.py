@@ -76,7 +76,12 @@ def fit(
     named = [target] if isinstance(target, str | int) else target or ()
     names = [str(name) for name in named]  # a frame may number its columns; a table calls them by words
     source, names, test = parted(source, names, test)
-    with RunFolder.reserve(out, resume) as run, room(run) as folder, listeners(run, progress, chosen) as told:
+    with (
+        allotting.rare_collections(),
+        RunFolder.reserve(out, resume) as run,
+        room(run) as folder,
+        listeners(run, progress, chosen) as told,
+    ):
         prepared, leaks = _understood(source, names, test, chosen, modalities, told, folder)
         if run:
             prepared.readings.keep_in(run.readings)

@@ -1,5 +1,6 @@
 """How the time and the cores of a fit are shared out among its chapters."""
 
+import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,21 @@ LEAVING_OUT_SHARE = 0.5  # of the time that is left when the network has been tr
 EXPORTING_SECONDS = 1.5  # of CPU time, that each further network of a small table takes to export
 FEWEST_SECONDS = 2.0  # for which fitting again is worth beginning
 BASELINE_SHARE = 0.15  # of the time that is left when the simpler models start
+OBJECTS_BETWEEN = 50_000  # made before Python looks for cycles among them again; of itself it looks after 700
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Let Python look for cycles of objects seldom while a fit runs.
+
+    Loading torch and writing a graph leaves a million objects that stay, which Python would look through time and again: an eighth of the time of a small fit.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(max(OBJECTS_BETWEEN, before[0]) if before[0] else 0, *before[1:])  # 0 is never, as a user may wish
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextmanager
