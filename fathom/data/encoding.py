@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -102,7 +103,7 @@ def gather(columns: Sequence[Column], table: Table) -> Table:
 
 def _encode(column: Column, table: Table) -> npt.NDArray[Any]:
     assert column.kind is not None
-    return column.kind.encode(column.state, table.column(column.name))
+    return table.made(column.name, "encoded", column.state, partial(column.kind.encode, column.state))
 
 
 def encode_targets(columns: Sequence[Column], table: Table) -> Arrays:
@@ -129,7 +130,9 @@ def target_classes(column: Column) -> int:
 def hand_made_features(columns: Sequence[Column], table: Table) -> Features:
     """Lay the features that baselines read side by side."""
     made = [
-        column.kind.features(column.state, table.column(column.name)) for column in inputs_of(columns) if column.kind
+        table.made(column.name, "features", column.state, partial(column.kind.features, column.state))
+        for column in inputs_of(columns)
+        if column.kind
     ]
     return Features(
         np.concatenate([features.matrix for features in made], axis=1),

@@ -1,8 +1,8 @@
 """Named columns of equal length over Arrow memory; a table knows where each row came from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ import pyarrow as pa
 from fathom.errors import TableError, suggestion
 
 Rows = npt.NDArray[np.int64]
+Made = TypeVar("Made")
+
+_MADE = ("made",)  # where a table keeps what was made of its columns; no column is called so
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Table:
     decisions: tuple[str, ...] = ()
     skipped: tuple[SkippedRow, ...] = ()
     name: str = "table"
-    _cache: dict[str, pa.Array] = field(default_factory=dict, compare=False, repr=False)
+    _cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, columns: dict[str, Any], name: str = "table") -> "Table":
@@ -96,7 +99,29 @@ class Table:
                 )
             chunked = self.arrow.column(name)
             self._cache[name] = chunked.chunk(0) if chunked.num_chunks == 1 else chunked.combine_chunks()
-        return self._cache[name]
+        values: pa.Array = self._cache[name]
+        return values
+
+    def remembering(self) -> "Table":
+        """Return the same table, which remembers what is `made` of its columns: for questions that ask about the same cells many times over."""
+        return replace(self, _cache={**self._cache, _MADE: {}})
+
+    def made(self, name: str, what: str, rule: object, make: Callable[[pa.Array], Made]) -> Made:
+        """Return what ``make`` makes of a column by a ``rule``; where the table is `remembering`, once for it and for those that differ from it in other columns.
+
+        >>> table = Table.of({"age": ["41", "38"], "job": ["nurse", "cook"]}).remembering()
+        >>> first = table.made("age", "years", int, lambda cells: [int(cell) for cell in cells.to_pylist()])
+        >>> table.with_column("job", pa.array(["cook", "cook"])).made("age", "years", int, lambda cells: []) is first
+        True
+        """
+        remembered = self._cache.get(_MADE)
+        if remembered is None:
+            return make(self.column(name))
+        kept = remembered.get((name, what))
+        if kept is None or kept[0] is not rule:
+            kept = remembered[name, what] = (rule, make(self.column(name)))
+        found: Made = kept[1]
+        return found
 
     def place(self, row: int) -> tuple[str | None, int]:
         """Return the file and the line (or, without a file, the row counted from 1) of a row counted from 0."""
@@ -138,7 +163,10 @@ class Table:
     def with_column(self, name: str, values: pa.Array) -> "Table":
         """Return the table with one column put in place of the one of that name."""
         index = self.names.index(name)
-        return replace(self, arrow=self.arrow.set_column(index, name, values), _cache={})
+        cache = {key: kept for key, kept in self._cache.items() if key not in (name, _MADE)}
+        if _MADE in self._cache:
+            cache[_MADE] = {key: kept for key, kept in self._cache[_MADE].items() if key[0] != name}
+        return replace(self, arrow=self.arrow.set_column(index, name, values), _cache=cache)
 
     def to_pylist(self) -> list[dict[str, Any]]:
         """Return the rows as a list of dictionaries."""

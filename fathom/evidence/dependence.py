@@ -48,7 +48,7 @@ def curves(
     ([1.0, 2.0, 3.0], [10.0, 20.0, 30.0])
     """
     asked = drawn(table, most_rows)
-    rows, together = table.take(asked), None if groups is None else groups[asked]
+    rows, together = table.take(asked).remembering(), None if groups is None else groups[asked]
     found: list[dict[str, Any]] = []
     for column in columns:
         if column.kind is None or column.kind.SHAPE not in FLAT or len(found) == most:

@@ -51,6 +51,7 @@ def by_shuffling(
     shuffles = [generator.permutation(table.rows) for _ in range(repeats)]
     resamples = Resamples.draw(table.rows, seed=seed, groups=groups)
     picked = np.concatenate([np.arange(repeats)[None], generator.integers(0, repeats, (RESAMPLES, repeats))])
+    table = table.remembering()
     before = losses(table)
     found = []
     for column in columns:

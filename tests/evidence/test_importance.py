@@ -1,6 +1,7 @@
 """Importance by shuffling: what the model reads ranks by how much it says, what it does not read is exactly 0."""
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
@@ -79,3 +80,36 @@ def test_no_order_of_the_rows_moves_what_is_explained(two_targets, flights):
     mixed = some.take(np.random.default_rng(0).permutation(600))
     one, other = (fathom.explain(two_targets, rows) for rows in (some, mixed))
     assert one["importance"] == other["importance"] and one["dependence"] == other["dependence"]
+
+
+def test_columns_that_stay_as_they_are_are_made_once() -> None:
+    made: list[str] = []
+
+    def numbers(table: Table, name: str) -> np.ndarray:
+        def make(cells: pa.Array) -> np.ndarray:
+            made.append(name)
+            return np.asarray(cells.to_numpy(), np.float64)
+
+        return table.made(name, "numbers", numbers, make)
+
+    def told(table: Table) -> np.ndarray:
+        return np.abs(3 * numbers(table, "size") - numbers(table, "age") - homes()[1])
+
+    found = by_shuffling(told, homes()[0], ["size", "age"], repeats=4)
+    assert made == ["size", "age", *["size"] * 4, *["age"] * 4]
+    by_hand = by_shuffling(
+        lambda table: np.abs(3 * table.column("size").to_numpy() - table.column("age").to_numpy() - homes()[1]),
+        homes()[0],
+        ["size", "age"],
+        repeats=4,
+    )
+    assert found == by_hand
+
+
+def test_a_table_forgets_a_column_that_is_replaced() -> None:
+    table = Table.of({"size": [1.0, 2.0]}).remembering()
+    assert table.made("size", "sum", sum, lambda cells: pc.sum(cells).as_py()) == 3.0
+    other = table.with_column("size", pa.array([5.0, 6.0]))
+    assert other.made("size", "sum", sum, lambda cells: pc.sum(cells).as_py()) == 11.0
+    assert table.made("size", "sum", len, lambda cells: len(cells)) == 2  # by another rule
+    assert table.take([1]).made("size", "sum", len, lambda cells: len(cells)) == 1

@@ -78,9 +78,10 @@ class Inference:
         """Answer every row: ``{target: (row,) scalars or (row, class) probabilities}``, in encoded units."""
         run = self.rows_a_run
         size = min(ROWS_AT_ONCE * run // ROWS_A_RUN, max(run, -(-table.rows // self.threads)))
-        pieces = [
-            Table(table.arrow.slice(start, size), name=table.name) for start in range(0, max(table.rows, 1), size)
-        ]
+        pieces = [table]  # as it is, where it is answered at once: it may remember what its columns were made into
+        if table.rows > size:
+            starts = range(0, table.rows, size)
+            pieces = [Table(table.arrow.slice(start, size), name=table.name) for start in starts]
         if len(pieces) == 1 or self.threads == 1:
             answers = [self._piece(piece) for piece in pieces]
         else:
