@@ -1,7 +1,8 @@
 """What `model.json` says: the columns with what they learned, what answers, and how sure it is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -55,13 +56,17 @@ class Description:
         return of_role(self.columns, "target")
 
     def to_bytes(self) -> bytes:
-        """Write `model.json`."""
+        """Write `model.json`; once, since nothing of a description changes and what it says is asked for a dozen times in a fit."""
+        return self._written
+
+    @cached_property
+    def _written(self) -> bytes:
         columns = [
             {
                 **column.told(),
                 "examples": list(column.examples),
-                "state": asdict(column.state) if column.state is not None else None,
-                "gathered": asdict(column.gathered) if column.gathered is not None else None,
+                "state": _fields_of(column.state),
+                "gathered": _fields_of(column.gathered),
             }
             for column in self.columns
         ]
@@ -105,6 +110,11 @@ class Description:
             values.get("thresholds", {}),
             values.get("bands", {}),
         )
+
+
+def _fields_of(record: Any) -> dict[str, Any] | None:
+    """Return the fields of a dataclass, which are JSON-able as they stand: to copy every number of thousands, as `dataclasses.asdict` does, takes longer than to write them."""
+    return None if record is None else {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def _column(entry: Mapping[str, Any], modalities: Sequence[Modality]) -> Column:
