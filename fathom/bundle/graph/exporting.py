@@ -4,11 +4,13 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fathom.bundle.graph.repeating import repeat
 from fathom.bundle.graph.unrolling import unroll
 from fathom.errors import require
 from fathom.networks.committee import Committee
@@ -38,7 +40,12 @@ def network_onnx(network: Network | Committee) -> bytes:
     kinds = {shape: torch.from_numpy(np.empty(0, kind)).dtype for shape, kind in KINDS.items()}
     example = tuple(torch.zeros(3, *row_size(parts), dtype=kinds[parts[0].shape]) for parts in network.arrays.values())
     answers = [f"answer_{index}" for index in range(len(network.plan.targets))]
-    return _exported(_Answers(network), example, list(network.arrays), answers)
+    if isinstance(network, Network):
+        return _exported(_Answers(network), example, list(network.arrays), answers)
+    every = [_Answers(one) for one in network.networks]  # type: ignore[arg-type]
+    program = _program(every[0], example, list(network.arrays), answers)
+    weights = [{name: weight.numpy() for name, weight in one.state_dict().items()} for one in every]
+    return _finished(repeat(program.model_proto, weights, answers))
 
 
 def body_onnx(body: nn.Module, example: Tensor) -> bytes:
@@ -62,6 +69,11 @@ class _Made(nn.Module):
 
 def _exported(module: nn.Module, example: tuple[Tensor, ...], inputs: list[str], outputs: list[str]) -> bytes:
     """Return a module whose arguments are arrays of rows as ONNX, for any number of rows."""
+    return _finished(_program(module, example, inputs, outputs).model_proto)
+
+
+def _program(module: nn.Module, example: tuple[Tensor, ...], inputs: list[str], outputs: list[str]) -> Any:
+    """Return what torch writes of a module, with nothing reckoned out yet: its initializers have the names of the module's weights."""
     require("onnxscript", "train")
     row = torch.export.Dim("row")
     with _quiet(), torch.no_grad():  # as a network answers: what rounds so that it can learn rounds a little otherwise
@@ -74,8 +86,19 @@ def _exported(module: nn.Module, example: tuple[Tensor, ...], inputs: list[str],
             output_names=outputs,
             dynamic_shapes=(tuple({0: row} for _ in example),),
             verbose=False,
+            optimize=False,
         )
     assert program is not None
+    return program
+
+
+def _finished(model: Any) -> bytes:
+    """Return a model with all reckoned out that can be, spiking neurons written out, and nothing in it that tells of the machine that exported it."""
+    from onnx_ir import serde
+
+    with _quiet():
+        program = torch.onnx.ONNXProgram(serde.deserialize_model(model), None)
+        program.optimize()
     model = program.model_proto
     unroll(model)
     model.ClearField("metadata_props")

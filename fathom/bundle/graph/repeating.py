@@ -1,0 +1,73 @@
+"""A committee as one graph: the graph of one network, written once and repeated with the weights of each, and the mean of their answers.
+
+To trace a network of a few dozen nodes and translate it takes torch's exporter a second, and the networks of a committee differ in their weights alone. So the first is traced, before
+anything in its graph is reckoned out, so that every weight still stands there under its own name; what does not hang on weights is joined again when the whole is tidied up.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Weights = Mapping[str, npt.NDArray[Any]]
+
+MEMBER = "networks."  # before the name of everything that belongs to one network, and its number
+
+
+def repeat(model: Any, networks: Sequence[Weights], answers: Sequence[str]) -> Any:
+    """Return the ONNX model of a committee, from that of one network whose initializers have the names of its weights.
+
+    ``networks`` hold the weights of each network by these names; initializers that are in none are constants, the same in all. ``answers`` are the outputs, of which the mean is taken.
+    Raises ValueError where a weight is of another shape than in the graph.
+
+    >>> from onnx import TensorProto, helper, numpy_helper
+    >>> tensor = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["row", 2])
+    >>> weight = numpy_helper.from_array(np.zeros(2, np.float32), "weight")
+    >>> graph = helper.make_graph([helper.make_node("Add", ["x", "weight"], ["y"])], "one", [tensor("x")], [tensor("y")], [weight])
+    >>> both = repeat(helper.make_model(graph), [{"weight": np.ones(2, np.float32)}, {"weight": np.zeros(2, np.float32)}], ["y"])
+    >>> [node.op_type for node in both.graph.node], [each.name for each in both.graph.initializer][:2]
+    (['Add', 'Add', 'Unsqueeze', 'Unsqueeze', 'Concat', 'ReduceMean'], ['networks.0.weight', 'networks.1.weight'])
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+
+    one = model.graph
+    whole = onnx.ModelProto()
+    whole.CopyFrom(model)
+    for field in ("node", "initializer", "value_info"):
+        whole.graph.ClearField(field)
+    for number, weights in enumerate(networks):
+        own = {tensor.name: f"{MEMBER}{number}.{tensor.name}" for tensor in one.initializer if tensor.name in weights}
+        own |= {name: f"{MEMBER}{number}.{name}" for node in one.node for name in node.output if name}
+        for tensor in one.initializer:
+            if tensor.name in weights:
+                value = weights[tensor.name]
+                if list(value.shape) != list(tensor.dims):
+                    raise ValueError(f"{tensor.name}: {value.shape} where the graph has {tuple(tensor.dims)}")
+                whole.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), own[tensor.name]))
+            elif not number:
+                whole.graph.initializer.append(tensor)
+        for node in one.node:
+            copy = whole.graph.node.add()
+            copy.CopyFrom(node)
+            copy.name = f"{MEMBER}{number}.{node.name}"
+            copy.ClearField("input")
+            copy.input.extend(own.get(name, name) for name in node.input)
+            copy.ClearField("output")
+            copy.output.extend(own.get(name, name) for name in node.output)
+        for value in (*one.value_info, *one.output):
+            if value.name in own:
+                whole.graph.value_info.add().CopyFrom(value)
+                whole.graph.value_info[-1].name = own[value.name]
+    first = numpy_helper.from_array(np.zeros(1, np.int64), f"{MEMBER}axis")
+    whole.graph.initializer.append(first)
+    for answer in answers:
+        each = [f"{MEMBER}{number}.{answer}" for number in range(len(networks))]
+        stood = [f"{name}.of_many" for name in each]
+        for name, output in zip(each, stood, strict=True):
+            whole.graph.node.append(helper.make_node("Unsqueeze", [name, first.name], [output], output))
+        whole.graph.node.append(helper.make_node("Concat", stood, [f"{answer}.of_many"], f"{answer}.of_many", axis=0))
+        mean = helper.make_node("ReduceMean", [f"{answer}.of_many", first.name], [answer], f"{answer}.mean", keepdims=0)
+        whole.graph.node.append(mean)
+    return whole
