@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fathom.bundle.answers import unlikeness
-from fathom.bundle.description import Description
+from fathom.bundle.answers.inference import Inference
 from fathom.bundle.manifest import WEIGHTS
 from fathom.chapters.candidates import Candidate, in_units, truth_in_units
 from fathom.chapters.judging import Judged, metric_of
@@ -24,7 +23,9 @@ from fathom.evidence import CHECKS, adversarial, leakage
 from fathom.evidence.affording import FREE, UNBOUND, Allowance, Bound
 from fathom.evidence.contract import LEFT_OUT, Case, Cost, Effect, Finding, Part, Reach, Refit, Twin, Weights, in_order
 from fathom.model import Model
+from fathom.scoring import Answer
 from fathom.settings import Settings, names_in
+from fathom.shapes import spread_of
 
 
 def look_for_leaks(prepared: Prepared, settings: Settings) -> list[Finding]:
@@ -108,6 +109,7 @@ def _case(
             judged.truth[column.name],
             judged.answers[shipped.name][column.name],
             prepared.sealed_groups,
+            judged.told.get(spread_of(column.name)),
         ),
         lambda table: in_units(column, shipped.asked.answer(table)[column.name]),
         prepared.train,
@@ -116,6 +118,7 @@ def _case(
             truth_in_units(column, prepared.validation),
             in_units(column, shipped.answers[column.name]),
             prepared.validation_groups,
+            shipped.answers.get(spread_of(column.name)),
         ),
         [cost for cost in costs if cost.name != "constant"],
         names_in(settings.protect),
@@ -129,13 +132,21 @@ def _case(
         effect=_effect(settings.effect, settings.confounders),
         goal=settings.goal,
         taught=settings.adversarial,
-        reach=_reach(shipped.description, column),
+        reach=_reach(shipped.asked, column),
     )
 
 
-def _reach(description: Description, column: Column) -> Reach | None:
+def _reach(inference: Inference, column: Column) -> Reach | None:
     """Return how far the intervals that are served for a target reach, ``None`` for one that has none."""
-    return partial(description.reach, column.name) if column.name in description.half_widths else None
+    description = inference.description
+    if column.name not in description.half_widths:
+        return None
+
+    def reach(rows: Table, answer: Answer) -> npt.NDArray[np.float64]:
+        told = inference.tell(rows) if description.tells_margins(column) else {}
+        return description.reach(column, told, answer)
+
+    return reach
 
 
 def _effect(treatment: str | None, confounders: str | None) -> Effect | None:
@@ -177,10 +188,11 @@ def check(
         known.column(name)  # raises with the nearest name
     for name in inputs.names:  # decoded once
         known = known.with_column(name, inputs.column(name))
-    truth, answer = truth_in_units(target, known), in_units(target, model.answer(inputs)[target.name])
+    told = model.tell(inputs)
+    truth, answer = truth_in_units(target, known), in_units(target, told[target.name])
     labels = hanging_together(model.columns, known)
     chosen, judged = _halves(known, labels, seed)
-    part = Part(known, truth, answer, labels)
+    part = Part(known, truth, answer, labels, told.get(spread_of(target.name)))
     case = Case(
         model.columns,
         target,
@@ -197,7 +209,7 @@ def check(
         effect=_effect(effect, confounders),
         unlikeness=model.unlikeness,
         allowance=FREE if only else _allowance(model, inputs, asked),
-        reach=_reach(model.description, target),
+        reach=_reach(model.inference, target),
     )
     return examine(case, only)
 

@@ -95,7 +95,8 @@ def fit(
             clock.mark("simpler models")
             with allotting.torch_threads(threads):
                 limit = _time_to_train(prepared, size, plan, clock)
-                trained = train_network(prepared, free, size, modalities, limit, told, run.checkpoints if run else None)
+                place = run.checkpoints if run else None
+                trained = train_network(prepared, free, size, modalities, limit, told, place, margins=True)
                 network = export_network(prepared, trained, free, size, modalities, told)
                 clock.mark("network")
                 limit = clock.share(allotting.LEAVING_OUT_SHARE)

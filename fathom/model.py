@@ -116,7 +116,7 @@ class Model:
             raise TableError(f"Column {error.column!r}: {error}.", column=error.column) from None
         found: dict[str, Any] = {}
         for target in self._listed:
-            target.into_one(found, answers[target.target.name])
+            target.into_one(found, answers)
         return found
 
     def _not_asked(self, names: Iterable[str]) -> list[str]:
@@ -174,10 +174,14 @@ class Model:
         """Answer rows in encoded units, without any check of the table."""
         return self.inference.answer(table)
 
+    def tell(self, table: Table) -> Answers:
+        """Answer rows as `answer` does, and tell beside it how sure the network is, where it says so (`fathom.shapes.outputs_of`)."""
+        return self.inference.tell(table)
+
     def answered(self, inputs: Table, doubt: bool = False) -> Table:
         """Answer rows that `checked` has passed as a table, as `predict` does."""
         unlike = self.unlikeness.unlike(inputs) if doubt and self.unlikeness is not None else None
-        return predictions(self.description, self.answer(inputs), doubt, unlike)
+        return predictions(self.description, self.tell(inputs), doubt, unlike)
 
     def save(self, path: str | Path) -> Path:
         """Write the bundle into a new folder, or, where the path ends in ``.fathom``, as one file; whole or not at all. Raises OutputError when it cannot."""
@@ -235,9 +239,9 @@ def predictions(
         columns[target.name] = values
         if answer.ndim == 1:
             numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
-            reach = description.reach(target.name, numbers)
-            columns[f"{target.name}_low"] = pa.array(numbers - reach)
-            columns[f"{target.name}_high"] = pa.array(numbers + reach)
+            reach = description.reach(target, answers, numbers)
+            columns[f"{target.name}_low"] = pa.array(numbers - reach[:, 0])
+            columns[f"{target.name}_high"] = pa.array(numbers + reach[:, 1])
             if doubt and unlike is not None:
                 columns[f"{target.name}_doubt"] = pa.array(np.where(unlike, WORDS, "").tolist(), pa.string())
         else:

@@ -22,7 +22,7 @@ Ragged rows are padded to the longest, and **zero is nothing**, in every deep sh
 that is there and 0 on one that is not; a pixel of a ``grid`` is 1 to 255, and 0 where there is no picture. A row that is zero throughout is a missing cell.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -96,3 +96,31 @@ def row_size(parts: Sequence[Part]) -> tuple[int, ...]:
     (3, 32, 32)
     """
     return parts[0].size if parts[0].shape in DEEP else (len(parts),)
+
+
+def margins_of(target: str) -> str:
+    """Return the name under which answers hold how far below and above each number the truth may lie, ``(row, 2)``, beside the numbers under the target's own name.
+
+    >>> margins_of("price")
+    'price, how far it may be off'
+    """
+    return f"{target}, how far it may be off"
+
+
+def spread_of(target: str) -> str:
+    """Return the name under which answers hold how far the members of a network are apart on each row, ``(row,)``.
+
+    >>> spread_of("price")
+    'price, how far its members are apart'
+    """
+    return f"{target}, how far its members are apart"
+
+
+def outputs_of(targets: Sequence[str]) -> dict[str, str]:
+    """Return every output that the graph of a network may have, and the name under which answers hold it: one answer a target, and beside it what is told of how sure it is.
+
+    >>> list(outputs_of(["price"]))
+    ['answer_0', 'margins_0', 'spread_0']
+    """
+    kinds: dict[str, Callable[[str], str]] = {"answer": str, "margins": margins_of, "spread": spread_of}
+    return {f"{kind}_{number}": name(target) for kind, name in kinds.items() for number, target in enumerate(targets)}

@@ -194,6 +194,9 @@ def test_the_report_of_a_run_is_built_again(late_run, command, tmp_path):
     import html
 
     assert verdict in html.unescape(page)
+    first = (late_run / "report.html").read_text()
+    heads = [[text.split("</table>")[0] for text in one.split("<thead")[1:]] for one in (page, first)]
+    assert len(heads[0]) > 5 and heads[0] == heads[1]  # every table has its columns where they were
     outcome = command("report", "nowhere")
     assert (outcome.code, outcome.err) == (
         2,

@@ -17,6 +17,9 @@ from fathom.data.gathering import Gathered
 from fathom.data.modalities import by_name
 from fathom.data.modalities.contract import Modality
 from fathom.errors import BundleError, FathomError
+from fathom.shapes import margins_of
+
+Floats = npt.NDArray[np.float64]
 
 INTERVAL_LEVEL = 0.9  # the share of answers that a predicted interval is meant to hold
 
@@ -27,7 +30,7 @@ class Description:
 
     ``kind`` says whether a network or baselines answer, ``name`` what the user calls it; ``plan`` rebuilds the network; ``baselines`` holds each target's
     baseline with the settings of each of its fits; ``half_widths`` is, for a target that is a number, how far its interval reaches to either side, in its own units;
-    on average; ``bands`` is how far it reaches by how large the answer is (`fathom.bundle.answers.banding`), where there were rows enough;
+    on average; ``bands`` is how far it reaches by how large the answer is (`fathom.bundle.answers.banding`), where there were rows enough, and ``factors`` by how much the margins are multiplied that a network tells of each row (`fathom.bundle.answers.margining`), where that is better;
     ``temperatures`` is, for a category whose probabilities are tempered, by how much (`fathom.bundle.answers.tempering`); ``thresholds`` hold,
     for a category, the least probability with which each class may be the true one (`fathom.bundle.answers.doubting`).
     """
@@ -41,14 +44,30 @@ class Description:
     temperatures: Mapping[str, float] = field(default_factory=dict)
     thresholds: Mapping[str, Sequence[float]] = field(default_factory=dict)
     bands: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    factors: Mapping[str, float] = field(default_factory=dict)
 
-    def reach(self, target: str, answers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return how far the interval of each answer ``(row,)`` of a number reaches to either side, in its own unit."""
-        return banding.reach(self.bands.get(target), self.half_widths[target], answers)
+    def reach(self, target: Column, told: Mapping[str, Floats], numbers: Floats | None = None) -> Floats:
+        """Return how far the interval of each number that is answered reaches below and above it, ``(row, 2)``, in its own unit.
+
+        ``told`` are the answers in encoded units with what is told beside them (`fathom.bundle.answers.inference.Inference.tell`); ``numbers (row,)`` the same answers in the target's own unit, where they are at hand.
+        """
+        name = target.name
+        if numbers is None:
+            numbers = _numbers(target, told[name])
+        if name not in self.factors:
+            width = banding.reach(self.bands.get(name), self.half_widths[name], numbers)
+            return np.stack((width, width), axis=1)
+        answers, margins = told[name], self.factors[name] * told[margins_of(name)]
+        ends = _numbers(target, np.concatenate((answers - margins[:, 0], answers + margins[:, 1]))).reshape(2, -1)
+        return np.stack((numbers - ends[0], ends[1] - numbers), axis=1)
+
+    def tells_margins(self, target: Column) -> bool:
+        """Say whether an interval hangs on more than the answer, so that what the network tells of the row must be at hand."""
+        return target.name in self.factors
 
     def uncalibrated(self) -> "Description":
         """Return the same without anything that says how sure the answers are, all of which is learned from rows that were answered."""
-        return replace(self, half_widths={}, bands={}, temperatures={}, thresholds={})
+        return replace(self, half_widths={}, bands={}, factors={}, temperatures={}, thresholds={})
 
     @property
     def targets(self) -> tuple[Column, ...]:
@@ -82,6 +101,7 @@ class Description:
                 "temperatures": self.temperatures,
                 "thresholds": self.thresholds,
                 "bands": self.bands,
+                "factors": self.factors,
             }
         )
 
@@ -109,12 +129,20 @@ class Description:
             values.get("temperatures", {}),
             values.get("thresholds", {}),
             values.get("bands", {}),
+            values.get("factors", {}),
         )
 
 
 def _fields_of(record: Any) -> dict[str, Any] | None:
     """Return the fields of a dataclass, which are JSON-able as they stand: to copy every number of thousands, as `dataclasses.asdict` does, takes longer than to write them."""
     return None if record is None else {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def _numbers(target: Column, answers: Floats) -> Floats:
+    """Return answers ``(row,)`` in the target's own unit."""
+    assert target.kind is not None
+    values = target.kind.decode(target.state, answers)
+    return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
 
 
 def _column(entry: Mapping[str, Any], modalities: Sequence[Modality]) -> Column:

@@ -43,6 +43,7 @@ def inspect(files: Mapping[str, bytes], modalities: Sequence[Modality] = MODALIT
         },
         "half widths": dict(description.half_widths),
         "bands": {name: dict(bands) for name, bands in description.bands.items()},
+        "factors": dict(description.factors),
         "temperatures": dict(description.temperatures),
         "thresholds": {name: list(values) for name, values in description.thresholds.items()},
         "samples": len(parse(files["samples.json"], "samples.json")),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.baselines.contract import Matrix
-from fathom.bundle.answers import banding, doubting
+from fathom.bundle.answers import banding, doubting, margining
 from fathom.bundle.answers.inference import Answers, Inference
 from fathom.bundle.answers.tempering import temper
 from fathom.bundle.description import INTERVAL_LEVEL, Description
@@ -19,7 +19,7 @@ from fathom.data.modalities.contract import Modality
 from fathom.data.rows.folding import Folds
 from fathom.data.table import Table
 from fathom.settings import Settings
-from fathom.shapes import Arrays
+from fathom.shapes import Arrays, margins_of
 
 Unseen = Callable[[Table, Folds], Answers]
 
@@ -54,7 +54,7 @@ class Candidate:
 
     def answer_unseen(self, table: Table, folds: Folds | None) -> Answers:
         """Answer rows of which ``folds (row,)`` says by which fit, or, without folds, any rows but training rows."""
-        return self.asked.answer(table) if self.unseen is None or folds is None else self.unseen(table, folds)
+        return self.asked.tell(table) if self.unseen is None or folds is None else self.unseen(table, folds)
 
     @property
     def kind(self) -> str:
@@ -113,6 +113,28 @@ def bands_of(prepared: Prepared, answers: Answers, level: float = INTERVAL_LEVEL
             bands = banding.learn(said, np.abs(said - truth_in_units(column, prepared.validation)), level)
             if bands is not None:
                 found[column.name] = bands
+    return found
+
+
+def factors_of(
+    prepared: Prepared, description: Description, answers: Answers, level: float = INTERVAL_LEVEL
+) -> dict[str, float]:
+    """Return, for each target whose margins are told, by how much they must be multiplied to hold a share ``level`` of the validation rows; nothing where intervals by the size of the answer, as ``description`` has them, score better there."""
+    found: dict[str, float] = {}
+    for column in prepared.targets:
+        margins = answers.get(margins_of(column.name))
+        if margins is None or not prepared.validation.rows:
+            continue
+        assert column.kind is not None
+        truth = column.kind.encode(column.state, prepared.validation.column(column.name))[:, 0]
+        factors = {column.name: margining.factor_of(answers[column.name], margins, truth, level)}
+        said, known = in_units(column, answers[column.name]), truth_in_units(column, prepared.validation)
+        by_size, by_row = (
+            margining.interval_score(said, one.reach(column, answers, said), known, level)
+            for one in (description, replace(description, factors=factors))
+        )
+        if by_row < by_size:
+            found |= factors
     return found
 
 
@@ -214,5 +236,6 @@ def as_candidate(
         temperatures=tempers,
         thresholds=set_thresholds(prepared, answers),
     )
+    description = replace(description, factors=factors_of(prepared, description, answers))
     inference = replace(inference, description=description)
     return replace(candidate, description=description, inference=inference, answers=answers)

@@ -106,7 +106,7 @@ def recalling(inference: Inference, trained: Trained, prepared: Prepared) -> Inf
 
 
 def network_answers(network: Any, columns: Sequence[Column], table: Table) -> Answers:
-    """Answer rows with a network in memory, in encoded units and in the precision of its weights."""
+    """Answer rows with a network in memory, in encoded units and in the precision of its weights, and tell how sure the answers are."""
     import torch
 
     from fathom.training.batching import as_batch
@@ -119,7 +119,7 @@ def network_answers(network: Any, columns: Sequence[Column], table: Table) -> An
     size = rows_at_once(rows.row_numbers)
     with torch.inference_mode():
         answers = [
-            network.answer(rows.slice(start, min(size, table.rows - start)).inputs)
+            network.tell(rows.slice(start, min(size, table.rows - start)).inputs)
             for start in range(0, table.rows, size)
         ]
     return {name: torch.cat([each[name] for each in answers]).double().numpy() for name in answers[0]}
@@ -131,7 +131,7 @@ def _answers_of(network: Any, arrays: Arrays, rows: Any) -> Answers:
 
     inputs = {shape: torch.from_numpy(array[rows]) for shape, array in arrays.items()}
     with torch.inference_mode():
-        return {name: answer.double().numpy() for name, answer in network.answer(inputs).items()}
+        return {name: answer.double().numpy() for name, answer in network.tell(inputs).items()}
 
 
 def _told_spikes(network: Any, prepared: Prepared) -> dict[str, str]:

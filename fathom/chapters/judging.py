@@ -24,7 +24,7 @@ class Judged:
     """What the test rows said.
 
     ``answers[model][target]`` are in the target's unit; ``scores[model][target][metric]`` hold their intervals; ``seconds_per_row[model]`` is what a
-    prediction takes, columns included.
+    prediction takes, columns included. ``told`` is what the shipped model answers in encoded units, with what it tells beside that (`fathom.bundle.answers.inference.Inference.tell`).
     """
 
     truth: Mapping[str, Any]
@@ -36,6 +36,7 @@ class Judged:
     verdict: Verdict
     shipped: Candidate
     shipped_reason: str
+    told: Answers
 
 
 def metric_of(column: Column, settings: Settings) -> Metric:
@@ -92,10 +93,13 @@ def judge_candidates(
     )
     answers: dict[str, dict[str, Any]] = {}
     seconds: dict[str, float] = {}
+    told: dict[str, Answers] = {}
     scores: dict[str, dict[str, dict[str, Interval]]] = {}
     for done, candidate in enumerate(candidates):
-        encoded, seconds[candidate.name] = _timed(candidate, prepared.sealed)
-        answers[candidate.name] = {column.name: in_units(column, encoded[column.name]) for column in targets}
+        told[candidate.name], seconds[candidate.name] = _timed(candidate, prepared.sealed)
+        answers[candidate.name] = {
+            column.name: in_units(column, told[candidate.name][column.name]) for column in targets
+        }
         scores[candidate.name] = {
             column.name: score(
                 truth[column.name],
@@ -125,7 +129,7 @@ def judge_candidates(
     )
     progress.end(verdict.answer)
     shipped, reason = choose(network, best, verdict, settings)
-    return Judged(truth, answers, scores, validation, seconds, best, verdict, shipped, reason)
+    return Judged(truth, answers, scores, validation, seconds, best, verdict, shipped, reason, told[shipped.name])
 
 
 def choose(network: Candidate, best: Candidate, verdict: Verdict, settings: Settings) -> tuple[Candidate, str]:
@@ -152,9 +156,9 @@ def _relative_error(values: Mapping[str, float], constant: Mapping[str, float], 
 
 def _timed(candidate: Candidate, rows: Table) -> tuple[Answers, float]:
     """Answer rows after a warm-up, and return what a row took, its encoding included."""
-    candidate.inference.answer(rows.take(np.arange(min(rows.rows, 8))))
+    candidate.inference.tell(rows.take(np.arange(min(rows.rows, 8))))
     started = time.perf_counter()
-    answers = candidate.inference.answer(rows)
+    answers = candidate.inference.tell(rows)
     return answers, (time.perf_counter() - started) / max(rows.rows, 1)
 
 

@@ -62,8 +62,11 @@ def train_network(
     progress: Progress,
     checkpoints: Path | None = None,
     start: Start | None = None,
+    margins: bool = False,
 ) -> Trained:
     """Build and train the network, or, where rows are folded, one for each fold left out; from the weights of ``start``, if given. Training ends after ``seconds`` at the latest.
+
+    With ``margins`` it also learns how far its answers that are numbers may be off (`fathom.training.margins`), for one that is to be shipped.
 
     ``checkpoints`` is a folder in which training puts itself down, and from which it goes on. Raises CheckpointError when that of other rows or
     settings lie there.
@@ -72,6 +75,7 @@ def train_network(
     from fathom.networks.committee import joined
 
     plan = start.plan if start else network_plan(prepared, settings, sizes, modalities)
+    plan = replace(plan, margins=margins)
     training = training_plan(settings, sizes, None)
     if start:
         rate, epochs = start.rate * training.learning_rate, max(1, round(start.epochs * training.epochs))
@@ -135,7 +139,7 @@ def _train_one(
 
     from fathom.networks.encoders.pretrained import frozen_readers
     from fathom.networks.network import Network
-    from fathom.training import hardening
+    from fathom.training import hardening, margins
     from fathom.training.augmentations import planned
     from fathom.training.batching import as_batch
     from fathom.training.checkpointing import Checkpoints, run_name
@@ -147,7 +151,7 @@ def _train_one(
         torch.manual_seed(training.seed)
         network = Network(plan)
         if place.weights is not None:
-            network.load_state_dict(place.weights)
+            network.load_state_dict({**network.state_dict(), **place.weights})
         else:
             take_weights(network, network.arrays, readers_of(columns, settings))
         train_rows = _train_rows(prepared, settings)
@@ -181,6 +185,7 @@ def _train_one(
         history = train(network, read, check_read, training, predict, told, checkpoints)
         if settings.fine_tune:
             history = _fine_tuned(network, history, train_rows, check, training, told)
+        margins.learn(network, (train_rows if settings.fine_tune else read).sample, training.seed)
         return network, history, training, sheet(prepared, plan.inputs, train_rows.sample, training)
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fathom.data.files.writing import cannot_write
 from fathom.data.rows.hashing import Hashes, hash_rows
-from fathom.shapes import Arrays
+from fathom.shapes import Arrays, outputs_of
 
 MOST_BYTES = 1 << 29  # of what is remembered; what comes later is read and forgotten
 PUT_DOWN_ROWS = 2_048  # that are read between two moments at which what was made of them is put down in a folder
@@ -110,7 +110,7 @@ class Recalling:
     targets: Sequence[str]
 
     def run(self, names: None, inputs: Arrays) -> list[Any]:
-        """Return the answers to encoded rows, one array a target; ``names`` is that of ONNX Runtime's sessions."""
+        """Return the outputs for encoded rows, in the order of the graph's; ``names`` is that of ONNX Runtime's sessions."""
         import torch
 
         from fathom.chapters.adopting import read_through
@@ -119,8 +119,8 @@ class Recalling:
         self.network.eval()
         with torch.inference_mode():
             rows = read_through(self.network, as_batch(inputs, {}), self.readings)
-            answers = self.network.answer(rows.inputs)
-        return [answers[name].numpy() for name in self.targets]
+            told = self.network.tell(rows.inputs)
+        return [told[name].numpy() for name in outputs_of(self.targets).values() if name in told]
 
 
 __all__ = ["Readings", "Recalling"]

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 import fathom
+from fathom.bundle.answers import margining
+from fathom.bundle.answers.inference import Answers
 from fathom.chapters.allotting import Clock
 from fathom.chapters.candidates import Candidate, in_units, truth_in_units
 from fathom.chapters.judging import Judged, metric_of
@@ -28,6 +30,7 @@ from fathom.evidence import calibration, importance, layers, worst_rows
 from fathom.evidence.contract import Finding, left_out
 from fathom.scoring import METRICS, row_losses
 from fathom.settings import Settings
+from fathom.shapes import margins_of
 
 FORMAT = 1
 MOST_POINTS = 1_000  # of a plot
@@ -203,13 +206,28 @@ def _plots(column: Column, prepared: Prepared, judged: Judged) -> dict[str, Any]
             "calibration": calibration.of_probabilities(truth, answer, groups=prepared.sealed_groups),
         }
     spread = np.linspace(0, len(truth) - 1, min(len(truth), MOST_POINTS)).astype(np.int64)
-    chosen = in_units(column, shipped.answers[column.name])
-    residuals = np.abs(chosen - truth_in_units(column, prepared.validation))
+    if shipped.description.tells_margins(column):  # intervals of every level are so many margins of their row
+        known = [
+            _out_by(column, *part) for part in ((prepared.sealed, judged.told), (prepared.validation, shipped.answers))
+        ]
+        nothing = [np.zeros(len(one)) for one in known]
+        held = calibration.of_intervals(known[0], nothing[0], nothing[1], known[1], groups=prepared.sealed_groups)
+    else:
+        chosen = in_units(column, shipped.answers[column.name])
+        residuals = np.abs(chosen - truth_in_units(column, prepared.validation))
+        held = calibration.of_intervals(truth, answer, chosen, residuals, groups=prepared.sealed_groups)
     return {
         "confusion": None,
         "residuals": {"truth": truth[spread].tolist(), "predicted": answer[spread].tolist()},
-        "calibration": calibration.of_intervals(truth, answer, chosen, residuals, groups=prepared.sealed_groups),
+        "calibration": held,
     }
+
+
+def _out_by(column: Column, rows: Table, told: Answers) -> Any:
+    """Return how many margins each truth lies from its answer, ``(row,)``."""
+    assert column.kind is not None
+    truth = column.kind.encode(column.state, rows.column(column.name))[:, 0]
+    return margining.out_by(told[column.name], told[margins_of(column.name)], truth)
 
 
 def measures(

@@ -53,7 +53,7 @@ def run_files(
         **{"bundle/" + name: content for name, content in bundle.items()},
         **sealing.files(prepared.split.fingerprint, prepared.table.take(prepared.split.rows(TEST)), [look]),
         **learned_files(prepared),
-        "result.json": dump(dict(result)),
+        "result.json": dump(dict(result), in_order=False),  # a report made of it again has its columns where they were
         "report.html": report_file(result),
         "card.md": card_file(result),
         "findings.json": findings_file(result),
@@ -81,7 +81,7 @@ def bundle_files(
 def samples_of(shipped: Candidate, rows: Table) -> list[dict[str, Any]]:
     """Return the first of some rows with what a model answers to them."""
     examples = rows.take(np.arange(min(rows.rows, SAMPLES)))
-    answers = predictions(shipped.description, shipped.inference.answer(examples)).to_pylist()
+    answers = predictions(shipped.description, shipped.inference.tell(examples)).to_pylist()
     return [
         {"row": _plain_row(row), "answer": _plain_row(answer)}
         for row, answer in zip(examples.to_pylist(), answers, strict=True)
@@ -106,7 +106,13 @@ def reference_of(prepared: Prepared, judged: Judged, besides: Mapping[str, bytes
     shipped = judged.shipped
     learned = unlikeness.opened(besides, prepared.columns)
     unlike = learned.unlike(prepared.sealed) if learned is not None else None
-    return make_reference(shipped.description, prepared.train, judged.answers[shipped.name], judged.truth, unlike)
+    answers, description = judged.answers[shipped.name], shipped.description
+    reach = {
+        column.name: description.reach(column, judged.told, answers[column.name])
+        for column in prepared.targets
+        if column.name in description.half_widths
+    }
+    return make_reference(description, prepared.train, answers, judged.truth, unlike, reach)
 
 
 def _parity_rows(prepared: Prepared, most: int) -> Table:

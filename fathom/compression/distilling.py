@@ -56,7 +56,7 @@ def teach(network: Any, prepared: Prepared, teacher: Model, training: Any, setti
     """Train a network on the truth and the teacher's answers, and return it with the weights of its best epoch."""
     import torch
 
-    from fathom.training import hardening
+    from fathom.training import hardening, margins
     from fathom.training.augmentations import planned
     from fathom.training.batching import as_batch
     from fathom.training.loop import train
@@ -76,6 +76,7 @@ def teach(network: Any, prepared: Prepared, teacher: Model, training: Any, setti
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
         train(network, rows, check, training, distil)
+        margins.learn(network, plain, training.seed)
     return network.eval()
 
 

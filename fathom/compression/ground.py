@@ -104,4 +104,4 @@ def unseen_by(description: Description, graphs: Sequence[bytes], modalities: Seq
 
 
 def _some(inference: Inference, table: Table, rows: Folds) -> Answers:
-    return inference.answer(table.take(rows))
+    return inference.tell(table.take(rows))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.bundle import manifest
+from fathom.bundle.answers.banding import holds
 from fathom.bundle.answers.inference import Answers
 from fathom.bundle.answers.quick import Quick
 from fathom.bundle.answers.tempering import temper
@@ -99,7 +100,7 @@ def scores_on(model: Model, prepared: Prepared, metric: Metric, answers: Answers
     """
     rows, target = prepared.validation, model.description.targets[0]
     truth = truth_in_units(target, rows)
-    said = model.answer(rows) if answers is None else temper(answers, model.description.temperatures)
+    said = model.tell(rows) if answers is None else temper(answers, model.description.temperatures)
     answer = in_units(target, said[target.name])
     classes = target_classes(target)
     names = [metric.name] if not classes or metric.name == "accuracy" else [metric.name, "accuracy"]
@@ -116,9 +117,7 @@ def scores_on(model: Model, prepared: Prepared, metric: Metric, answers: Answers
         high=found[metric.name].high,
         calibration=calibration_error(truth, answer)
         if classes
-        else abs(
-            INTERVAL_LEVEL - float((np.abs(truth - answer) <= model.description.reach(target.name, answer)).mean())
-        ),
+        else abs(INTERVAL_LEVEL - float(holds(truth - answer, model.description.reach(target, said, answer)).mean())),
         worst_slice=slice_name,
         worst_loss=slice_loss,
         apart=apart_alone(model, rows),

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -29,7 +28,7 @@ SIMPLER_ROWS = 200_000  # that simpler models may be fitted on again where a net
 LEFT_OUT = "left out"  # the answer to a question that costs more than it may
 
 Answerer = Callable[[Table], Answer]
-Reach = Callable[[Answer], npt.NDArray[np.float64]]
+Reach = Callable[[Table, Answer], npt.NDArray[np.float64]]  # rows and the answers to them -> (row, 2), below and above
 Rows = npt.NDArray[np.int64]
 
 
@@ -66,19 +65,20 @@ class Part:
     """Some rows with their truth ``(row,)`` and a model's answers to them, ``(row, class)`` probabilities or ``(row,)`` numbers in the target's own unit.
 
     ``groups (row,)`` are labels of rows that hang together (a patient's visits, ``--group``) and are drawn together wherever rows are drawn again, as scores are;
-    ``None`` where every row is its own.
+    ``None`` where every row is its own. ``apart (row,)`` is how far the members of a network are apart on each row; ``None`` where one alone answers.
     """
 
     table: Table
     truth: Truth
     answer: Answer
     groups: npt.NDArray[Any] | None = None
+    apart: npt.NDArray[np.float64] | None = None
 
     def take(self, rows: npt.NDArray[Any]) -> "Part":
         """Return the rows at these positions, or those marked ``(row,)``."""
         places = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
-        groups = None if self.groups is None else self.groups[places]
-        return Part(self.table.take(places), self.truth[places], self.answer[places], groups)
+        groups, apart = (None if values is None else values[places] for values in (self.groups, self.apart))
+        return Part(self.table.take(places), self.truth[places], self.answer[places], groups, apart)
 
     def share(self, hits: npt.NDArray[Any]) -> tuple[float, float]:
         """Return the 95 % interval, low and high, of the share of ``hits (row,)``; rows of a group tell together what they are worth."""
@@ -154,7 +154,7 @@ class Case:
     ``answers`` are those of every model that was compared, for the sealed rows; ``metric`` is the one that decides, ``""`` the task's own. ``model`` is the shipped one as it can be built
     again, ``refit`` fits again on fewer rows; ``None`` where there is no such. ``refits`` is what that may take, of which each check has its part (`fathom.evidence.affording.REFITS`); the same on every machine but under ``--minutes``. ``effort`` says how much a check may do.
     ``effect`` is asked for by the user, and so is the score ``goal``. ``taught`` says how rows were pushed in training (`fathom.training.hardening`), ``twin`` is the network without. ``allowance`` is what
-    asking the model may cost. ``reach`` is how far the served interval of each answer that is a number reaches to either side; ``None`` where nothing is served.
+    asking the model may cost. ``reach`` is how far the served interval of each answer that is a number reaches below and above it; ``None`` where nothing is served.
     """
 
     columns: Sequence[Column]
@@ -213,16 +213,21 @@ def side_by_side(columns: Sequence[Column], table: Table) -> tuple[Rows, Rows]:
 
 
 def served(case: Case) -> Reach:
-    """Return how far the interval of each answer ``(row,)`` reaches: as it is served or, where nothing is, as it would be after the rows that choices were made by."""
+    """Return how far the interval of each answer reaches below and above, ``(row, 2)``: as it is served or, where nothing is, as it would be after the rows that choices were made by."""
     if case.reach is not None:
         return case.reach
     known = case.chosen if case.chosen is not None and case.chosen.table.rows else case.sealed
     residuals = np.abs(known.truth - known.answer)
-    return partial(
-        banding.reach,
+    bands, usual = (
         banding.learn(known.answer, residuals, INTERVAL_LEVEL),
         banding.half_width(residuals, INTERVAL_LEVEL),
     )
+
+    def reach(_: Table, answer: Answer) -> npt.NDArray[np.float64]:
+        width = banding.reach(bands, usual, answer)
+        return np.stack((width, width), axis=1)
+
+    return reach
 
 
 def in_order(case: Case) -> Case:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fathom.bundle.answers.banding import holds
 from fathom.data.encoding import inputs_of
 from fathom.data.table import Table
 from fathom.evidence.contract import EVERY_KIND, Case, Finding, Part, left_out, not_applicable, served, some
@@ -122,12 +123,11 @@ def spoiled(case: Case, table: Table, severity: int, names: list[str]) -> Table:
 
 def _measured(case: Case, part: Part, severity: int, names: list[str], metric: Metric, draws: Resamples) -> Measured:
     inputs = [column.name for column in inputs_of(case.columns)]
-    answer = (
-        case.answer(spoiled(case, part.table.select(inputs), severity, names)) if severity or not names else part.answer
-    )
+    table = spoiled(case, part.table.select(inputs), severity, names)
+    answer = case.answer(table) if severity or not names else part.answer
     scores = score(part.truth, answer, names=[metric.name], resamples=draws)[metric.name].draws
     if answer.ndim == 1:
-        right, sure = np.abs(part.truth - answer) <= served(case)(answer), np.full(len(answer), np.nan)
+        right, sure = holds(part.truth - answer, served(case)(table, answer)), np.full(len(answer), np.nan)
     else:
         right, sure = answer.argmax(axis=1) == part.truth, answer.max(axis=1)
     return Measured(scores, draws.means(right.astype(np.float64)), draws.means(np.asarray(sure, np.float64)))

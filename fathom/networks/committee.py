@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from fathom.networks.heads import head_for
 from fathom.networks.network import Network, NetworkPlan
-from fathom.shapes import Part
+from fathom.shapes import Part, spread_of
 
 
 class Committee(nn.Module):
@@ -35,7 +36,18 @@ class Committee(nn.Module):
     def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return every target's answer: ``(row,)`` scalars or ``(row, class)`` probabilities."""
         answers = [network.answer(inputs) for network in self.networks]  # type: ignore[operator]
-        return {name: torch.stack([one[name] for one in answers]).mean(dim=0) for name in answers[0]}
+        return _mean(answers)
+
+    def tell(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return every target's answer, the mean of its margins, and how far the members of all networks are apart, as `Network.tell` does."""
+        every = [network.tell(inputs) for network in self.networks]  # type: ignore[operator]
+        told = _mean(every)
+        for part in self.plan.targets:
+            name = spread_of(part.column)
+            if name in told:
+                answers, spreads = (torch.stack([one[key] for one in every]) for key in (part.column, name))
+                told[name] = head_for(part.shape).spread_of_many(answers, spreads)
+        return told
 
     @property
     def parameter_count(self) -> int:
@@ -47,6 +59,10 @@ class Committee(nn.Module):
         first = self.networks[0]
         assert isinstance(first, Network)
         return first
+
+
+def _mean(answers: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.stack([one[name] for one in answers]).mean(dim=0) for name in answers[0]}
 
 
 def joined(networks: Sequence[Network]) -> Network | Committee:

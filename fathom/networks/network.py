@@ -12,9 +12,10 @@ from fathom.networks.encoders import default_encoder, encoder_named
 from fathom.networks.encoders.contract import Features
 from fathom.networks.encoders.deep import DeepColumn
 from fathom.networks.heads import head_for
+from fathom.networks.margins import Margins
 from fathom.networks.trunks import trunk_named
 from fathom.networks.trunks.contract import Summary
-from fathom.shapes import FLAT, Part, arrays_of
+from fathom.shapes import FLAT, Part, arrays_of, margins_of, spread_of
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class NetworkPlan:
     ``encoders`` names the encoder of an array (`fathom.shapes.arrays_of`) where it is not the default of its shape; ``trunk_options`` and ``encoder_options`` are
     fields of the ``Options`` of those modules, where they differ from their defaults. In training, a row goes without a deep column with probability ``left_out``,
     where there are others. ``networks`` of this plan answer together
-    (`fathom.networks.committee`).
+    (`fathom.networks.committee`). With ``margins`` it also tells how far each answer that is a number may be off (`fathom.networks.margins`).
     """
 
     inputs: tuple[Part, ...]
@@ -37,6 +38,7 @@ class NetworkPlan:
     encoder_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     left_out: float = 0.1
     networks: int = 1
+    margins: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON-able values."""
@@ -92,6 +94,9 @@ class Network(nn.Module):
             head_for(part.shape).build(part, self.trunk.width, self.trunk.members)  # type: ignore[arg-type]
             for part in plan.targets
         )
+        # Built last and of zeros: the weights that are drawn are the same with and without them.
+        numbers = [place for place, part in enumerate(plan.targets) if part.shape == "scalar" and plan.margins]
+        self.margins = nn.ModuleDict({str(place): Margins(self.trunk.width) for place in numbers})  # type: ignore[arg-type]
 
     def tokens(self, inputs: Mapping[str, Tensor]) -> Features:
         """Return the tokens of all columns, ``(row, token, width)``."""
@@ -105,15 +110,33 @@ class Network(nn.Module):
 
     def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return every target's output, ``(row, member, …)``."""
-        summary = self.summary(inputs)
+        return self._outputs(self.summary(inputs))
+
+    def _outputs(self, summary: Summary) -> dict[str, Tensor]:
         return {part.column: head(summary) for part, head in zip(self.plan.targets, self.heads, strict=True)}
 
     def answer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return every target's answer: ``(row,)`` scalars or ``(row, class)`` probabilities."""
-        outputs = self(inputs)
-        return {part.column: head_for(part.shape).read_out(outputs[part.column]) for part in self.plan.targets}
+        return read_out(self.plan, self(inputs))
+
+    def tell(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return every target's answer, and what there is to say of how sure it is: its margins ``(row, 2)`` under `margins_of` its name, and, where there are several members, their spread ``(row,)`` under `spread_of` it."""
+        summary = self.summary(inputs)
+        outputs, parts = self._outputs(summary), self.plan.targets
+        told = read_out(self.plan, outputs)
+        for place, module in self.margins.items():
+            column = parts[int(place)].column
+            told[margins_of(column)] = module(summary, outputs[column])
+        if self.trunk.members == 1:
+            return told
+        return told | {spread_of(part.column): head_for(part.shape).spread(outputs[part.column]) for part in parts}
 
     @property
     def parameter_count(self) -> int:
         """The number of weights that training changes."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+def read_out(plan: NetworkPlan, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return every target's answer, ``(row,)`` scalars or ``(row, class)`` probabilities, from its output ``(row, member, …)``."""
+    return {part.column: head_for(part.shape).read_out(outputs[part.column]) for part in plan.targets}

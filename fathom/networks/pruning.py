@@ -117,6 +117,10 @@ def _cut_trunk(weights: dict[str, Tensor], plan: NetworkPlan, kept: int) -> None
     for name in [each for each in weights if each.startswith("heads.") and each.endswith("weight")]:
         assert before is not None
         weights[name] = weights[name].index_select(1, before)  # (member, width, output)
+    for name in [each for each in weights if each.startswith("margins.") and each.endswith("weight")]:
+        assert before is not None
+        whole = plan.trunk_options["width"]
+        weights[name] = torch.cat((weights[name][:whole].index_select(0, before), weights[name][whole:]))
 
 
 def _strongest(weights: Mapping[str, Tensor], prefix: str, after: str, shared: bool, kept: int) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fathom.bundle.answers import background
+from fathom.bundle.answers.inference import Answers
 from fathom.data.encoding import Column, class_labels, inputs_of, target_classes
 from fathom.data.files.reading import read
 from fathom.data.table import Table
@@ -28,13 +29,18 @@ PROBE = 32  # rows by which the speed of a model is measured
 
 @dataclass(frozen=True)
 class Asked:
-    """A row of a model whose answer is asked about: the ``subject``, the ``target``, the code of the class that is explained (-1 of a number), and the answer."""
+    """A row of a model whose answer is asked about: the ``subject``, the ``target``, the code of the class that is explained (-1 of a number), and the answers with what the model tells beside them."""
 
     model: Model = field(repr=False)
     subject: Subject
     target: Column
     code: int
-    answer: Floats
+    told: Answers
+
+    @property
+    def answer(self) -> Floats:
+        """The answer, ``(class,)`` probabilities or a number in encoded units."""
+        return np.asarray(self.told[self.target.name][0])
 
     @property
     def labels(self) -> list[str]:
@@ -58,7 +64,7 @@ def asked(model: Model, row: Any, *, target: str = "", of: str = "") -> Asked:
     column = names.get(target or next(iter(names)))
     if column is None:
         raise OptionError(f"The model has no target {target!r}.{suggestion(target, names)} It has: {', '.join(names)}.")
-    answer = model.answer(table)[column.name][0]
+    told = model.tell(table)
     code = -1
     if target_classes(column):
         labels = class_labels(column)
@@ -66,14 +72,14 @@ def asked(model: Model, row: Any, *, target: str = "", of: str = "") -> Asked:
             raise OptionError(
                 f"{column.name!r} has no class {of!r}.{suggestion(of, labels)} It has: {', '.join(labels[:20])}."
             )
-        code = labels.index(of) if of else int(answer.argmax())
+        code = labels.index(of) if of else int(told[column.name][0].argmax())
     found = column
 
     def answered(rows: Table) -> Floats:
         return one_number(found, model.answer(rows)[found.name], code)
 
     others = background.rows_of(model.files, model.columns)
-    return Asked(model, Subject(model.columns, table, others, answered), column, code, np.asarray(answer))
+    return Asked(model, Subject(model.columns, table, others, answered), column, code, told)
 
 
 def one_number(target: Column, answer: npt.NDArray[np.float64], code: int) -> Floats:
@@ -176,15 +182,15 @@ def change_in_words(one: Asked) -> dict[str, Any]:
     """Return the smallest change that flips the answer, in a sentence and as figures; of a number, one that moves it further than its interval reaches."""
     before = float(one_number(one.target, one.answer[None], one.code)[0])
     described = one.model.description
-    width = 0.0 if one.code >= 0 else float(described.reach(one.target.name, np.array([before]))[0])
+    below, above = (0.0, 0.0) if one.code >= 0 else described.reach(one.target, one.told, np.array([before]))[0]
     likeliest = int(one.answer.argmax()) if one.code >= 0 else -1
 
     def judge(rows: Table) -> tuple[npt.NDArray[np.bool_], Floats]:
         answer = one.model.answer(rows)[one.target.name]
         if one.code >= 0:
             return answer.argmax(axis=1) != likeliest, -answer[:, likeliest]
-        moved = np.abs(one_number(one.target, answer, -1) - before)
-        return moved > width, moved
+        moved = one_number(one.target, answer, -1) - before
+        return (moved < -below) | (moved > above), np.abs(moved)
 
     found = smallest_change(one.subject, judge)
     after = None if found is None else _after(one, found)

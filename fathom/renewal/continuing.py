@@ -120,5 +120,5 @@ def fit_again(
         every = [*network.networks] if isinstance(network, Committee) else [network]
         start = Start(network.plan, tuple(one.state_dict() for one in every), WARM_RATE, WARM_EPOCHS)
     seconds = None if settings.minutes is None else 60.0 * settings.minutes
-    trained = train_network(prepared, settings, size, modalities, seconds, progress, start=start)
+    trained = train_network(prepared, settings, size, modalities, seconds, progress, start=start, margins=True)
     return export_network(prepared, trained, settings, size, modalities, progress)

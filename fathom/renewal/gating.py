@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fathom.bundle.answers.banding import holds
 from fathom.bundle.answers.inference import Answers
 from fathom.bundle.description import INTERVAL_LEVEL
 from fathom.bundle.saving import TOLERANCE, ParityError, prove_parity
@@ -256,8 +257,8 @@ class _Asked:
     def _covered(self, duel: Duel, rows: Table) -> Finding:
         held = []
         for model, (truth, answer) in ((self.old, duel.old), (self.new, duel.new)):
-            width = model.description.reach(self.column.name, answer)
-            held.append(np.abs(truth - answer) <= width)
+            sure = model.tell(checked(model, rows)) if model.description.tells_margins(self.column) else {}
+            held.append(holds(truth - answer, model.description.reach(self.column, sure, answer)))
         before, after = (float(one.mean()) for one in held)
         _, high = share_limits(held[1], hanging_together(self.old.columns, rows))
         told = f"{after:.1%} of {len(held[1]):,} truths lie in the {INTERVAL_LEVEL:.0%} interval, {before:.1%} before"

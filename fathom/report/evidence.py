@@ -104,7 +104,21 @@ def _causes(plot: View) -> list[Figure]:
     return [_estimates(estimates, "effect", "The effect by each way of estimating it, with 95 % intervals. The placebo is no treatment at all and should lie at 0.")]  # fmt: skip
 
 
+def _abstaining(plot: View) -> list[Figure]:
+    named = (("risk", "the surest first", "network"), ("apart", "of one mind first", "baseline"))
+    lines = []
+    for key, name, kind in named:
+        rows = sorted(records(plot, key), key=lambda row: finite(row.get("answered")) or 0.0)
+        lines += [trend] if (trend := _trend(rows, "answered", "wrong", name, kind)) else []
+    if not lines:
+        return []
+    measure = words(plot, "measure") or "share wrong"
+    caption = f"What abstaining buys: the {measure} among the rows that are answered, when only a share of them is: the surest ones first, or those first on which its members are of one mind. A line that falls to the left knows which rows are hard."
+    return [_figure(lines, "share of rows answered", measure, caption)]
+
+
 DRAWN: dict[str, Callable[[View], list[Figure]]] = {
+    "abstaining": _abstaining,
     "robustness": _robustness,
     "scaling": _scaling,
     "adversarial": _adversarial,

@@ -1,5 +1,7 @@
 """Intervals hold the truth among small answers and large ones alike, where one width for all does not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,9 +42,10 @@ def test_answers_that_are_nearly_all_the_same_keep_one_width_for_all():
     assert banding.learn(np.append(np.zeros(400), 1.0), np.ones(401), LEVEL) is None
 
 
-def test_intervals_of_a_bundle_follow_the_size_of_its_answer(two_targets, flights):
+def test_intervals_of_a_bundle_follow_the_size_of_its_answer_where_no_margins_are_told(two_targets, flights):
     bands = two_targets.description.bands["temperature_f"]
-    found = two_targets.predict(flights)
+    without = replace(two_targets.description, factors={})
+    found = replace(two_targets, inference=replace(two_targets.inference, description=without)).predict(flights)
     said, high = (found.column(name).to_numpy() for name in ("temperature_f", "temperature_f_high"))
     assert high - said == pytest.approx(banding.reach(bands, 0.0, said), abs=1e-6)
     assert len(set((high - said).round(4))) == len(set(np.round(bands["half_widths"], 4))) > 1

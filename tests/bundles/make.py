@@ -30,12 +30,16 @@ MADE = {
     "table-trees": lambda: fathom.fit(
         flights(), target="temperature_f", keep="baseline", trunk="mlp", bad_rows="skip", layers=1, baselines=(constant, trees), **QUICK
     ),
+    "table-margins": lambda: fathom.fit(
+        flights(), target="temperature_f", keep="network", bad_rows="skip", layers=1, baselines=(constant, linear), effort="quick", epochs=12
+    ),
 }  # fmt: skip
 
 
 def main(names: list[str]) -> None:
     """Fit, save, and write down what each answers to a few rows."""
     TRUNKS["mlp"]["quick"]["width"] = 24  # small enough to keep for ever
+    TRUNKS["tabm"]["quick"] |= {"width": 24, "members": 4}
     for name in names or MADE:
         model = MADE[name]()
         folder = HERE / f"format-{manifest.FORMAT}" / name

@@ -96,7 +96,9 @@ def test_numbers_that_are_read_smoothly_pass_and_those_learned_by_heart_break_ea
 @pytest.mark.parametrize("check", [robustness, abstaining])
 def test_intervals_are_judged_as_they_are_served(check):
     """Intervals that reach nowhere among negative answers and far among others hold the truth on the others alone."""
-    case = replace(numbers(exact=False), reach=lambda answer: np.where(answer < 0, 0.0, 100.0))
+    case = replace(
+        numbers(exact=False), reach=lambda rows, answer: np.repeat(np.where(answer < 0, 0.0, 100.0)[:, None], 2, axis=1)
+    )
     found = check.run(case)
     share = float(np.mean(case.sealed.answer >= 0))
     held = found.plot["severities"][0]["right"] if check is robustness else found.value
@@ -107,7 +109,7 @@ def test_without_served_intervals_they_are_those_that_the_chosen_rows_teach():
     case = numbers(exact=False)
     noise = np.abs(case.sealed.truth) * np.random.default_rng(3).normal(0, 0.3, ROWS)
     part = replace(case.sealed, answer=case.sealed.truth + noise)
-    widths = served(replace(case, chosen=part))(np.array([0.0, 30.0]))
+    widths = served(replace(case, chosen=part))(case.sealed.table, np.array([0.0, 30.0])).mean(axis=1)
     assert widths[1] > 3 * widths[0] > 0
 
 

@@ -5,6 +5,7 @@ The answers to rows that the model has not learned from are parted into bands of
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,3 +62,12 @@ def reach(bands: Bands | None, usual: float, answers: Floats) -> Floats:
     if bands is None:
         return np.full(len(answers), usual)
     return np.asarray(np.asarray(bands["half_widths"])[np.searchsorted(np.asarray(bands["edges"]), answers)])
+
+
+def holds(off: npt.NDArray[np.floating[Any]], reach: Floats) -> npt.NDArray[np.bool_]:
+    """Mark the rows ``(row,)`` whose truth, which is ``off (row,)`` the answer, lies in the interval that ``reach (row, 2)`` says, below and above.
+
+    >>> holds(np.array([-1.0, -3.0, 2.0]), np.array([[2.0, 1.0]] * 3)).tolist()
+    [True, False, False]
+    """
+    return np.asarray((-off <= reach[:, 0]) & (off <= reach[:, 1]))

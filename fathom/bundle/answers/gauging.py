@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fathom.bundle.answers import doubting
+from fathom.bundle.answers.banding import holds
 from fathom.bundle.answers.reference import Reference, Sketch, sketched
 from fathom.bundle.description import Description
 from fathom.data.cells import calendars
@@ -28,6 +29,7 @@ USUAL_CODES = 1_000  # whose frequency is kept; the others share theirs
 UNNAMED = "id"  # the modality whose words do not come again
 
 Marks = npt.NDArray[np.bool_]
+Reach = npt.NDArray[np.float64]  # (row, 2), below and above
 Measures = dict[
     str, npt.NDArray[Any]
 ]  # question -> (row,): bool for marks, int for words (-1: no cell), float for numbers (NaN: no cell)
@@ -161,11 +163,14 @@ def measured_answers(description: Description, target: Column, answer: Answer) -
     return found
 
 
-def measured_truth(description: Description, target: Column, answer: Answer, truth: Truth) -> Measures:
-    """Measure answers whose truth is known: the loss of each, and whether its set or interval holds the truth."""
+def measured_truth(
+    description: Description, target: Column, answer: Answer, truth: Truth, reach: Reach | None = None
+) -> Measures:
+    """Measure answers whose truth is known: the loss of each, and whether its set or interval holds the truth; ``reach (row, 2)`` is how far the interval of a number reaches below and above it, where that is known."""
     found: Measures = {"loss": row_losses(truth, answer)}
     if answer.ndim == 1:
-        found["held"] = np.abs(np.asarray(truth) - answer) <= description.reach(target.name, answer)
+        if reach is not None:
+            found["held"] = holds(np.asarray(truth) - answer, reach)
     elif target.name in description.thresholds:
         codes = np.asarray(truth, np.int64)
         sets = doubting.sets_of(answer, description.thresholds[target.name])
@@ -179,8 +184,9 @@ def make_reference(
     answers: Mapping[str, Answer],
     truth: Mapping[str, Truth],
     unlike: Marks | None = None,
+    reach: Mapping[str, Reach] | None = None,
 ) -> Reference:
-    """Sketch the training rows, and the answers to rows that the model has not learned from with their truth, both in the targets' units; ``unlike (row,)`` marks those of them that are unlike the training rows."""
+    """Sketch the training rows, and the answers to rows that the model has not learned from with their truth, both in the targets' units; ``unlike (row,)`` marks those of them that are unlike the training rows, ``reach (row, 2)`` is how far the intervals of numbers reach."""
     columns: dict[str, dict[str, Sketch]] = {}
     usual: dict[str, Usual] = {}
     for column in (*inputs_of(description.columns), *description.targets):
@@ -197,7 +203,7 @@ def make_reference(
     for target in description.targets:
         answer = answers[target.name]
         found = measured_answers(description, target, answer)
-        found |= measured_truth(description, target, answer, truth[target.name])
+        found |= measured_truth(description, target, answer, truth[target.name], (reach or {}).get(target.name))
         if unlike is not None and target is description.targets[0]:
             found["unlike"] = unlike
         labels = dict(enumerate(class_labels(target))) if answer.ndim == 2 else {}

@@ -18,7 +18,7 @@ from fathom.data.encoding import encode_inputs, hand_made_features, input_parts,
 from fathom.data.modalities.contract import Modality
 from fathom.data.table import Table
 from fathom.errors import BundleError
-from fathom.shapes import Arrays, arrays_of, row_size
+from fathom.shapes import Arrays, arrays_of, margins_of, outputs_of, row_size
 
 # Both bound the memory of a prediction whatever the table's size: rows that are encoded together, and rows that go through the
 # graph together, few enough for what lies between its nodes to stay in the processor's cache (`make bench-scale`).
@@ -39,11 +39,12 @@ def cores() -> int:
 class Inference:
     """A description and the ONNX Runtime session that answers for it, of a graph of ``graph_bytes``, on ``threads`` pieces of a table at a time.
 
-    ``run_rows`` go through it together; 0 is as many as suit the graph.
+    ``told`` are the names under which answers hold the graph's outputs; ``run_rows`` go through it together; 0 is as many as suit the graph.
     """
 
     description: Description
     session: Any
+    told: tuple[str, ...]
     threads: int = 1
     graph_bytes: int = 0
     run_rows: int = 0
@@ -71,11 +72,16 @@ class Inference:
             raise BundleError(
                 f"{name} cannot be run by ONNX Runtime {onnxruntime.__version__}: {error}", file=name
             ) from None
-        _check_meets(description, session, name)
-        return cls(description, session, threads or cores(), len(files[name]))
+        told = _told(description, session, name)
+        return cls(description, session, told, threads or cores(), len(files[name]))
 
     def answer(self, table: Table) -> Answers:
         """Answer every row: ``{target: (row,) scalars or (row, class) probabilities}``, in encoded units."""
+        told = self.tell(table)
+        return {name: told[name] for name in self._targets}
+
+    def tell(self, table: Table) -> Answers:
+        """Answer every row as `answer` does, and tell beside it how sure the network is, where it says so, under the names of `fathom.shapes.outputs_of`."""
         run = self.rows_a_run
         size = min(ROWS_AT_ONCE * run // ROWS_A_RUN, max(run, -(-table.rows // self.threads)))
         pieces = [table]  # as it is, where it is answered at once: it may remember what its columns were made into
@@ -116,13 +122,13 @@ class Inference:
                 for start in range(0, count, size)
             ]
             found = [np.concatenate(pieces) for pieces in zip(*runs, strict=True)]
-        answers = {name: answer.astype(np.float64) for name, answer in zip(self._targets, found, strict=True)}
+        answers = {name: answer.astype(np.float64) for name, answer in zip(self.told, found, strict=True)}
         return temper(answers, self.description.temperatures) if self.description.temperatures else answers
 
     def run_one(self, inputs: Arrays) -> dict[str, Any]:
         """Answer one row that is encoded with plain Python numbers, a list of them where there are classes; they are those of `run`, and for one row NumPy's calls cost more than what they compute."""
         found = self.session.run(self._outputs, inputs)
-        answers = {name: answer[0].tolist() for name, answer in zip(self._targets, found, strict=True)}
+        answers = {name: answer[0].tolist() for name, answer in zip(self.told, found, strict=True)}
         for name, temperature in self.description.temperatures.items():
             answers[name] = tempered_row(answers[name], temperature)
         return answers
@@ -144,8 +150,8 @@ class Inference:
         return dict(encode_inputs(columns, table))
 
 
-def _check_meets(description: Description, session: Any, name: str) -> None:
-    """Raise BundleError unless a graph reads the arrays that the columns make, and answers each target in its shape."""
+def _told(description: Description, session: Any, name: str) -> tuple[str, ...]:
+    """Return the names of what a graph tells, in its order. Raise BundleError unless it reads the arrays that the columns make, and answers each target in its shape."""
     arrays = arrays_of(input_parts(description.columns))
     network = description.kind == "network"
     expected = {array: row_size(parts) for array, parts in arrays.items()} if network else {"features": (None,)}
@@ -158,10 +164,20 @@ def _check_meets(description: Description, session: Any, name: str) -> None:
         )
         for each, size in expected.items()
     )
-    answers = [tuple(each.shape[1:]) for each in session.get_outputs()]
-    sizes = [(target_classes(target),) if target_classes(target) else () for target in description.targets]
-    if not fits or answers != sizes:
+    answers = {each.name: tuple(each.shape[1:]) for each in session.get_outputs()}
+    names = outputs_of([target.name for target in description.targets])
+    sizes: dict[str, tuple[int, ...]] = {}
+    for number, target in enumerate(description.targets):
+        classes = target_classes(target)
+        sizes |= {f"answer_{number}": (classes,) if classes else (), f"spread_{number}": ()}
+        sizes |= {} if classes else {f"margins_{number}": (2,)}
+    needed = [output for output in names if output.startswith("answer_")]
+    in_order = [output for output in names if output in answers]
+    needed += [output for output, told in names.items() if told in {margins_of(name) for name in description.factors}]
+    fits &= in_order == list(answers) and set(needed) <= set(in_order)
+    if not fits or any(size != sizes.get(output) for output, size in answers.items()):
         raise BundleError(
             f"{name} reads {found} and answers in the sizes {answers}, where model.json has {expected} and {sizes}. Copy the bundle again, whole.",
             file=name,
         )
+    return tuple(names[output] for output in in_order)

@@ -1,47 +1,45 @@
 """Answers as plain Python values, a dictionary a row with the columns that `Model.predict` writes: for one row, a table costs more than its answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fathom.bundle.answers import banding
 from fathom.bundle.description import Description
 from fathom.data.encoding import Column
 
 
 @dataclass(frozen=True)
 class Listed:
-    """One target: the names of what stands beside its value, and the values of its classes; a number has none, and half the width of its interval, on average and by band of answers."""
+    """One target: the names of what stands beside its value, and the values of its classes; a number has none, and an interval of which the description says how far it reaches."""
 
+    description: Description
     target: Column
     names: tuple[str, ...]
     classes: tuple[Any, ...]
-    half_width: float
-    bands: banding.Bands | None = None
 
-    def into(self, rows: Sequence[dict[str, Any]], answer: npt.NDArray[np.float64]) -> None:
+    def into(self, rows: Sequence[dict[str, Any]], answers: Mapping[str, npt.NDArray[np.float64]]) -> None:
         """Write the answers ``(row,)`` or ``(row, class)`` of this target into the rows."""
         name = self.target.name
         if not self.classes:
             low, high = self.names
             assert self.target.kind is not None
-            values = self.target.kind.decode(self.target.state, answer).to_pylist()
-            reach = banding.reach(self.bands, self.half_width, np.asarray(values, np.float64)).tolist()
-            for row, value, width in zip(rows, values, reach, strict=True):
-                row[name], row[low], row[high] = value, value - width, value + width
+            values = self.target.kind.decode(self.target.state, answers[name]).to_pylist()
+            reach = self.description.reach(self.target, answers, np.asarray(values, np.float64)).tolist()
+            for row, value, (below, above) in zip(rows, values, reach, strict=True):
+                row[name], row[low], row[high] = value, value - below, value + above
             return
-        for row, chances in zip(rows, answer.tolist(), strict=True):
+        for row, chances in zip(rows, answers[name].tolist(), strict=True):
             self._write(row, chances)
 
-    def into_one(self, row: dict[str, Any], answer: float | list[float]) -> None:
+    def into_one(self, row: dict[str, Any], answers: Mapping[str, Any]) -> None:
         """Write the answer of one row, in plain Python numbers, into it."""
         if self.classes:
-            self._write(row, answer)
+            self._write(row, answers[self.target.name])
         else:
-            self.into((row,), np.array((answer,)))
+            self.into((row,), {name: np.array((answer,)) for name, answer in answers.items()})
 
     def _write(self, row: dict[str, Any], chances: Any) -> None:
         largest = max(chances)
@@ -54,20 +52,11 @@ def listed(description: Description) -> tuple[Listed, ...]:
     found = []
     for target in description.targets:
         assert target.kind is not None
-        half_width = description.half_widths.get(target.name)
-        if half_width is not None:
-            found.append(
-                Listed(
-                    target,
-                    (f"{target.name}_low", f"{target.name}_high"),
-                    (),
-                    half_width,
-                    description.bands.get(target.name),
-                )
-            )
+        if target.name in description.half_widths:
+            found.append(Listed(description, target, (f"{target.name}_low", f"{target.name}_high"), ()))
             continue
         classes = target.kind.decode(target.state, np.eye(target.parts[0].codes)).to_pylist()
         labels = [target.kind.show(target.state, value) for value in classes]
         names = (f"{target.name}_probability", *(f"{target.name}={label}" for label in labels))
-        found.append(Listed(target, names, tuple(classes), 0.0))
+        found.append(Listed(description, target, names, tuple(classes)))
     return tuple(found)

@@ -15,37 +15,43 @@ from fathom.bundle.graph.unrolling import unroll
 from fathom.errors import require
 from fathom.networks.committee import Committee
 from fathom.networks.network import Network
-from fathom.shapes import KINDS, row_size
+from fathom.shapes import KINDS, outputs_of, row_size
 
 OPSET = 20
 
 
 class _Answers(nn.Module):
-    """The network with its inputs as arguments, in the order of its arrays, and its answers as a tuple."""
+    """The network with its inputs as arguments, in the order of its arrays, and what it tells as a tuple."""
 
     def __init__(self, network: Network | Committee) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.network.answer(dict(zip(self.network.arrays, inputs, strict=True))).values())
+        return tuple(self.network.tell(dict(zip(self.network.arrays, inputs, strict=True))).values())
 
 
 def network_onnx(network: Network | Committee) -> bytes:
-    """Return the network as ONNX: inputs named as its arrays, ``(row, …)``; outputs ``answer_0``, ``answer_1``, …, one a target.
+    """Return the network as ONNX: inputs named as its arrays, ``(row, …)``; outputs as `fathom.shapes.outputs_of` names them.
 
     Raises ExtraError without onnxscript.
     """
     network.eval()
     kinds = {shape: torch.from_numpy(np.empty(0, kind)).dtype for shape, kind in KINDS.items()}
     example = tuple(torch.zeros(3, *row_size(parts), dtype=kinds[parts[0].shape]) for parts in network.arrays.values())
-    answers = [f"answer_{index}" for index in range(len(network.plan.targets))]
+    outputs = outputs_of([part.column for part in network.plan.targets])
+
+    def told(one: Network | Committee) -> list[str]:
+        with torch.inference_mode():
+            found = one.tell(dict(zip(network.arrays, example, strict=True)))
+        return [output for output, name in outputs.items() if name in found]
+
     if isinstance(network, Network):
-        return _exported(_Answers(network), example, list(network.arrays), answers)
+        return _exported(_Answers(network), example, list(network.arrays), told(network))
     every = [_Answers(one) for one in network.networks]  # type: ignore[arg-type]
-    program = _program(every[0], example, list(network.arrays), answers)
+    program = _program(every[0], example, list(network.arrays), told(every[0].network))
     weights = [{name: weight.numpy() for name, weight in one.state_dict().items()} for one in every]
-    return _finished(repeat(program.model_proto, weights, answers))
+    return _finished(repeat(program.model_proto, weights, told(network)))
 
 
 def body_onnx(body: nn.Module, example: Tensor) -> bytes:

@@ -45,7 +45,7 @@ _PLAN = schema.record(
         "encoders": schema.mapping(schema.one_of(vocabulary.ENCODERS), vocabulary.ARRAY),
         "encoder_options": schema.mapping(vocabulary.OPTION_VALUES, vocabulary.ARRAY),
     },
-    {"left_out": _CHANCE, "networks": schema.whole(1, 1_000)},
+    {"left_out": _CHANCE, "networks": schema.whole(1, 1_000), "margins": schema.truth},
 )
 _SETTING = schema.any_of([schema.number(), schema.truth, schema.maybe(schema.label)])
 _BASELINE = schema.record(
@@ -78,6 +78,7 @@ def check(values: Any, modalities: Sequence[Modality]) -> None:
             "temperatures": schema.mapping(schema.number(1e-6, 1e6)),
             "thresholds": schema.mapping(schema.items(_CHANCE, 1 << 20)),
             "bands": schema.mapping(_BANDS),
+            "factors": schema.mapping(schema.number(0.0)),
         },
     )(values, FILE)
     names = [column["name"] for column in values["columns"]]
@@ -184,6 +185,8 @@ def check_answers(columns: Sequence[Column], values: Any) -> None:
         edges, widths = bands["edges"], bands["half_widths"]
         if name not in values["half_widths"] or len(widths) != len(edges) + 1 or edges != sorted(set(edges)):
             refuse(f"{FILE}: bands.{name}", "does not say how far each band of answers reaches")
+    if not set(values.get("factors", {})) <= set(values["half_widths"]):
+        refuse(f"{FILE}: factors", "is there for a column that is not a number to predict")
     for name in ("temperatures", "thresholds"):
         if not set(values.get(name, {})) <= set(targets) - numbers:
             refuse(f"{FILE}: {name}", "is there for a column that is not a category to predict")

@@ -17,7 +17,9 @@ OPERATORS: dict[tuple[str, str], tuple[str, ...]] = {
         **dict.fromkeys(("Abs", "Add", "And", "Ceil", "Clip", "Cos", "Div", "Equal", "Erf", "Exp", "Floor"), ()),
         **dict.fromkeys(("Greater", "GreaterOrEqual", "Identity", "IsNaN", "Less", "LessOrEqual", "Log", "MatMul"), ()),
         **dict.fromkeys(("Max", "Min", "Mul", "Neg", "Not", "Or", "Pow", "Reciprocal", "Relu", "Round"), ()),
-        **dict.fromkeys(("Sigmoid", "Sign", "Sin", "Slice", "Sqrt", "Sub", "Sum", "Tanh", "Where", "Xor"), ()),
+        **dict.fromkeys(
+            ("Sigmoid", "Sign", "Sin", "Slice", "Softplus", "Sqrt", "Sub", "Sum", "Tanh", "Where", "Xor"), ()
+        ),
         **dict.fromkeys(("Squeeze", "Unsqueeze", "Expand", "GlobalAveragePool", "MatMulInteger"), ()),
         **dict.fromkeys(("ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "ReduceSumSquare"), _REDUCE),
         **dict.fromkeys(("Concat", "Gather", "GatherElements", "Softmax", "LogSoftmax"), ("axis",)),
@@ -84,7 +86,7 @@ SIZED = {"Expand": (1,), "Pad": (1,), "Resize": (2, 3)}
 # Of constants: what is as large as its first input and of its shape, what is no larger, and what broadcasts.
 ALIKE = (
     "Abs", "Cast", "Ceil", "Clip", "Cos", "CumSum", "DequantizeLinear", "Erf", "Exp", "Floor", "Identity", "Log", "Neg", "Not", "QuantizeLinear", "Reciprocal", "Relu", "Round",
-    "Sigmoid", "Sign", "Sin", "Sqrt", "Tanh",
+    "Sigmoid", "Sign", "Sin", "Softplus", "Sqrt", "Tanh",
 )  # fmt: skip
 NO_LARGER = ("Flatten", "Pad", "Reshape", "Shape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
 BROADCAST = (

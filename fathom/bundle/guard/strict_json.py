@@ -9,9 +9,9 @@ from fathom.errors import BundleError
 DEEPEST = 24  # lists and objects within each other
 
 
-def dump(value: Any) -> bytes:
-    """Write JSON as every file of a bundle is written: UTF-8, sorted, indented, no NaN."""
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+def dump(value: Any, *, in_order: bool = True) -> bytes:
+    """Write JSON as every file of a bundle is written: UTF-8, names in order of the alphabet, indented, no NaN; or with names as they stand, not ``in_order``, where people are shown them so."""
+    return (json.dumps(value, indent=1, sort_keys=in_order, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def dump_tight(value: Any) -> bytes:

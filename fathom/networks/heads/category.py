@@ -13,6 +13,7 @@ from fathom.shapes import Part, Shape
 NAME = "category"
 WRITES: Shape = "code"
 SUMMARY = "one probability a class"
+LEAST = 1e-30  # probability, whose logarithm is taken
 SOURCE = "https://arxiv.org/abs/2410.24210"
 
 
@@ -32,3 +33,20 @@ def loss(output: Tensor, truth: Tensor, weights: Tensor | None) -> Tensor:
 def read_out(output: Tensor) -> Tensor:
     """Return the mean of the members' probabilities, ``(row, class)``."""
     return output.softmax(dim=-1).mean(dim=1)
+
+
+def spread(output: Tensor) -> Tensor:
+    """Return how far the members' probabilities are from their mean, ``(row,)``: the mean Kullback-Leibler divergence, in nats, which is what to know the member would tell of the class.
+
+    Source: Lakshminarayanan, Pritzel and Blundell, NeurIPS 2017, section 3.4 (https://arxiv.org/abs/1612.01474), who call it disagreement.
+    """
+    chances = output.softmax(dim=-1)
+    together = chances.mean(dim=1, keepdim=True).clamp_min(LEAST).log()
+    return (chances * (output.log_softmax(dim=-1) - together)).sum(dim=-1).mean(dim=1).clamp_min(0.0)
+
+
+def spread_of_many(answers: Tensor, spreads: Tensor) -> Tensor:
+    """Return how far the members of all networks are from the mean of all, ``(row,)``, in nats: within a network, and the networks among each other."""
+    together = answers.mean(dim=0).clamp_min(LEAST).log()
+    between = (answers * (answers.clamp_min(LEAST).log() - together)).sum(dim=-1).mean(dim=0)
+    return spreads.mean(dim=0) + between.clamp_min(0.0)

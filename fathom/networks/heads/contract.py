@@ -26,3 +26,11 @@ class Head(Protocol):
     def read_out(self, output: Tensor) -> Tensor:
         """Turn the members' outputs into one answer: ``(row,)`` scalars or ``(row, class)`` probabilities."""
         ...
+
+    def spread(self, output: Tensor) -> Tensor:
+        """Return how far the members are apart, ``(row,)``, 0 where all say the same."""
+        ...
+
+    def spread_of_many(self, answers: Tensor, spreads: Tensor) -> Tensor:
+        """Return how far the members of several networks are apart, ``(row,)``, from the answer ``(network, row, …)`` and the spread ``(network, row)`` of each."""
+        ...

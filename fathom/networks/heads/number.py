@@ -28,3 +28,15 @@ def loss(output: Tensor, truth: Tensor, weights: Tensor | None) -> Tensor:
 def read_out(output: Tensor) -> Tensor:
     """Return the mean of the members, ``(row,)``."""
     return output.squeeze(-1).mean(dim=1)
+
+
+def spread(output: Tensor) -> Tensor:
+    """Return the standard deviation of the members' answers, ``(row,)``, in encoded units."""
+    members = output.squeeze(-1)
+    return (members - members.mean(dim=1, keepdim=True)).square().mean(dim=1).sqrt()
+
+
+def spread_of_many(answers: Tensor, spreads: Tensor) -> Tensor:
+    """Return the standard deviation of the members of all networks, ``(row,)``: what they differ by within a network, and the networks among each other."""
+    between = (answers - answers.mean(dim=0)).square().mean(dim=0)
+    return (spreads.square().mean(dim=0) + between).sqrt()

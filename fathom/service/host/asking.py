@@ -221,7 +221,7 @@ class Form:
         else:
             made = [{} for _ in next(iter(answers.values()))]
             for target in self._listed:
-                target.into(made, answers[target.target.name])
+                target.into(made, answers)
         return made if self._plain else [{name: _json(cell) for name, cell in row.items()} for row in made]
 
     @cached_property

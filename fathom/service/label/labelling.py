@@ -250,7 +250,7 @@ def _order(table: Table, target: str, model: Model | None, seed: int) -> Any:
     if model is None:
         return random_order(table.rows, seed)
     inputs = model.checked(model.gathered(table))
-    answers = model.answer(inputs)
+    answers = model.tell(inputs)
     answer = answers[target]
     if answer.ndim == 2:
         sure = margins(answer)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from fathom.data.encoding import Column, class_labels, target_classes
@@ -103,6 +104,17 @@ def answers_of(target: Column, told: Table) -> Answer | None:
         return None
     columns = [told.column(name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) for name in names]
     return np.asarray(np.nan_to_num(np.stack(columns, axis=1)))
+
+
+def reach_of(target: Column, told: Table) -> npt.NDArray[np.float64] | None:
+    """Return how far the intervals in a table of answers reach below and above the numbers, ``(row, 2)``, ``None`` where they are not there."""
+    names = [target.name, f"{target.name}_low", f"{target.name}_high"]
+    if not set(names) <= set(told.names):
+        return None
+    number, low, high = (
+        told.column(name).cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) for name in names
+    )
+    return np.stack((number - low, high - number), axis=1)
 
 
 def truth_in(target: Column, values: Sequence[Any]) -> tuple[Any, pa.Array]:

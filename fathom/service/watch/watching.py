@@ -23,7 +23,7 @@ from fathom.model import Model
 from fathom.quantities import significant
 from fathom.scoring import Answer, Resamples, score
 from fathom.service.records.store import Store, Window
-from fathom.service.records.truths import answers_in, answers_of, learn, truth_in, window_of
+from fathom.service.records.truths import answers_in, answers_of, learn, reach_of, truth_in, window_of
 from fathom.service.watch.drifting import DRAWS, FEWEST_ROWS, Drift, compare, decide
 from fathom.service.watch.telling import brief, sentence
 
@@ -274,8 +274,10 @@ def _truths(
     if answer.ndim == 1:
         known &= np.isfinite(truth) & np.isfinite(answer)
     truth, answer = truth[known], answer[known]
+    reach = None if window.answers is None else reach_of(target, window.answers)
     judged = reference.answers.get(target.name, {})
-    found = compare(target.name, "truth", judged, measured_truth(model.description, target, answer, truth), draws=draws)
+    measured = measured_truth(model.description, target, answer, truth, None if reach is None else reach[known])
+    found = compare(target.name, "truth", judged, measured, draws=draws)
     there = measured_cells(target, cells.filter(pa.array(known)))
     asked = {
         name: sketch for name, sketch in reference.columns.get(target.name, {}).items() if name in ("values", "words")
@@ -292,7 +294,7 @@ def _truths(
     first = SHOWN[task][0]
     if isinstance(losses, Losses) and first in scores:
         scores[first]["judged"] = losses.mean
-    own = measured_truth(model.description, target, answer, truth).get("held")
+    own = measured.get("held")
     if own is not None and len(own):
         scores["coverage"] = {"value": float(own.mean()), "low": None, "high": None, "rows": len(own)}
         if isinstance(held, Share) and held.rows:
