@@ -101,7 +101,7 @@ def _of_classes(spread: str, answer: str, first: str) -> tuple[list[Any], list[A
     """Return the nodes of `fathom.networks.heads.category.spread_of_many`, and their constants."""
     from onnx import numpy_helper
 
-    values = {
+    values: dict[str, npt.NDArray[Any]] = {
         "least": np.array(LEAST, np.float32),
         "last": np.array([-1], np.int64),
         "nothing": np.array(0, np.float32),
@@ -130,6 +130,6 @@ def _nodes(output: str, steps: Sequence[tuple[str, Sequence[str], str]]) -> list
     made = []
     for operator, inputs, name in steps:
         own = f"{output}.{name}" if name else output
-        attributes = {"keepdims": 0} if operator.startswith("Reduce") else {}
+        attributes: dict[str, Any] = {"keepdims": 0} if operator.startswith("Reduce") else {}
         made.append(helper.make_node(operator, inputs, [own], own, **attributes))
     return made
