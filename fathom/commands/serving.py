@@ -57,7 +57,7 @@ def serve(
     check_installed(("starlette", "uvicorn", "httptools"), "serve")
     from fathom.service.host.hosting import Host, named
     from fathom.service.host.logs import Log
-    from fathom.service.host.memory import give_back
+    from fathom.service.host.memory import give_back, leave_pandas_out
     from fathom.service.host.monitoring import attach
     from fathom.service.records.recording import OFF, Recording
     from fathom.service.refusing import Limits
@@ -75,6 +75,7 @@ def serve(
         recording.check_place()
     which = _which(log)
     give_back()
+    leave_pandas_out()
     if workers > 1 and os.name != "posix":
         raise OptionError("Several workers need a POSIX system. Leave --workers out.")
     access = Access.of(*tokens, loopback=address.startswith("127.") or address in ("::1", "localhost"))

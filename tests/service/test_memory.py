@@ -36,3 +36,16 @@ def test_memory_of_a_large_request_goes_back_to_the_system():
 
 def test_what_the_environment_says_of_memory_goes_before():
     assert told("told", MALLOC_MMAP_THRESHOLD_="33554432") == ["False", "False"]
+
+
+def test_a_server_loads_no_pandas_and_leaves_it_to_whoever_asks(late_bundle):
+    """Arrow loads it at the first list that it sees; who imports it, gets it."""
+    program = (
+        "import sys; from fathom.service.host.memory import leave_pandas_out; leave_pandas_out(); from pathlib import Path; "
+        "from fathom.service.host.hosting import Host; Host({'late': Path(sys.argv[1])}); assert 'pandas' not in sys.modules; "
+        "import pandas, pyarrow; print(pyarrow.table({'a': [1]}).to_pandas().a[0])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(late_bundle)], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == ("1", "")

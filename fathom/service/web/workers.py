@@ -19,7 +19,7 @@ from pathlib import Path
 from fathom.errors import FathomError
 from fathom.service.host.hosting import Host
 from fathom.service.host.logs import Log, Which
-from fathom.service.host.memory import give_back
+from fathom.service.host.memory import give_back, leave_pandas_out
 from fathom.service.host.metrics import Metrics
 from fathom.service.refusing import Limits
 from fathom.service.web.access import Access
@@ -122,6 +122,7 @@ def main() -> None:
     inlet = FileIO(0)
     task = Task.from_json(inlet.readline())
     give_back()
+    leave_pandas_out()
     signal.signal(signal.SIGTERM, lambda *asked: os._exit(0))  # before the server listens to it nothing is lost
     try:
         work(task, inlet, count, socket.socket(fileno=handle), shared)
