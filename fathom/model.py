@@ -86,10 +86,14 @@ class Model:
         A category brings ``NAME_probability`` and a ``NAME=class`` column a class; a number brings ``NAME_low`` and ``NAME_high``, which hold
         the truth on about 90 % of rows like those of training. ``doubt`` adds ``NAME_doubt``: empty where one class alone is likely, ``not sure: A or B`` where
         several are, ``none fits`` where none is; what is likely holds the true class on about 90 % of the rows of each. It says ``nothing like this was seen`` where a row is unlike those of training. ``rows`` is anything that `read` takes. Columns are found by name, in any order.
+        No rows have no answers: a table of the same columns without any.
 
         Raises TableError when a column is missing or holds something else than in training.
         """
-        table = self.gathered(read(rows))
+        given = read(rows, empty=True)
+        if not given.names and not self._gathers:  # an empty list, which says nothing of columns
+            given = Table.of({column.name: pa.nulls(0, pa.string()) for column in inputs_of(self.columns)})
+        table = self.gathered(given)
         found = self.answered(self.checked(table), doubt)
         named = [column.gathered.id for column in self.columns if column.gathered is not None and column.gathered.id]
         for name in named:  # many rows became one: which one says the id

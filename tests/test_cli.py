@@ -102,6 +102,12 @@ def test_a_bundle_is_shown_in_words(late_run, command):
     assert "{" not in said and line.startswith("Simpler models: late ")
 
 
+def test_predicting_no_rows_writes_the_header_of_some(late_run, flights, command, tmp_path):
+    (tmp_path / "none.csv").write_text(",".join(flights.names) + "\n")
+    done = command("predict", str(late_run), str(tmp_path / "none.csv"))
+    assert (done.code, done.out) == (0, '"late","late_probability","late=no","late=yes"\n')
+
+
 def test_predicting_rows_with_their_truth_scores_them_and_counts_the_look(late_run, command):
     before = len(sealing.looks_of(late_run))
     outcome = command("predict", late_run, FLIGHTS, "-o", "out.csv")

@@ -9,7 +9,7 @@ from safetensors.numpy import load
 
 import fathom
 from fathom.data.table import Table
-from fathom.errors import OptionError
+from fathom.errors import OptionError, TableError
 from fathom.report import render
 from tests.conftest import QUICK
 
@@ -242,6 +242,26 @@ def test_a_second_fit_of_the_same_rows_knows_that_they_were_looked_at(flights, l
         re.match(r"These test rows had been looked at (once|\d+ times) before this fit\.", warning)
         for warning in model.result["warnings"]
     )
+
+
+def test_no_rows_have_no_answers_and_the_columns_of_some(two_targets, flights, tmp_path):
+    some = two_targets.predict(flights.take([0]), doubt=True)
+    header = tmp_path / "header.csv"
+    header.write_text(",".join(flights.names) + "\n")
+    for nothing in (
+        flights.take([]),
+        flights.take([]).arrow.to_pandas(),
+        {name: [] for name in flights.names},
+        [],
+        header,
+    ):
+        found = two_targets.predict(nothing, doubt=True)
+        assert found.rows == 0 and found.names == some.names
+        assert found.arrow.schema.types == some.arrow.schema.types
+    with pytest.raises(TableError, match="has no column"):
+        two_targets.predict({"airline": []})
+    with pytest.raises(TableError, match="no rows"):
+        fathom.read(header)
 
 
 def test_columns_of_a_frame_that_are_numbered_can_be_predicted_and_a_model_says_what_it_is():

@@ -54,7 +54,7 @@ def predict(
             done = answer_blocks(model, source, out, delimiter=delimiter, encoding=encoding, header=header, doubt=doubt)
         print(f"{done:,} rows were answered in blocks (--memory); rows answered so are not scored.", file=sys.stderr)
         return
-    table = model.gathered(read(source, delimiter=delimiter, encoding=encoding, header=header))
+    table = model.gathered(read(source, delimiter=delimiter, encoding=encoding, header=header, empty=True))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         answers = model.predict(table, doubt=doubt)

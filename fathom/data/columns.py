@@ -31,19 +31,19 @@ def one_chunk(column: pa.ChunkedArray, name: str, label: str) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
-def plain(table: pa.Table, label: str) -> tuple[pa.Table, tuple[str, ...]]:
+def plain(table: pa.Table, label: str, empty: bool = False) -> tuple[pa.Table, tuple[str, ...]]:
     """Return a typed table (Parquet, Arrow, a frame) in plain types and single chunks, and sentences on what changed.
 
     Dictionaries are decoded, large and view strings become strings, columns of nothing become strings, extension types
     become their storage, an unnamed pandas index is left out; other types stay.
-    Raises TableError when there are no columns or rows, when names come twice or are empty, when text is too large.
+    Raises TableError when there are no columns, or no rows unless it may be ``empty``, when names come twice or are empty, when text is too large.
     """
     names = [name for name in table.column_names if not _INDEX.fullmatch(name)]
     sentences = ["The index of the pandas frame was left out."] if len(names) < table.num_columns else []
     check_names(names, label)
     if not names:
         raise TableError(f"{label} has no columns.", file=label)
-    if table.num_rows == 0:
+    if table.num_rows == 0 and not empty:
         raise TableError(f"{label} has columns ({shortened(names)}) but no rows.", file=label)
     arrays = []
     for name in names:

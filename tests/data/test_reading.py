@@ -177,14 +177,18 @@ def test_keys_that_rows_lack_are_null_and_an_index_without_name_is_left_out():
         ({}, "The dictionary of columns is empty. Give at least one column: {'age': [41, 38]}."),
         ([{"a": 1}, 2], "Item 2 of the list is of type int. A list holds paths of files, or rows as dictionaries, and nothing else."),
         ([{}], "The rows have no keys, and keys are the columns: [{'age': 41}]."),
-        ({"a": "xy"}, "Column 'a' is one string, and a list of values was expected."),
+        ({"a": "xy"}, "Column 'a' is one string, and a list of values was expected. A single row is a list of one dictionary: [{'a': …}]."),
+        ({"a": 3}, "Column 'a' is one value, and a list of values was expected. A single row is a list of one dictionary: [{'a': …}]."),
         ({"a": [1], "b": [1, 2]}, "Column 'b' has 2 values, and column 'a' has 1. All columns of a table are equally long."),
         ({"a": [1, "x"]}, "Column 'a' cannot be read: Could not convert 'x' with type str: tried to convert to int64. "
                           "Give it values of one kind, for instance all strings."),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]),
          "The pandas frame cannot be read: Duplicate column names found: ['a', 'a']. Each column needs a name of its own and "
          "values of one kind; astype(str) makes strings of mixed ones."),
-        (pd.Series([1]), "The pandas frame is a single column. Give a table, or {'name': column}."),
+        (pd.Series([1]), "The pandas Series is a single column, or a row taken out of its frame, and a table was expected. A row stays a table as "
+         "frame.iloc[[0]] or frame[:1], and Model.predict_one answers one alone; of a column make {'name': column}."),
+        (pd.DataFrame({"a": [1], "b": ["x"]}).iloc[0], "The pandas Series is a single column, or a row taken out of its frame, and a table was expected. "
+         "A row stays a table as frame.iloc[[0]] or frame[:1], and Model.predict_one answers one alone; of a column make {'name': column}."),
         (pa.table({"a": pa.array([], pa.int64())}), "The pyarrow frame has columns ('a') but no rows."),
         (pa.table({}), "The pyarrow frame has no columns."),
         (pa.table([[1], [2]], names=["a", "a"]),

@@ -13,8 +13,9 @@ from pyarrow import csv, ipc
 import fathom
 from fathom.data.files.writing import write
 from fathom.errors import TableError
-from fathom.service.refusing import Limits
+from fathom.service.refusing import Limits, Refused
 from fathom.service.web.access import Access
+from fathom.service.web.predicting import reasons
 from fathom.service.web.serving import application
 from tests.service.running import running
 
@@ -115,6 +116,31 @@ def test_a_row_is_explained_where_it_is_asked_for(late, rows):
     assert late.predict(*rows[:20], explain=True).status == 422  # as the schema has it
 
 
+def test_reasons_end_with_the_time_of_the_request_and_for_a_client_that_has_left(late, rows):
+    """Each row takes as long as thousands of answers, so that a busy server once explained for longer than any client waits."""
+    opened = late.host.models["late"].live
+    for until, gone, status in ((0.0, False, 504), (float("inf"), True, 499)):
+        with pytest.raises(Refused) as refused:
+            reasons(opened, rows[:2], until, lambda: gone)  # noqa: B023
+        assert refused.value.status == status
+
+
+def test_no_rows_have_no_answers(late, rows):
+    """A job that found nothing to ask tonight has not failed; a column that is lacking is told as ever."""
+    for options in ({}, {"doubt": True}, {"explain": True}):
+        found = late.predict(**options)
+        assert (found.status, found.json()["answers"], found.json().get("reasons", [])) == (200, [], [])
+    header = ",".join(rows[0]).encode()
+    told = late.ask("POST", "/predict?doubt=true", header + b"\n", {"content-type": "text/csv", "accept": "text/csv"})
+    assert (told.status, told.body) == (200, b'"late","late_probability","late=no","late=yes","late_doubt"\n')
+    kind = "application/vnd.apache.arrow.stream"
+    body = arrow_body(**{name: pa.nulls(0) for name in rows[0]})
+    found = late.ask("POST", "/predict", body, {"content-type": kind, "accept": kind})
+    assert found.status == 200 and ipc.open_stream(found.body).read_all().num_rows == 0
+    lacking = late.ask("POST", "/predict", header.partition(b",")[2] + b"\n", {"content-type": "text/csv"})
+    assert lacking.status == 422 and lacking.json()["field"] == next(iter(rows[0]))
+
+
 def test_cells_of_several_types_in_one_column_are_doubted_and_explained_as_well(late, rows):
     """JSON lets words be numbers or true; what looks at many rows as a table once took them for one type."""
     several = [{**rows[0], "airline": cell, "distance_miles": number, "late": 10**30} for cell, number in ((True, 1), (2.5, 0.5), ("x", 10**30), (10**30, None))]  # fmt: skip
@@ -128,7 +154,6 @@ def test_cells_of_several_types_in_one_column_are_doubted_and_explained_as_well(
 REFUSED = {
     "no object": (b"[1]", 422, ""),
     "no rows": (b"{}", 422, "rows"),
-    "an empty list": (b'{"rows": []}', 422, "rows"),
     "a row that is none": (b'{"rows": [3]}', 422, "rows[0]"),
     "an unknown key": (b'{"row": []}', 422, "row"),
     "a word for doubt": (b'{"rows": [{}], "doubt": "yes"}', 422, "doubt"),

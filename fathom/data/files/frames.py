@@ -10,12 +10,17 @@ from fathom.data.table import Table
 from fathom.errors import TableError
 
 
-def read_frame(frame: Any) -> Table:
-    """Take a frame of any library that speaks Arrow's C stream.
+def read_frame(frame: Any, empty: bool = False) -> Table:
+    """Take a frame of any library that speaks Arrow's C stream, without rows where it may be ``empty``.
 
     Raises TableError when it holds values that Arrow has no type for, or mixes kinds of values in one column.
     """
     label = f"The {type(frame).__module__.split('.')[0]} frame"
+    if type(frame).__name__ == "Series":
+        raise TableError(
+            f"{label[:-5]}Series is a single column, or a row taken out of its frame, and a table was expected. A row stays a table as frame.iloc[[0]] or frame[:1], "
+            "and Model.predict_one answers one alone; of a column make {'name': column}."
+        )
     try:
         table = pa.table(frame)
     except (pa.ArrowException, TypeError, ValueError, NotImplementedError, OverflowError) as error:
@@ -26,12 +31,12 @@ def read_frame(frame: Any) -> Table:
             f"{label} cannot be read: {reason}. Each column needs a name of its own and values of one kind; "
             "astype(str) makes strings of mixed ones."
         ) from None
-    columns, sentences = plain(table, label)
+    columns, sentences = plain(table, label, empty)
     return Table(columns, decisions=sentences)
 
 
-def read_columns(columns: Mapping[Any, Any]) -> Table:
-    """Take a dictionary of equally long lists or arrays.
+def read_columns(columns: Mapping[Any, Any], empty: bool = False) -> Table:
+    """Take a dictionary of equally long lists or arrays, without values where it may be ``empty``.
 
     Raises TableError when a column mixes kinds of values, is no list, or is of another length than the first.
     """
@@ -47,15 +52,17 @@ def read_columns(columns: Mapping[Any, Any]) -> Table:
                 "All columns of a table are equally long.",
                 column=name,
             )
-    table, sentences = plain(pa.table(arrays), "The dictionary")
+    table, sentences = plain(pa.table(arrays), "The dictionary", empty)
     return Table(table, decisions=sentences)
 
 
-def read_rows(rows: Sequence[Any]) -> Table:
-    """Take a list of rows as dictionaries; a key that a row lacks is null there.
+def read_rows(rows: Sequence[Any], empty: bool = False) -> Table:
+    """Take a list of rows as dictionaries; a key that a row lacks is null there. An empty one, where it may be ``empty``, is a table without columns.
 
     Raises TableError when an item is no dictionary.
     """
+    if not rows and empty:
+        return Table(pa.table({}))
     if not rows:
         raise TableError("The list is empty. Give paths of files, or rows as dictionaries: [{'age': 41}].")
     for position, row in enumerate(rows):
@@ -71,8 +78,12 @@ def read_rows(rows: Sequence[Any]) -> Table:
 
 
 def _column(name: str, values: Any) -> pa.Array:
-    if isinstance(values, str | bytes):
-        raise TableError(f"Column {name!r} is one string, and a list of values was expected.", column=name)
+    if isinstance(values, str | bytes | int | float | None):
+        what = "string" if isinstance(values, str | bytes) else "value"
+        raise TableError(
+            f"Column {name!r} is one {what}, and a list of values was expected. A single row is a list of one dictionary: [{{{name!r}: …}}].",
+            column=name,
+        )
     try:
         array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
     except (pa.ArrowException, TypeError, ValueError, NotImplementedError, OverflowError) as error:

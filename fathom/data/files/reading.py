@@ -42,6 +42,7 @@ def read(
     delimiter: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
+    empty: bool = False,
 ) -> Table:
     """Read a table.
 
@@ -56,7 +57,7 @@ def read(
 
     ``bad_rows``: ``"error"`` stops at a row with too many or too few cells, ``"skip"`` leaves such rows out and lists
     them in ``Table.skipped``. ``delimiter``, ``encoding`` and ``header`` (whether the first line holds names) are
-    found when they are not given.
+    found when they are not given. ``empty``: columns without rows are a table, too.
 
     Raises TableError, which names file and line, when the source holds no such table; OptionError when an option is
     unknown or has no meaning for the source.
@@ -70,18 +71,18 @@ def read(
     given = how_written(delimiter, encoding, header)
     files = named_files(source)
     if files is not None:
-        return joined([_read_file(file, bad_rows, given) for file in files])
+        return joined([_read_file(file, bad_rows, given, empty) for file in files])
     if isinstance(source, ByteStream):
-        return _read_content(open_stream(source), bad_rows, given)
+        return _read_content(open_stream(source), bad_rows, given, empty)
     _refuse(given, "a table in memory")
     if isinstance(source, Table):
         return source
     if isinstance(source, dict):
-        return with_media(read_columns(source), None)
+        return with_media(read_columns(source, empty), None)
     if isinstance(source, Sequence) and not isinstance(source, str | bytes):
-        return with_media(read_rows(source), None)
+        return with_media(read_rows(source, empty), None)
     if isinstance(source, Frame):
-        return with_media(read_frame(source), None)
+        return with_media(read_frame(source, empty), None)
     raise TableError(
         f"A table cannot be read from {type(source).__module__}.{type(source).__qualname__}. Give a path, a list of paths, "
         "a binary stream, a pandas, polars or Arrow table, a dictionary of columns, or a list of rows as dictionaries."
@@ -107,10 +108,10 @@ def opened(file: str) -> Content:
     return open_stream(sys.stdin.buffer)
 
 
-def _read_file(file: str, bad_rows: BadRows, given: dict[str, Any]) -> Table:
+def _read_file(file: str, bad_rows: BadRows, given: dict[str, Any], empty: bool) -> Table:
     """Read a table from a file, or from a folder or an archive: the table that it holds, or its files."""
     if file == "-" or not is_folder(file):
-        table = _read_content(opened(file), bad_rows, given)
+        table = _read_content(opened(file), bad_rows, given, empty)
         return with_media(table, os.path.dirname(file) or ".") if file != "-" else table  # noqa: PTH120
     tables = listing(file).tables
     if len(tables) != 1:
@@ -118,18 +119,18 @@ def _read_file(file: str, bad_rows: BadRows, given: dict[str, Any]) -> Table:
             opened(file)  # raises: a folder of tables is not one of them
         return read_folder(file)
     if os.path.isdir(file):  # noqa: PTH112  (by its bytes: a name need not be valid UTF-8)
-        return with_media(_read_content(opened(os.path.join(file, tables[0])), bad_rows, given), file)  # noqa: PTH118
+        return with_media(_read_content(opened(os.path.join(file, tables[0])), bad_rows, given, empty), file)  # noqa: PTH118
     try:
         member = io.BytesIO(open_archive(file).read(tables[0]))
     except (ValueError, OSError) as error:
         raise TableError(f"{file}: its table {tables[0]} cannot be read: {error}.", file=file) from None
     member.name = f"{file}/{tables[0]}"
-    return with_media(_read_content(open_stream(member), bad_rows, given), file)
+    return with_media(_read_content(open_stream(member), bad_rows, given, empty), file)
 
 
-def _read_content(content: Content, bad_rows: BadRows, given: dict[str, Any]) -> Table:
+def _read_content(content: Content, bad_rows: BadRows, given: dict[str, Any], empty: bool) -> Table:
     try:
-        table = _by_format(content, bad_rows, given)
+        table = _by_format(content, bad_rows, given, empty)
     except TableError:
         check_unchanged(content)  # what is wrong with a half-written file is that it is half written
         raise
@@ -137,14 +138,14 @@ def _read_content(content: Content, bad_rows: BadRows, given: dict[str, Any]) ->
     return table
 
 
-def _by_format(content: Content, bad_rows: BadRows, given: dict[str, Any]) -> Table:
+def _by_format(content: Content, bad_rows: BadRows, given: dict[str, Any], empty: bool) -> Table:
     """Read a file or a stream in its format."""
     kind = format_of(content, given)
     if kind == "typed":
-        return read_typed(content)
+        return read_typed(content, empty)
     if kind == "json":
         return read_json_lines(content, bad_rows=bad_rows, encoding=given["encoding"])
-    return read_text(content, bad_rows=bad_rows, **given)
+    return read_text(content, bad_rows=bad_rows, empty=empty, **given)
 
 
 def format_of(content: Content, given: dict[str, Any]) -> Literal["typed", "json", "text"]:

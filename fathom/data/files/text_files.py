@@ -95,11 +95,12 @@ def read_text(
     delimiter: str | None = None,
     encoding: str | None = None,
     header: bool | None = None,
+    empty: bool = False,
 ) -> Table:
     """Read one text table; every column is of strings, an empty cell is ``''``.
 
     Raises TableError when the bytes are no such table: wrong encoding, quotes that never close, ragged rows (unless
-    ``bad_rows`` is ``skip``), no rows, names that come twice, more than 100,000 columns.
+    ``bad_rows`` is ``skip``), no rows (a header alone will do where it may be ``empty``), names that come twice, more than 100,000 columns.
     """
     layout = lay_out(content, delimiter=delimiter, encoding=encoding, header=header)
     characters, dialect = layout.characters, layout.dialect
@@ -108,7 +109,7 @@ def read_text(
     skipped = left_out(layout, odd, [int(lines[record.position]) for record in odd], bad_rows)
     blank = blank_rows(content, characters.codec, cells, lines[even], characters.lines, single=dialect.width == 1)
     kept = ~blank & ~layout.named(even)
-    if not kept.any():
+    if not kept.any() and (skipped or not empty):
         raise no_rows(layout, skipped)
     columns = _cut(cells, kept).columns
     del cells  # so that each column's chunks are freed as soon as they are joined
@@ -295,6 +296,8 @@ def _decisions(
 
 def source_of(label: str, lines: npt.NDArray[np.int64]) -> Source:
     """Return where rows on these lines came from."""
+    if not len(lines):
+        return Source(label, 0)
     first = int(lines[0])
     consecutive = int(lines[-1]) - first == len(lines) - 1
     return Source(label, len(lines), first_line=first, lines=None if consecutive else lines)
@@ -302,7 +305,7 @@ def source_of(label: str, lines: npt.NDArray[np.int64]) -> Source:
 
 def _cut(cells: pa.Table, kept: npt.NDArray[np.bool_]) -> pa.Table:
     """Return the rows that are kept; when they are the last ones, without a copy."""
-    first = int(kept.argmax())
+    first = int(kept.argmax()) if kept.any() else len(kept)
     return cells.slice(first) if kept[first:].all() else cells.filter(pa.array(kept))
 
 

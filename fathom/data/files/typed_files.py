@@ -12,8 +12,8 @@ from fathom.data.table import Source, Table
 from fathom.errors import TableError
 
 
-def read_typed(content: Content) -> Table:
-    """Read a Parquet file, an Arrow file (Feather version 2) or an Arrow stream.
+def read_typed(content: Content, empty: bool = False) -> Table:
+    """Read a Parquet file, an Arrow file (Feather version 2) or an Arrow stream, which may be without rows where it may be ``empty``.
 
     Raises TableError when the file is damaged or cut short, or says that it holds more than the memory can.
     """
@@ -39,7 +39,7 @@ def read_typed(content: Content) -> Table:
             f"({first_line(error)}). Write it again, or copy it again.",
             file=content.label,
         ) from None
-    columns, sentences = plain(table, content.label)
+    columns, sentences = plain(table, content.label, empty)
     packed = (f"Compression: {content.compression}.",) if content.compression else ()
     return Table(
         columns,

@@ -109,8 +109,8 @@ class Form:
 
     def check(self, rows: Any) -> list[dict[str, Any]]:
         """Return rows as the columns' code takes them. Raises Refused, with the field, for one that is not what the model asks for."""
-        if rows.__class__ is not list or not rows:
-            raise Refused(422, 'a list of rows is expected, one or more: {"rows": [{"column": value, …}, …]}.', "rows")
+        if rows.__class__ is not list:
+            raise Refused(422, 'a list of rows is expected: {"rows": [{"column": value, …}, …]}.', "rows")
         checks, count = self._checks, len(self._checks)
         for place, row in enumerate(rows):
             if row.__class__ is not dict:
@@ -190,9 +190,9 @@ class Form:
         for name in types:
             if name not in self.ignored and name not in names:
                 raise Refused(422, f"the model has no such column.{suggestion(name, names)}", name)
-        if not table.rows:
+        if not table.rows and self.quick is None:
             raise Refused(422, "one row or more is expected.", "rows")
-        if self.light and table.rows <= FEW and all(types[name] in TEXT for name in names):
+        if self.light and 0 < table.rows <= FEW and all(types[name] in TEXT for name in names):
             return self.encode(table.arrow.select(names).to_pylist())
         try:
             table = self.model.gathered(table)

@@ -166,7 +166,9 @@ def _predict(hosted: Hosted, address: str, row: str, answer: str, most_rows: int
             "rows": {
                 "type": "array",
                 "items": {"$ref": f"#/components/schemas/{row}"},
-                "minItems": 1,
+                **(
+                    {} if form.quick is not None else {"minItems": 1}
+                ),  # where rows are gathered, no rows make no series
                 "maxItems": most_rows,
             },
             "doubt": {

@@ -1,7 +1,8 @@
 """POST /predict and /predict/MODEL: rows in, answers out, with the model and the version that gave them."""
 
 import io
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyarrow import csv as arrow_csv
@@ -55,7 +56,8 @@ async def predict(host: Host, hosted: Hosted, visit: Visit) -> Reply:
     finally:
         host.admission.leave()
     reply = await _reply(host, hosted, opened, visit, question, answers, ids)
-    host.note(hosted, opened, visit.request, question.rows, answers, ids, visit.started)
+    if question.count:
+        host.note(hosted, opened, visit.request, question.rows, answers, ids, visit.started)
     return reply
 
 
@@ -74,6 +76,11 @@ async def _answers(host: Host, hosted: Hosted, visit: Visit) -> tuple[Opened, As
     visit.rows = question.count
     if question.explain and question.count > MOST_EXPLAINED:
         raise Refused(422, f"at most {MOST_EXPLAINED} rows are explained at a time.", "explain")
+    if not question.count:  # no rows have no answers, once their columns are seen to be right
+        nothing = opened.form.table([])
+        given = question.rows if isinstance(question.rows, Table) else nothing
+        await visit.aside(host.executor, opened.form.encode_table, given)
+        return opened, question, await visit.aside(host.executor, opened.model.answer, nothing), None
     if isinstance(question.rows, Table):
         arrays, rows, ids = await visit.aside(host.executor, form.encode_table, question.rows)
     elif form.light and question.count <= INLINE:
@@ -99,15 +106,24 @@ async def _reply(
     else:
         content["answers"] = await visit.aside(host.executor, opened.form.rows_of, answers, question.doubt, ids, unlike)
     if question.explain:
-        content["reasons"] = await visit.aside(host.others, reasons, opened, question.rows)
+        until = visit.deadline(host.limits)
+        content["reasons"] = await visit.aside(host.others, reasons, opened, question.rows, until, visit.gone)
     return Reply(200, dump(content))
 
 
-def reasons(opened: Opened, rows: list[dict[str, Any]] | Table) -> list[Any]:
-    """Say why the model answers each row as it does (`fathom.reasons.rows.explain_row`)."""
+def reasons(opened: Opened, rows: list[dict[str, Any]] | Table, until: float, gone: Callable[[], bool]) -> list[Any]:
+    """Say why the model answers each row as it does (`fathom.reasons.rows.explain_row`); no further row is begun after ``until``, nor for a client that has left. Raises Refused."""
     table = rows if isinstance(rows, Table) else opened.form.table(rows)
+    found = []
     try:
-        return [explain_row(opened.model, table.take([place])) for place in range(table.rows)]
+        for place in range(table.rows):
+            if gone():
+                raise Refused(499, "The client has left.")
+            if time.monotonic() >= until:
+                words = f"the time for this request was over after {place} of {table.rows} rows. Ask for fewer, or allow more time."
+                raise Refused(504, words, "explain", retry_after=1.0)
+            found.append(explain_row(opened.model, table.take([place])))
+        return found
     except FathomError as error:
         raise Refused(422, str(error), "explain") from None
 

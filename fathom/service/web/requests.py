@@ -139,7 +139,7 @@ def _csv(body: bytes) -> Table:
     if body.startswith(COMPRESSED) or body.startswith((b"PAR1", b"ARROW1")):
         raise Refused(415, "The body is no CSV text. Send it as it is, not compressed.")
     try:
-        return read(io.BytesIO(body), delimiter=",", encoding="utf-8", header=True)
+        return read(io.BytesIO(body), delimiter=",", encoding="utf-8", header=True, empty=True)
     except FathomError as error:
         raise Refused(
             422, str(error).replace("<stream>", "The body"), "" if not error.line else f"line {error.line}"
