@@ -3,6 +3,7 @@
 import json
 import shutil
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +11,11 @@ import pytest
 
 import fathom
 from fathom.chapters.sealing import looks_of
+from fathom.data.encoding import Column
 from fathom.data.files.writing import write
 from fathom.data.modalities import MODALITIES
 from fathom.data.rows.splitting import TEST, row_hashes
+from fathom.data.table import Table
 from fathom.errors import BundleError, OptionError, TableError
 from fathom.renewal.gating import judge_update
 from fathom.renewal.origins import origin_on, read_as
@@ -245,6 +248,40 @@ def test_each_question_refuses_what_was_planted_for_it(fitted, two_targets, plan
     gate = judge_update(before, after, frozen, None, Settings())
     answers = {finding.name: finding.answer for _, finding in gate.findings}
     assert not gate.passed and answers[question] == "refused", answers
+
+
+def test_rows_of_a_group_count_together_at_the_gate(fitted):
+    """Twenty copies of a row say no more than the row: what is chance among sixty rows is still chance."""
+    done = fitted[1]
+    old = fathom.load(done.shelf.folder(done.shelf.state().live))
+    frozen = origin_on(done.shelf.path).frozen
+    few = np.arange(60).repeat(20)
+    rows = Table(frozen.take(few).arrow.append_column("flight", pa.array(few)))
+    random = np.random.default_rng(5)
+    before, after = (
+        {"late": np.stack((1 - late, late), axis=1)[few]}
+        for late in np.clip(0.25 + random.normal(0, 0.15, (2, 60)), 0.02, 0.98)
+    )
+
+    class Planted:
+        """A model that answers as told."""
+
+        def __init__(self, told, columns):
+            self.told, self.columns = told, columns
+            self.description, self.files = replace(old.description, columns=columns), old.files
+
+        def checked(self, rows):
+            return rows
+
+        def answer(self, rows):
+            return self.told if rows.rows == len(few) else {"late": np.full((rows.rows, 2), 0.5)}
+
+    answers = []
+    grouped = (*old.columns, Column("flight", "group", None, 1.0, "you said so", None))
+    for columns in (old.columns, grouped):
+        gate = judge_update(Planted(before, columns), Planted(after, columns), rows, None, Settings())
+        answers.append({finding.name: finding.answer for _, finding in gate.findings})
+    assert [one["slices"] for one in answers] == ["refused", "passed"]
 
 
 def test_a_version_that_the_gate_refused_answers_nobody(run, fitted):

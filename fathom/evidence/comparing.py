@@ -14,7 +14,7 @@ from fathom.bundle.answers.inference import Answers
 from fathom.data.encoding import inputs_of
 from fathom.data.table import Table
 from fathom.model import Model
-from fathom.resampling import Floats, Interval, Resamples
+from fathom.resampling import Floats, Interval, Resamples, squares_of_sums
 from fathom.scoring import Metric, row_losses, score
 
 LOST = 0.1  # of the cells that are emptied
@@ -45,8 +45,8 @@ class Duel:
         return np.asarray(row_losses(*self.new) - row_losses(*self.old), np.float64)
 
 
-def spiegelhalter(truth: npt.NDArray[Any], answer: npt.NDArray[Any]) -> float:
-    """Return Spiegelhalter's z of probabilities ``(row, class)``: far from 0 where they do not come true; for more than two classes, of the likeliest one's.
+def spiegelhalter(truth: npt.NDArray[Any], answer: npt.NDArray[Any], groups: npt.NDArray[Any] | None = None) -> float:
+    """Return Spiegelhalter's z of probabilities ``(row, class)``: far from 0 where they do not come true; for more than two classes, of the likeliest one's. Of rows that hang together, ``groups (row,)``, it is measured how far sums of groups spread.
 
     >>> truth = np.array([0, 1] * 500)
     >>> bool(abs(spiegelhalter(truth, np.full((1000, 2), 0.5))) < 2), bool(spiegelhalter(truth, np.array([[0.1, 0.9]] * 1000)) > 3)
@@ -58,8 +58,9 @@ def spiegelhalter(truth: npt.NDArray[Any], answer: npt.NDArray[Any]) -> float:
         stated, hit = answer.max(axis=1), truth == answer.argmax(axis=1)
     stated = np.clip(np.asarray(stated, np.float64), 1e-6, 1 - 1e-6)
     weight = 1 - 2 * stated
-    spread = float(np.sqrt((weight**2 * stated * (1 - stated)).sum()))
-    return float(((hit - stated) * weight).sum()) / spread if spread > 0 else 0.0
+    off = (hit - stated) * weight
+    squares = float((weight**2 * stated * (1 - stated)).sum()) if groups is None else squares_of_sums(off, groups)
+    return float(off.sum()) / math.sqrt(squares) if squares > 0 else 0.0
 
 
 def emptied(model: Model, rows: Table, seed: int) -> Table:

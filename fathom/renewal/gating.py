@@ -37,7 +37,7 @@ from fathom.evidence.slices import beyond, holm
 from fathom.evidence.slicing import conditions
 from fathom.model import Model
 from fathom.quantities import counted, significant
-from fathom.resampling import Interval, Resamples, share_limits
+from fathom.resampling import Interval, Resamples, error_of_mean, share_limits
 from fathom.scoring import Metric, row_losses
 from fathom.settings import Settings, names_in
 
@@ -193,16 +193,21 @@ class _Asked:
     def on_slices(self, rows: Table) -> Finding:
         duel = self.duel(rows)
         grown, before = duel.losses(), row_losses(*duel.old)
+        groups = hanging_together(self.old.columns, rows)
         found: list[dict[str, Any]] = []
         for words, mask in self._slices(rows):
-            count = int(mask.sum())
-            if count >= FEWEST_SLICE:
-                mean, error = float(grown[mask].mean()), float(grown[mask].std(ddof=1) / math.sqrt(count))
+            count, own = int(mask.sum()), None if groups is None else groups[mask]
+            if (count if own is None else len(np.unique(own))) >= FEWEST_SLICE:
+                mean, error = float(grown[mask].mean()), error_of_mean(grown[mask], own)
                 chance = beyond(mean / error) if error > 0 else float(mean <= 0)
                 loss = float(before[mask].mean())
                 found.append({"slice": words, "rows": count, "loss before": loss, "loss now": loss + mean, "p": chance})
         if not found:
-            return _finding("slices", "not judged", f"No kind of row has {FEWEST_SLICE} rows.")
+            return _finding(
+                "slices",
+                "not judged",
+                f"No kind of row has {FEWEST_SLICE} rows{' that do not hang together' if groups is not None else ''}.",
+            )
         for row, chance in zip(found, holm([row["p"] for row in found]), strict=True):
             row["p"] = chance
         worst = sorted(found, key=lambda row: (row["p"], row["loss before"] - row["loss now"]))
@@ -245,7 +250,8 @@ class _Asked:
         duel = self.duel(rows)
         if not target_classes(self.column):
             return self._covered(duel, rows)
-        before, after = spiegelhalter(*duel.old), spiegelhalter(*duel.new)
+        groups = hanging_together(self.old.columns, rows)
+        before, after = spiegelhalter(*duel.old, groups), spiegelhalter(*duel.new, groups)
         chance = 2 * beyond(abs(after))
         told = f"z = {after:+.1f} (Spiegelhalter), {before:+.1f} before; above 0, errors are larger than stated"
         if chance < BADLY and abs(after) > abs(before):
