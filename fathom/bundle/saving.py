@@ -20,6 +20,7 @@ from fathom.data.table import Table
 from fathom.errors import OutputError
 
 TOLERANCE = 1e-5  # of an answer in encoded units: standard deviations of a number, probabilities of a class
+TOLERANCE_BESIDE = 1e-3  # of how far an answer may be off and how far members are apart, read from hundreds of numbers that differ by little: nothing hangs on their last digits
 SAMPLES = 8
 
 
@@ -54,7 +55,7 @@ def prove_parity(
 ) -> float:
     """Return the largest difference between ONNX Runtime's answers for ``rows`` and those of each named answerer.
 
-    Raises ParityError above ``TOLERANCE``, relative to answers larger than 1, or where the likeliest class is another.
+    Raises ParityError above ``TOLERANCE``, relative to answers larger than 1, or where the likeliest class is another; and above ``TOLERANCE_BESIDE`` for what is told beside answers.
     """
     inference = Inference.open(files, modalities)
     served = inference.tell(rows)
@@ -62,15 +63,16 @@ def prove_parity(
     largest = 0.0
     for who, answerer in answerers.items():
         told = temper(answerer(rows), inference.description.temperatures)
-        for target in served:
-            answer = told[target]
-            scale = np.maximum(1.0, np.abs(answer))
-            difference = float((np.abs(served[target] - answer) / scale).max(initial=0.0))
-            largest = max(largest, difference)
-            known = target in targets
-            if not difference <= TOLERANCE or (known and not _same_class(served[target], answer)):
+        for name in served:
+            scale = np.maximum(1.0, np.abs(told[name]))
+            difference = float((np.abs(served[name] - told[name]) / scale).max(initial=0.0))
+            answered = name in targets
+            allowed = TOLERANCE if answered else TOLERANCE_BESIDE
+            if answered:
+                largest = max(largest, difference)
+            if not difference <= allowed or (answered and not _same_class(served[name], told[name])):
                 raise ParityError(
-                    f"The {who} and ONNX Runtime differ by {difference:.2g} in {target!r}, where {TOLERANCE:g} is allowed. "
+                    f"The {who} and ONNX Runtime differ by {difference:.2g} in {name!r}, where {allowed:g} is allowed. "
                     "Nothing was saved. Please report this with the command that led here."
                 )
     return largest

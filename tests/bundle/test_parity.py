@@ -1,6 +1,7 @@
 """A bundle answers as the network that was trained, whatever the network and whatever the rows."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from fathom.bundle.loading import reload_network
 from fathom.data.encoding import encode_inputs
 from fathom.data.modalities import MODALITIES
 from fathom.data.table import Table
+from fathom.shapes import margins_of
 from tests.conftest import QUICK
 
 HOSTILE = {
@@ -66,6 +68,23 @@ def test_saving_refuses_a_model_that_would_answer_otherwise(late_network, flight
     ):
         saving.prove_parity(late_network.files, flights, {"trainer": another}, MODALITIES)
     assert saving.prove_parity(late_network.files, flights, {"trainer": late_network.tell}, MODALITIES) == 0.0
+
+
+def test_saving_refuses_a_model_that_would_say_otherwise_how_sure_it_is(two_targets, flights):
+    name = margins_of("temperature_f")
+    untempered = replace(two_targets.inference, description=replace(two_targets.description, temperatures={}))
+
+    def another(by):
+        def tell(rows):
+            told = untempered.tell(rows)
+            return {**told, name: told[name] + by}
+
+        return tell
+
+    rows = two_targets.checked(flights)
+    assert saving.prove_parity(two_targets.files, rows, {"trainer": another(5e-4)}, MODALITIES) == 0.0
+    with pytest.raises(saving.ParityError, match=r"in 'temperature_f, how far it may be off', where 0\.001 is allowed"):
+        saving.prove_parity(two_targets.files, rows, {"trainer": another(0.01)}, MODALITIES)
 
 
 def test_no_rows_give_no_answers(late_network, flights):
