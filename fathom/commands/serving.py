@@ -55,10 +55,11 @@ def serve(
 ) -> None:
     """Answer requests over HTTP with bundles, without torch. Stops on SIGTERM or Ctrl-C when all it accepted is answered."""
     check_installed(("starlette", "uvicorn", "httptools"), "serve")
-    from fathom.service.host.hosting import Host, named
+    from fathom.service.host.hosting import Host
     from fathom.service.host.logs import Log
     from fathom.service.host.memory import give_back, leave_pandas_out
     from fathom.service.host.monitoring import attach
+    from fathom.service.host.sources import named
     from fathom.service.records.recording import OFF, Recording
     from fathom.service.refusing import Limits
     from fathom.service.web.access import Access

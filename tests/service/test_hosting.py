@@ -6,7 +6,7 @@ import time
 import pytest
 
 from fathom.errors import OptionError
-from fathom.service.host.hosting import named
+from fathom.service.host.sources import named
 from fathom.service.shelf.versions import make_shelf
 from fathom.service.web.access import Access
 from tests.service.running import running

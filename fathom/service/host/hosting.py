@@ -17,7 +17,7 @@ from fathom.bundle.answers.inference import Answers, cores
 from fathom.bundle.answers.quick import shown
 from fathom.data.modalities import MODALITIES
 from fathom.data.modalities.contract import Modality
-from fathom.errors import BundleError, FathomError, OptionError, suggestion
+from fathom.errors import BundleError, FathomError, suggestion
 from fathom.model import Model
 from fathom.service.contract import Answered, Observer
 from fathom.service.host.admission import Admission
@@ -261,30 +261,6 @@ class Host:
                     if hosted.shelf is not None and await loop.run_in_executor(self.others, self.follow, hosted):
                         self.metrics.count("swaps")
                 looked = time.monotonic()
-
-
-def named(paths: Sequence[str]) -> dict[str, Path]:
-    """Return sources by name: ``NAME=PATH``, or a path, whose last folder that is not ``bundle`` is the name.
-
-    Raises OptionError when two have the same name.
-
-    >>> named(["runs/late-1/bundle", "homes=shelf"])
-    {'late-1': PosixPath('runs/late-1/bundle'), 'homes': PosixPath('shelf')}
-    """
-    found: dict[str, Path] = {}
-    for text in paths:
-        name, sign, path = text.partition("=")
-        if not sign or "/" in name or Path(text).exists():
-            path = text
-            resolved = Path(text).resolve()
-            name = resolved.parent.name if resolved.name == "bundle" else resolved.name
-            name = name.removesuffix(".fathom").removesuffix(".zip")
-        if not name or any(letter in name for letter in "/?#% ") or not name.isprintable():
-            raise OptionError(f"{name!r} cannot be the name of a model in an address. Give it one: NAME={path}")
-        if name in found:
-            raise OptionError(f"Two models are named {name!r}. Give one another name: OTHER={path}")
-        found[name] = Path(path)
-    return found
 
 
 def _warm(opened: Opened) -> None:
