@@ -1,5 +1,6 @@
 """Plots of reasons: the mean answer along a column's values, and a picture whose patches are marked."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -23,6 +24,8 @@ from fathom.report.plots.drawing import (
 from fathom.report.wording import fit
 
 LEVELS = 7
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_STARTS, _ENDS = (0, 5, 11), (4, 7, 10, 16)  # of year, month and day, and clock in 2018-10-05 07:10
 
 
 @dataclass(frozen=True)
@@ -65,22 +68,43 @@ def course(drawn: Course, *, label: str, ends: tuple[float, float], width: float
         frame = Frame(width, height, Scale(-0.5, len(drawn.values) - 0.5, left, width - 14), y)
         places = [frame.x.place(place) for place in range(len(drawn.values))]
         room = max(3, int((places[1] - places[0]) / 7)) if len(places) > 1 else 20
+        names, common = told_apart([str(value) for value in drawn.values], room)
         spans = [(y.place(low), y.place(high), x) for low, high, x in zip(drawn.low, drawn.high, places, strict=True)]
         body = [
             axes(frame, y_label=label, y_ticks=y.ticks(4)),
             whiskers(spans, "network", upright=True),
             dots([(x, y.place(mean)) for x, mean in zip(places, drawn.mean, strict=True)], "network", radius=4),
             *(
-                text(x, height - 26, fit(str(value), room), anchor="middle", full=str(value))
-                for x, value in zip(places, drawn.values, strict=True)
+                text(x, height - 26, name, anchor="middle", full=str(value))
+                for x, name, value in zip(places, names, drawn.values, strict=True)
             ),
-            text((left + width - 14) / 2, height - 6, fit(drawn.column, 40), anchor="middle"),
+            text((left + width - 14) / 2, height - 6, f"{fit(drawn.column, 40)}{common}", anchor="middle"),
         ]
     said = "; ".join(
         f"{value if isinstance(value, str) else number(value)}: {number(mean)}"
         for value, mean in zip(drawn.values, drawn.mean, strict=True)
     )
     return picture(width, height, f"{label} by {drawn.column}. {said}.", body)
+
+
+def told_apart(names: Sequence[str], room: int) -> tuple[list[str], str]:
+    """Return names that have room below an axis, and what they have in common for beside its label: dates as coarsely as tells them apart, all else cut to ``room`` characters.
+
+    >>> told_apart(["2018-01-05 07:10", "2018-10-02 12:00", "2019-08-01 00:00"], 8)
+    (['2018-01', '2018-10', '2019-08'], '')
+    >>> told_apart(["2018-10-05 07:10", "2018-10-06 12:00"], 8), told_apart(["2018-10-05 07:10", "2018-10-05 12:00"], 8)
+    ((['10-05', '10-06'], ', 2018'), (['07:10', '12:00'], ', 2018-10-05'))
+    >>> told_apart(["breakfast", "lunch"], 6)
+    (['break…', 'lunch'], '')
+    """
+    if all(map(_DATE.match, names)) and max(map(len, names), default=0) > room:
+        for start in _STARTS:
+            shared = {name[:start].rstrip("- T") for name in names}
+            for end in _ENDS if len(shared) == 1 else ():
+                short = [name[start:end] for name in names]
+                if 0 < end - start <= room and len(set(short)) == len(names):
+                    return short, f", {shared.pop()}" if start else ""
+    return [fit(name, room) for name in names], ""
 
 
 def marked(
