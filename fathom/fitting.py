@@ -7,6 +7,8 @@ from typing import Any
 
 from fathom.baselines import BASELINES
 from fathom.baselines.contract import Baseline
+from fathom.bundle.answers.inference import cores
+from fathom.bundle.graph import drawing
 from fathom.chapters import allotting, sealing
 from fathom.chapters.allotting import Clock
 from fathom.chapters.equipping import equipment
@@ -81,6 +83,7 @@ def fit(
         RunFolder.reserve(out, resume) as run,
         room(run) as folder,
         listeners(run, progress, chosen) as told,
+        drawing.beside(cores()) as draughtsman,
     ):
         prepared, leaks = _understood(source, names, test, chosen, modalities, told, folder)
         if run:
@@ -90,6 +93,8 @@ def fit(
             free, chosen = replace(chosen, threads=asked), replace(chosen, threads=threads)
             size = prepared_sizes(prepared, chosen)
             plan = network_plan(prepared, chosen, size, modalities)  # what cannot be built is said before all training
+            if draughtsman:
+                draughtsman.begin(replace(plan, margins=True).to_json())
             limit = clock.share(allotting.BASELINE_SHARE)
             rivals = fit_baselines(prepared, chosen, baselines, modalities, limit, told)
             clock.mark("simpler models")
@@ -97,7 +102,7 @@ def fit(
                 limit = _time_to_train(prepared, size, plan, clock)
                 place = run.checkpoints if run else None
                 trained = train_network(prepared, free, size, modalities, limit, told, place, margins=True)
-                network = export_network(prepared, trained, free, size, modalities, told)
+                network = export_network(prepared, trained, free, size, modalities, told, draughtsman)
                 clock.mark("network")
                 limit = clock.share(allotting.LEAVING_OUT_SHARE)
                 adds = contributions(prepared, free, size, modalities, limit, told)

@@ -7,6 +7,7 @@ from typing import Any
 
 from fathom.bundle.answers.inference import Answers, Inference
 from fathom.bundle.description import Description
+from fathom.bundle.graph.drawing import Draughtsman
 from fathom.chapters.candidates import Candidate, as_candidate, by_fold
 from fathom.chapters.histories import training_json
 from fathom.chapters.learning import Trained
@@ -33,8 +34,9 @@ def export_network(
     sizes: Sizes,
     modalities: Sequence[Modality],
     progress: Progress,
+    draughtsman: Draughtsman | None = None,
 ) -> Candidate:
-    """Turn a trained network into a candidate that answers as a server would."""
+    """Turn a trained network into a candidate that answers as a server would; a ``draughtsman`` who was told its plan draws its graph."""
     import torch
 
     from fathom.bundle.graph.exporting import network_onnx
@@ -51,6 +53,7 @@ def export_network(
     progress.begin("Exporting the network")
     description = Description("network", "network", prepared.columns, plan=trained.plan.to_json())
     saved = network_weights(network)
+    graph = draughtsman.graph(trained.plan.to_json(), saved) if draughtsman else None
 
     def unseen(table: Table, folds: Folds) -> Answers:
         arrays = encode_inputs(prepared.columns, table)
@@ -61,7 +64,7 @@ def export_network(
         prepared,
         description,
         weights=saved,
-        graph=network_onnx(network),
+        graph=graph or network_onnx(network),
         summary=f"deep network: {several}{trunk_named(settings.trunk).SUMMARY}, {blocks}, {network.parameter_count:,} weights",
         fit_seconds=trained.seconds,
         trainers={

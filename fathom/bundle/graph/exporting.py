@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fathom.bundle.graph.repeating import repeat
+from fathom.bundle.graph.repeating import repeat, with_weights
 from fathom.bundle.graph.unrolling import unroll
 from fathom.errors import require
 from fathom.networks.committee import Committee
@@ -23,9 +23,9 @@ OPSET = 20
 class _Answers(nn.Module):
     """The network with its inputs as arguments, in the order of its arrays, and what it tells as a tuple."""
 
-    def __init__(self, network: Network | Committee) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network = network
+        self.network: Any = network
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         return tuple(self.network.tell(dict(zip(self.network.arrays, inputs, strict=True))).values())
@@ -36,22 +36,37 @@ def network_onnx(network: Network | Committee) -> bytes:
 
     Raises ExtraError without onnxscript.
     """
-    network.eval()
+    return drawn(traced(network.eval()), network)
+
+
+def traced(network: Network | Committee) -> Any:
+    """Return the ONNX model of a network, of a committee that of its first, as torch traces it: nothing is reckoned out yet, and weights have their own names, so that it hangs on the plan alone."""
+    one: Any = network if isinstance(network, Network) else network.networks[0]
+    program = _program(_Answers(one.eval()), _example(network), list(network.arrays), _outputs(one))
+    return program.model_proto
+
+
+def drawn(model: Any, network: Network | Committee) -> bytes:
+    """Return a network as ONNX, from what `traced` returned of one of the same plan and its own weights."""
+    every = [network] if isinstance(network, Network) else network.networks
+    weights = [{f"network.{name}": weight.numpy() for name, weight in one.state_dict().items()} for one in every]
+    if len(weights) == 1:
+        return _finished(with_weights(model, weights[0]))
+    return _finished(repeat(model, weights, _outputs(network)))
+
+
+def _example(network: Network | Committee) -> tuple[Tensor, ...]:
+    """Return rows of nothing, as the arrays that a network reads."""
     kinds = {shape: torch.from_numpy(np.empty(0, kind)).dtype for shape, kind in KINDS.items()}
-    example = tuple(torch.zeros(3, *row_size(parts), dtype=kinds[parts[0].shape]) for parts in network.arrays.values())
-    outputs = outputs_of([part.column for part in network.plan.targets])
+    return tuple(torch.zeros(3, *row_size(parts), dtype=kinds[parts[0].shape]) for parts in network.arrays.values())
 
-    def told(one: Network | Committee) -> list[str]:
-        with torch.inference_mode():
-            found = one.tell(dict(zip(network.arrays, example, strict=True)))
-        return [output for output, name in outputs.items() if name in found]
 
-    if isinstance(network, Network):
-        return _exported(_Answers(network), example, list(network.arrays), told(network))
-    every = [_Answers(one) for one in network.networks]  # type: ignore[arg-type]
-    program = _program(every[0], example, list(network.arrays), told(every[0].network))
-    weights = [{name: weight.numpy() for name, weight in one.state_dict().items()} for one in every]
-    return _finished(repeat(program.model_proto, weights, told(network)))
+def _outputs(network: Any) -> list[str]:
+    """Return the names of the outputs, of what there may be those that the network tells."""
+    with torch.inference_mode():
+        found = network.tell(dict(zip(network.arrays, _example(network), strict=True)))
+    named = outputs_of([part.column for part in network.plan.targets])
+    return [output for output, name in named.items() if name in found]
 
 
 def body_onnx(body: nn.Module, example: Tensor) -> bytes:

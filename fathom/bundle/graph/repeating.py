@@ -1,4 +1,4 @@
-"""A committee as one graph: the graph of one network, written once and repeated with the weights of each, the mean of their answers, and how far all their members are apart.
+"""A graph and its weights: that of one network is traced once, filled with other weights of its plan, and for a committee repeated with those of each, with the mean of their answers and how far all members are apart.
 
 To trace a network of a few dozen nodes and translate it takes torch's exporter a second, and the networks of a committee differ in their weights alone. So the first is traced, before
 anything in its graph is reckoned out, so that every weight still stands there under its own name; what does not hang on weights is joined again when the whole is tidied up.
@@ -15,6 +15,14 @@ Weights = Mapping[str, npt.NDArray[Any]]
 ANSWER, SPREAD = "answer_", "spread_"  # before the number of a target (`fathom.shapes.outputs_of`)
 LEAST = 1e-30  # probability, whose logarithm is taken: that of `fathom.networks.heads.category`
 MEMBER = "networks."  # before the name of everything that belongs to one network, and its number
+
+
+def with_weights(model: Any, weights: Weights) -> Any:
+    """Return the ONNX model of a network with these weights in place of those that it was traced with, which have the same names. Raises ValueError where one is of another shape."""
+    for tensor in model.graph.initializer:
+        if tensor.name in weights:
+            tensor.CopyFrom(_weight(tensor, weights[tensor.name], tensor.name))
+    return model
 
 
 def repeat(model: Any, networks: Sequence[Weights], answers: Sequence[str]) -> Any:
@@ -44,10 +52,7 @@ def repeat(model: Any, networks: Sequence[Weights], answers: Sequence[str]) -> A
         own |= {name: f"{MEMBER}{number}.{name}" for node in one.node for name in node.output if name}
         for tensor in one.initializer:
             if tensor.name in weights:
-                value = weights[tensor.name]
-                if list(value.shape) != list(tensor.dims):
-                    raise ValueError(f"{tensor.name}: {value.shape} where the graph has {tuple(tensor.dims)}")
-                whole.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), own[tensor.name]))
+                whole.graph.initializer.append(_weight(tensor, weights[tensor.name], own[tensor.name]))
             elif not number:
                 whole.graph.initializer.append(tensor)
         for node in one.node:
@@ -133,3 +138,12 @@ def _nodes(output: str, steps: Sequence[tuple[str, Sequence[str], str]]) -> list
         attributes: dict[str, Any] = {"keepdims": 0} if operator.startswith("Reduce") else {}
         made.append(helper.make_node(operator, inputs, [own], own, **attributes))
     return made
+
+
+def _weight(place: Any, value: npt.NDArray[Any], name: str) -> Any:
+    """Return a weight as the tensor that takes the place of another."""
+    from onnx import numpy_helper
+
+    if list(value.shape) != list(place.dims):
+        raise ValueError(f"{place.name}: {value.shape} where the graph has {tuple(place.dims)}")
+    return numpy_helper.from_array(np.ascontiguousarray(value), name)
