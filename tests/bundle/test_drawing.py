@@ -49,11 +49,10 @@ def test_a_process_that_died_draws_nothing(draughtsman) -> None:
 
 
 @pytest.mark.parametrize(("others", "cores", "loaded"), [(0, 1, False), (1, 2, False), (0, 2, True)])
-def test_none_is_called_where_no_core_is_free_or_the_exporter_is_there(monkeypatch, others, cores, loaded) -> None:
+def test_none_is_called_where_no_core_is_free_or_torch_is_there(monkeypatch, others, cores, loaded) -> None:
     monkeypatch.setattr(drawing, "busy", lambda: others)
-    monkeypatch.delitem(sys.modules, "onnxscript", raising=False)
-    if loaded:
-        monkeypatch.setitem(sys.modules, "onnxscript", drawing)
+    if not loaded:
+        monkeypatch.delitem(sys.modules, "torch")
     monkeypatch.setattr(drawing, "Draughtsman", lambda: pytest.fail("was called"))
     with drawing.beside(cores) as one:
         assert one is None
@@ -61,7 +60,7 @@ def test_none_is_called_where_no_core_is_free_or_the_exporter_is_there(monkeypat
 
 def test_one_that_is_called_ends_with_the_fit(monkeypatch) -> None:
     monkeypatch.setattr(drawing, "busy", lambda: 0)
-    monkeypatch.delitem(sys.modules, "onnxscript", raising=False)
+    monkeypatch.delitem(sys.modules, "torch")
     with drawing.beside(cores=2) as one:
         assert one is not None and one.process.poll() is None
     assert one.process.poll() is not None

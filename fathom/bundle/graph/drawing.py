@@ -70,8 +70,11 @@ class Draughtsman:
 
 @contextmanager
 def beside(cores: int) -> Iterator[Draughtsman | None]:
-    """Give a fit that may use so many cores a draughtsman where one is worth it: the exporter is not loaded yet, and a core has nothing else to do."""
-    if "onnxscript" in sys.modules or busy() >= cores - 1:
+    """Give a fit that may use so many cores a draughtsman where one is worth it: nothing is loaded yet, as from a terminal, and a core has nothing else to do.
+
+    A process that has torch already, such as one that fits time and again, loads the exporter once and draws in a second thereafter.
+    """
+    if "torch" in sys.modules or busy() >= cores - 1:
         yield None
         return
     draughtsman = Draughtsman()
