@@ -167,7 +167,7 @@ def intervals(name: str, fresh: bool) -> dict[str, dict[str, Any]]:
     }
     found = {}
     for way, description in ways.items():
-        reach = description.reach(target, told)
+        reach = description.reach(target, told, answer)
         held = banding.holds(truth - answer, reach)
         fifths = [np.array_split(np.argsort(by, kind="stable"), 5) for by in (answer, told[spread_of(target.name)])]
         found[way] = {

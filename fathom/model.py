@@ -239,16 +239,14 @@ def predictions(
     for target in description.targets:
         assert target.kind is not None
         answer = answers[target.name]
-        values = target.kind.decode(target.state, answer)
-        columns[target.name] = values
         if answer.ndim == 1:
-            numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
-            reach = description.reach(target, answers, numbers)
-            columns[f"{target.name}_low"] = pa.array(numbers - reach[:, 0])
-            columns[f"{target.name}_high"] = pa.array(numbers + reach[:, 1])
+            numbers, low, high = description.interval(target, answers)
+            columns[target.name] = pa.array(numbers)
+            columns[f"{target.name}_low"], columns[f"{target.name}_high"] = pa.array(low), pa.array(high)
             if doubt and unlike is not None:
                 columns[f"{target.name}_doubt"] = pa.array(np.where(unlike, WORDS, "").tolist(), pa.string())
         else:
+            columns[target.name] = target.kind.decode(target.state, answer)
             columns[f"{target.name}_probability"] = pa.array(answer.max(axis=1, initial=0.0))
             for code, label in enumerate(class_labels(target)):
                 columns[f"{target.name}={label}"] = pa.array(answer[:, code])

@@ -46,20 +46,32 @@ class Description:
     bands: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     factors: Mapping[str, float] = field(default_factory=dict)
 
-    def reach(self, target: Column, told: Mapping[str, Floats], numbers: Floats | None = None) -> Floats:
-        """Return how far the interval of each number that is answered reaches below and above it, ``(row, 2)``, in its own unit.
+    def interval(self, target: Column, told: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
+        """Return each number that is answered, and the low and the high end of its interval, all ``(row,)`` and in the target's own unit.
 
-        ``told`` are the answers in encoded units with what is told beside them (`fathom.bundle.answers.inference.Inference.tell`); ``numbers (row,)`` the same answers in the target's own unit, where they are at hand.
+        ``told`` are the answers in encoded units with what is told beside them (`fathom.bundle.answers.inference.Inference.tell`).
         """
         name = target.name
-        if numbers is None:
-            numbers = _numbers(target, told[name])
-        if name not in self.factors:
-            width = banding.reach(self.bands.get(name), self.half_widths[name], numbers)
-            return np.stack((width, width), axis=1)
-        answers, margins = told[name], self.factors[name] * told[margins_of(name)]
-        ends = _numbers(target, np.concatenate((answers - margins[:, 0], answers + margins[:, 1]))).reshape(2, -1)
-        return np.stack((numbers - ends[0], ends[1] - numbers), axis=1)
+        answers = told[name]
+        if name in self.factors:  # decoded together: for one row, every call costs more than what it computes
+            margins = self.factors[name] * told[margins_of(name)]
+            ends = np.concatenate((answers, answers - margins[:, 0], answers + margins[:, 1]))
+            numbers, low, high = _numbers(target, ends).reshape(3, -1)
+            return numbers, low, high
+        numbers = _numbers(target, answers)
+        width = self._width(name, numbers)
+        return numbers, numbers - width, numbers + width
+
+    def reach(self, target: Column, told: Mapping[str, Floats], numbers: Floats) -> Floats:
+        """Return how far the interval of each of the ``numbers (row,)``, which are the answers in the target's own unit, reaches below and above it, ``(row, 2)``; ``told`` is only looked at where it `tells_margins`."""
+        if target.name in self.factors:
+            _, low, high = self.interval(target, told)
+            return np.stack((numbers - low, high - numbers), axis=1)
+        width = self._width(target.name, numbers)
+        return np.stack((width, width), axis=1)
+
+    def _width(self, name: str, numbers: Floats) -> Floats:
+        return banding.reach(self.bands.get(name), self.half_widths[name], numbers)
 
     def tells_margins(self, target: Column) -> bool:
         """Say whether an interval hangs on more than the answer, so that what the network tells of the row must be at hand."""

@@ -25,11 +25,9 @@ class Listed:
         name = self.target.name
         if not self.classes:
             low, high = self.names
-            assert self.target.kind is not None
-            values = self.target.kind.decode(self.target.state, answers[name]).to_pylist()
-            reach = self.description.reach(self.target, answers, np.asarray(values, np.float64)).tolist()
-            for row, value, (below, above) in zip(rows, values, reach, strict=True):
-                row[name], row[low], row[high] = value, value - below, value + above
+            told = (each.tolist() for each in self.description.interval(self.target, answers))
+            for row, value, least, most in zip(rows, *told, strict=True):
+                row[name], row[low], row[high] = value, least, most
             return
         for row, chances in zip(rows, answers[name].tolist(), strict=True):
             self._write(row, chances)
