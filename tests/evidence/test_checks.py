@@ -161,6 +161,42 @@ def test_sets_that_hold_the_truth_keep_their_promise_and_those_of_changed_rows_d
     assert abstaining.run(changed).status == "warning"
 
 
+def test_what_abstaining_buys_is_shown_by_how_sure_it_is_and_by_how_far_its_members_are_apart():
+    """Members that differ where the answer is wrong buy more than those that differ by chance."""
+    case = case_of(3)
+    wrong = case.sealed.answer.argmax(axis=1) != case.sealed.truth
+    chance = np.random.default_rng(0).uniform(0, 1, len(wrong))
+    assert "apart" not in abstaining.run(case).plot and "members" not in abstaining.run(case).sentence
+    knowing, by_chance = (
+        abstaining.run(replace(case, sealed=replace(case.sealed, apart=chance + weight * wrong)))
+        for weight in (1.0, 0.0)
+    )
+    assert [line["wrong"] for line in (knowing.plot["apart"][0], by_chance.plot["apart"][0])] == [wrong.mean()] * 2
+    assert knowing.plot["apart"][-1]["wrong"] == 0.0 < by_chance.plot["apart"][-1]["wrong"]
+    tenth = np.argsort(chance + wrong, kind="stable")[-round(0.1 * len(wrong)) :]
+    assert f"furthest apart, it is wrong on {100 * wrong[tenth].mean():.1f} %" in knowing.sentence
+
+
+def test_of_a_number_abstaining_is_by_the_width_of_its_interval():
+    random = np.random.default_rng(0)
+    hard = random.choice([0.1, 2.0], 900)
+    truth = random.normal(0, 10, 900)
+    table = Table.of({"hard": hard, "y": truth})
+    part = Part(table, truth, truth + random.normal(0, hard))
+    case = replace(
+        case_of(3),
+        classes=None,
+        sealed=part.take(np.arange(450)),
+        chosen=part.take(np.arange(450, 900)),
+        reach=lambda rows, answer: np.repeat(1.7 * np.asarray(rows.column("hard"))[:, None], 2, axis=1),
+    )
+    found = abstaining.run(case)
+    assert found.status == "good" and found.plot["measure"] == "mean error"
+    assert found.plot["risk"][-1]["wrong"] < 0.3 * found.plot["risk"][0]["wrong"]
+    alike = abstaining.run(replace(case, reach=lambda rows, answer: np.full((rows.rows, 2), 3.0)))
+    assert "risk" not in alike.plot  # an interval as wide for every row says of none that it is hard
+
+
 def test_rates_and_differences_are_those_of_the_definitions():
     truth, said = np.array([1, 1, 0, 0, 1, 0]), np.array([1, 0, 1, 0, 1, 1])
     groups = np.array(["a", "a", "a", "b", "b", "b"], object)
