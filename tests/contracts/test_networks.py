@@ -1,16 +1,19 @@
 """Every encoder, trunk and head keeps its contract, in every combination."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
 
 from fathom.errors import OptionError
 from fathom.networks.encoders import ENCODERS, encoder_named
+from fathom.networks.encoders.contract import Features
 from fathom.networks.heads import HEADS
 from fathom.networks.network import Network, NetworkPlan
 from fathom.networks.trunks import TRUNKS, trunk_named
-from fathom.shapes import Part
+from fathom.networks.trunks.contract import Summary
+from fathom.shapes import Part, margins_of, spread_of
 from fathom.training.batching import Batch
 from fathom.training.objectives import predict
 
@@ -61,6 +64,33 @@ def test_answers_have_the_shape_of_their_target_and_are_finite(network):
     assert answers["grade"].shape == (ROWS, 3)
     assert torch.isfinite(answers["price"]).all()
     torch.testing.assert_close(answers["grade"].sum(1), torch.ones(ROWS))
+
+
+def test_what_is_told_beside_answers_has_its_shape_and_margins_are_above_zero(network):
+    torch.manual_seed(0)
+    telling = Network(replace(network.plan, margins=True)).eval()
+    with torch.no_grad():
+        told, answers = telling.tell(some_rows().inputs), telling.answer(some_rows().inputs)
+    assert all(torch.equal(told[name], answers[name]) for name in answers)
+    beside = {name: values for name, values in told.items() if name not in answers}
+    expected = {margins_of("price"): (ROWS, 2)}
+    if telling.trunk.members > 1:
+        expected |= {spread_of(name): (ROWS,) for name in answers}
+    assert {name: tuple(values.shape) for name, values in beside.items()} == expected
+    assert all(values.isfinite().all() and values.min() > 0 for values in beside.values())
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: head.NAME)
+def test_the_spread_is_none_where_members_agree_and_of_many_networks_that_of_all_their_members(head):
+    generator = torch.Generator().manual_seed(0)
+    part = next(part for part in (PRICE, GRADE) if part.shape == head.WRITES)
+    size = head.build(part, 5, 4)(Summary(torch.zeros(ROWS, 4, 5), Features(torch.zeros(ROWS, 1, 5)))).shape
+    outputs = [2 * torch.randn(size, generator=generator) for _ in range(3)]
+    agreed = outputs[0][:, :1].expand(size)
+    assert head.spread(agreed).abs().max() < 1e-5 < head.spread(outputs[0]).min()
+    answers, spreads = (torch.stack([say(one) for one in outputs]) for say in (head.read_out, head.spread))
+    together = head.spread(torch.cat(outputs, dim=1))
+    assert torch.allclose(head.spread_of_many(answers, spreads), together, rtol=1e-4)
 
 
 def test_every_weight_gets_a_gradient(network):
