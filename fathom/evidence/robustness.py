@@ -38,11 +38,12 @@ FEWEST_RIGHT = 0.5  # of what the model is better than a constant by, that the s
 
 @dataclass(frozen=True)
 class Measured:
-    """One severity: the score that decides, the share of right answers and the mean confidence, each drawn again ``(resample + 1,)``."""
+    """One severity: the score that decides, the share of right answers, the mean confidence, and of numbers how far intervals reach to either side on average, each drawn again ``(resample + 1,)``."""
 
     score: Floats
     right: Floats
     sure: Floats
+    reach: Floats
 
 
 def run(case: Case) -> Finding:
@@ -71,8 +72,8 @@ def run(case: Case) -> Finding:
     worst = f"{metric.label} goes from {significant(first['score'])} to {significant(last['score'])} ({significant(last['low'])} to {significant(last['high'])})"
     if numbers:
         sentence = (
-            f"From {part.table.rows:,} rows as they are to the worst of five severities, {worst}, and 90 % intervals hold the truth on {100 * first['right']:.0f} % "
-            f"and then {100 * last['right']:.0f} % of rows, since how wide they are hangs on the answer alone."
+            f"From {part.table.rows:,} rows as they are to the worst of five severities, {worst}, and 90 % intervals, plus and minus {significant(first['plus_and_minus'], 3)} on average "
+            f"and then {significant(last['plus_and_minus'], 3)}, hold the truth on {100 * first['right']:.0f} % and then {100 * last['right']:.0f} % of rows."
         )
     else:
         sentence = (
@@ -127,17 +128,19 @@ def _measured(case: Case, part: Part, severity: int, names: list[str], metric: M
     answer = case.answer(table) if severity or not names else part.answer
     scores = score(part.truth, answer, names=[metric.name], resamples=draws)[metric.name].draws
     if answer.ndim == 1:
-        right, sure = holds(part.truth - answer, served(case)(table, answer)), np.full(len(answer), np.nan)
+        interval, sure = served(case)(table, answer), np.full(len(answer), np.nan)
+        right, reach = holds(part.truth - answer, interval), interval.mean(axis=1)
     else:
-        right, sure = answer.argmax(axis=1) == part.truth, answer.max(axis=1)
-    return Measured(scores, draws.means(right.astype(np.float64)), draws.means(np.asarray(sure, np.float64)))
+        right, sure = answer.argmax(axis=1) == part.truth, np.asarray(answer.max(axis=1), np.float64)
+        reach = np.full(len(answer), np.nan)
+    return Measured(scores, draws.means(right.astype(np.float64)), draws.means(sure), draws.means(reach))
 
 
 def _line(severity: int, step: Measured, draws: Resamples, metric: Metric) -> dict[str, Any]:
     interval = draws.interval(step.score).as_json()
     line = {"spoiled": "nothing" if not severity else f"everything, severity {severity}", "severity": severity}
     line |= {"score": interval["value"], "low": interval["low"], "high": interval["high"]}
-    for name, values in (("right", step.right), ("sure", step.sure)):
+    for name, values in (("right", step.right), ("sure", step.sure), ("plus_and_minus", step.reach)):
         if np.isfinite(values[0]):
             own = draws.interval(values).as_json()
             line |= {name: own["value"], f"{name}_low": own["low"], f"{name}_high": own["high"]}
