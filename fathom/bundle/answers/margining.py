@@ -35,8 +35,8 @@ def interval_score(answers: Floats, reach: Floats, truth: npt.NDArray[np.generic
 
     Source: Gneiting and Raftery, "Strictly Proper Scoring Rules, Prediction, and Estimation", JASA 102, 2007, section 6.2.
 
-    >>> interval_score(np.array([0.0, 0.0]), np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([0.5, 2.0]), 0.9)
-    12.0
+    >>> interval_score(np.array([0.0, 0.0]), np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([0.5, 2.0]), 0.5)
+    4.0
     """
     off = np.asarray(truth, np.float64) - answers
     outside = np.maximum(-off - reach[:, 0], 0.0) + np.maximum(off - reach[:, 1], 0.0)
