@@ -4,7 +4,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fathom.report import render
@@ -39,6 +39,7 @@ def test_axes_have_labels_with_units():
 numbers = st.floats(-1e12, 1e12, allow_nan=False)
 
 
+@example(0.0, 1.2084210185541662e-305)
 @given(numbers, numbers)
 def test_ticks_are_few_round_and_inside(one, other):
     low, high = sorted((one, other))

@@ -73,7 +73,7 @@ def nice_ticks(low: float, high: float, *, count: int = 5) -> tuple[float, ...]:
     slack = 1e-9 * (high - low) / step
     first, last = math.ceil(low / step - slack), math.floor(high / step + slack)
     decimals = max(0, -math.floor(math.log10(step)) + 1)
-    return tuple(round(index * step, min(decimals, 300)) + 0.0 for index in range(first, last + 1))
+    return tuple(round(index * step, decimals) + 0.0 for index in range(first, last + 1))
 
 
 def round_decades(low: float, high: float) -> tuple[float, ...]:
